@@ -1,0 +1,140 @@
+"""The composition root: the only module that reads settings, builds the parts, and takes them down again."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from lightsleeper import __version__, api
+from lightsleeper.batcher import Batcher
+from lightsleeper.bundle import EMBEDDED
+from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache
+from lightsleeper.classifier import Classifier
+from lightsleeper.cpu_quota import cpus, worker_count
+from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
+from lightsleeper.model import Model, load_model
+from lightsleeper.prediction import Logits
+from lightsleeper.schemas import Limits, PredictRequest
+from lightsleeper.settings import Settings
+from lightsleeper.tokenizer import TokenizedText
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+log = logging.getLogger("lightsleeper")
+
+
+class State(TypedDict):
+    """What the routes find in `request.state`."""
+
+    classifier: Classifier
+    batcher: Batcher[TokenizedText, Logits]
+    labels: tuple[str, ...]
+    limits: Limits
+
+
+def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> FastAPI:
+    """The ASGI application. `loading` is the model on its way; without it the lifespan loads it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        """Open → warm up → serve → drain → close. The server listens only after the yield is reached."""
+        model = await (asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_model, settings))
+        batcher = _batcher(settings, model)
+        cache = _cache(settings)
+        batcher.start()
+        yield {
+            "classifier": Classifier(
+                tokenizer=model.tokenizer, keys=KeyMaker(model.bundle.digest), cache=cache, batcher=batcher
+            ),
+            "batcher": batcher,
+            "labels": model.labels,
+            "limits": _limits(settings),
+        }
+        await batcher.close(settings.drain_timeout_s)
+        await cache.close()
+        model.engine.close()
+
+    app = FastAPI(
+        title="lightsleeper",
+        version=__version__,
+        description="Sentiment of texts, from a service that sleeps at zero.",
+        root_path=settings.root_path,
+        lifespan=lifespan,
+    )
+    app.include_router(api.router)
+    app.add_exception_handler(LightsleeperError, _lightsleeper_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected_error)
+    _document_requests(app)
+    return app
+
+
+def open_model(settings: Settings) -> Model:
+    """Load and warm up the configured bundle; BundleError if it cannot work."""
+    return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device)
+
+
+def _batcher(settings: Settings, model: Model) -> Batcher[TokenizedText, Logits]:
+    return Batcher(
+        model.run,
+        cost=lambda text: text.width,
+        kind=lambda text: text.width,
+        workers=settings.workers or worker_count(cpus()),
+        max_batch_cost=settings.max_batch_tokens,
+        max_queued_cost=settings.max_queued_tokens,
+    )
+
+
+def _cache(settings: Settings) -> Cache:
+    return LruCache(settings.cache_entries, settings.cache_bytes) if settings.cache_entries else NoCache()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_texts=settings.max_texts,
+        max_text_chars=settings.max_text_chars,
+        max_body_bytes=settings.max_body_bytes,
+        timeout_s=settings.request_timeout_s,
+    )
+
+
+async def _lightsleeper_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, LightsleeperError)  # noqa: S101  # Starlette's signature is wider than its contract
+    if isinstance(error, EngineFailed):
+        log.error("inference failed", exc_info=error.__cause__)
+    return api.error_response(error)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, in the same shape as ours."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # see above
+    kinds: dict[int, type[RequestError]] = {404: NotFound, 405: MethodNotAllowed}
+    kind = kinds.get(error.status_code, RequestError)
+    response = api.error_response(kind(f"{request.method} {request.url.path}: {error.detail}"))
+    response.status_code = error.status_code
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unexpected_error(_request: Request, _error: Exception) -> Response:
+    """A bug of ours: the caller learns that much, and Starlette logs the rest."""
+    return api.error_response(LightsleeperError("internal error", code="internal"))
+
+
+def _document_requests(app: FastAPI) -> None:
+    """Add the hand-validated request model to the OpenAPI document."""
+    generate: Callable[[], dict[str, Any]] = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document["components"]["schemas"].setdefault(
+            "PredictRequest", PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+        )
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -1,0 +1,188 @@
+"""A bounded queue in front of N worker threads. Knows no machine learning: items have a cost and a kind.
+
+A batch is whatever queued while the workers were busy, of one kind, up to a cost. There is no timer, so an idle
+service adds no latency (the batching loop of huggingface/text-embeddings-inference works the same way); and no
+batch of mixed kinds, so nothing is padded to its company.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from lightsleeper.errors import EngineFailed, LightsleeperError, Overloaded, ShuttingDown
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Value]):
+    """One item's result and how it came about."""
+
+    value: Value
+    #: Seconds from submission until its batch began.
+    queue_s: float
+    #: Seconds its batch ran.
+    run_s: float
+
+
+class Observer(Protocol):
+    """Told about each batch; `metrics` implements it."""
+
+    def batch(self, *, items: int, cost: int, queue_s: Sequence[float], run_s: float) -> None:
+        """A batch ran."""
+
+
+@dataclass(slots=True)
+class _Entry(Generic[Item, Value]):
+    item: Item
+    cost: int
+    submitted_s: float
+    future: asyncio.Future[Done[Value]]
+
+
+class Batcher(Generic[Item, Value]):
+    """Runs `run(items) -> values` (n in, n out) on batches of submitted items. Belongs to one event loop."""
+
+    def __init__(  # noqa: PLR0913  # all but the first are named where they are given
+        self,
+        run: Callable[[Sequence[Item]], Sequence[Value]],
+        *,
+        cost: Callable[[Item], int],
+        kind: Callable[[Item], Hashable],
+        workers: int,
+        max_batch_cost: int,
+        max_queued_cost: int,
+        observer: Observer | None = None,
+    ) -> None:
+        """Nothing runs before `start`."""
+        self._run = run
+        self._cost = cost
+        self._kind = kind
+        self._max_batch_cost = max_batch_cost
+        self._max_queued_cost = max_queued_cost
+        self._observer = observer
+        self._queues: dict[Hashable, deque[_Entry[Item, Value]]] = {}
+        self._queued_cost = 0
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        self._workers = workers
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def queued_cost(self) -> int:
+        """The cost of everything waiting for a worker."""
+        return self._queued_cost
+
+    @property
+    def alive(self) -> bool:
+        """Whether every worker's loop still runs."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    def start(self) -> None:
+        """Start the workers; call it inside the event loop."""
+        self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._workers)]
+
+    def submit(self, items: Sequence[Item]) -> list[asyncio.Future[Done[Value]]]:
+        """Queue all items, or none: Overloaded if they do not fit, ShuttingDown once `close` was called.
+
+        Cancel a future to withdraw its item: it is dropped when its batch would be formed.
+        """
+        if self._closing:
+            raise ShuttingDown("the service is shutting down", retry_after_s=1)
+        costs = [self._cost(item) for item in items]
+        # Whatever its size, a request is let into an empty queue: bigger ones are the request limits' to refuse.
+        if self._queued_cost and self._queued_cost + sum(costs) > self._max_queued_cost:
+            raise Overloaded(
+                f"the queue holds {self._queued_cost} tokens of {self._max_queued_cost}",
+                limit=self._max_queued_cost,
+                retry_after_s=1,
+            )
+        loop = asyncio.get_running_loop()
+        entries = [
+            _Entry(item, cost, loop.time(), loop.create_future()) for item, cost in zip(items, costs, strict=True)
+        ]
+        for entry in entries:
+            self._queues.setdefault(self._kind(entry.item), deque()).append(entry)
+            self._queued_cost += entry.cost
+        self._arrived.set()
+        return [entry.future for entry in entries]
+
+    async def close(self, timeout_s: float) -> None:
+        """Refuse new items, finish the queued ones for at most `timeout_s`, fail the rest with ShuttingDown."""
+        self._closing = True
+        self._arrived.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in self._tasks:
+            task.cancel()
+        for entry in self._drain():
+            entry.future.set_exception(ShuttingDown("the service is shutting down", retry_after_s=1))
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _work(self) -> None:
+        """One worker: batch after batch until closed and empty. A failing batch fails its callers, never the loop."""
+        while True:
+            batch = self._next_batch()
+            if batch:
+                await self._run_batch(batch)
+            elif self._closing:
+                return
+            else:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    def _next_batch(self) -> list[_Entry[Item, Value]]:
+        """The longest waiting item and what else of its kind fits; items nobody waits for any more are dropped."""
+        while self._queues:
+            kind = min(self._queues, key=lambda kind: self._queues[kind][0].submitted_s)
+            queue = self._queues[kind]
+            batch: list[_Entry[Item, Value]] = []
+            cost = 0
+            while queue and (not batch or cost + queue[0].cost <= self._max_batch_cost):
+                entry = queue.popleft()
+                self._queued_cost -= entry.cost
+                if not entry.future.done():
+                    batch.append(entry)
+                    cost += entry.cost
+            if not queue:
+                del self._queues[kind]
+            if batch:
+                return batch
+        return []
+
+    async def _run_batch(self, batch: list[_Entry[Item, Value]]) -> None:
+        loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        try:
+            values, run_s = await loop.run_in_executor(self._threads, self._timed, [entry.item for entry in batch])
+            answered = list(zip(batch, values, strict=True))
+        except Exception as error:  # noqa: BLE001  # whatever the engine raises belongs to this batch alone
+            failure = error if isinstance(error, LightsleeperError) else EngineFailed("the model failed on this batch")
+            failure.__cause__ = error if failure is not error else None
+            for entry in batch:
+                if not entry.future.done():
+                    entry.future.set_exception(failure)
+            return
+        waits = [started_s - entry.submitted_s for entry in batch]
+        for (entry, value), queue_s in zip(answered, waits, strict=True):
+            if not entry.future.done():
+                entry.future.set_result(Done(value, queue_s, run_s))
+        if self._observer:
+            self._observer.batch(items=len(batch), cost=sum(entry.cost for entry in batch), queue_s=waits, run_s=run_s)
+
+    def _timed(self, items: list[Item]) -> tuple[Sequence[Value], float]:
+        started_s = time.perf_counter()
+        values = self._run(items)
+        return values, time.perf_counter() - started_s
+
+    def _drain(self) -> Iterator[_Entry[Item, Value]]:
+        for queue in self._queues.values():
+            yield from (entry for entry in queue if not entry.future.done())
+        self._queues.clear()
+        self._queued_cost = 0

@@ -1,0 +1,106 @@
+"""Answers by what the model saw. A cache may forget and may fail; it never lies and never delays an answer."""
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Protocol
+
+from lightsleeper.prediction import Logits
+
+#: 128 bits: among 10^12 entries the chance of any collision is below 10^-14.
+KEY_BYTES = 16
+
+#: What CPython spends on one entry besides its logits: key object 49, tuple 40, dict and list links about 150.
+_ENTRY_OVERHEAD_BYTES = 240
+_BYTES_PER_LOGIT = 32
+
+
+class KeyMaker:
+    """Cache keys: BLAKE2b, keyed with the bundle's digest, of the token ids.
+
+    Case, accents, spacing and whatever was cut off do not change what the model sees, so they do not change the
+    key; another model's answers can never be read.
+    """
+
+    def __init__(self, bundle_digest: str) -> None:
+        """`bundle_digest` is the 64 hex digits of `Bundle.digest`."""
+        self._seeded = blake2b(digest_size=KEY_BYTES, key=bytes.fromhex(bundle_digest))
+
+    def key(self, ids: "array[int]") -> bytes:
+        """The 16-byte key of one text's token ids (uint32)."""
+        state = self._seeded.copy()
+        state.update(ids)
+        return state.digest()
+
+
+class Cache(Protocol):
+    """What the classifier needs of a cache."""
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[Logits | None]:
+        """One value or None per key, in order."""
+
+    def put_many(self, entries: Mapping[bytes, Logits]) -> None:
+        """Remember; returns at once."""
+
+    async def close(self) -> None:
+        """Finish what `put_many` began, within a bound."""
+
+
+class NoCache:
+    """Remembers nothing."""
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[Logits | None]:
+        """All misses."""
+        return [None] * len(keys)
+
+    def put_many(self, entries: Mapping[bytes, Logits]) -> None:
+        """Forget."""
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
+class LruCache:
+    """The most recently used entries of this process, bounded by number and by (estimated) bytes."""
+
+    def __init__(self, max_entries: int, max_bytes: int) -> None:
+        """Both bounds are at least 1."""
+        self._entries: OrderedDict[bytes, Logits] = OrderedDict()
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        """Entries held."""
+        return len(self._entries)
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[Logits | None]:
+        """See `Cache.get_many`."""
+        return [self._get(key) for key in keys]
+
+    def put_many(self, entries: Mapping[bytes, Logits]) -> None:
+        """See `Cache.put_many`."""
+        for key, logits in entries.items():
+            if key not in self._entries:
+                self._bytes += _size(logits)
+            self._entries[key] = logits
+            self._entries.move_to_end(key)
+        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
+            _, forgotten = self._entries.popitem(last=False)
+            self._bytes -= _size(forgotten)
+
+    async def close(self) -> None:
+        """See `Cache.close`."""
+        self._entries.clear()
+        self._bytes = 0
+
+    def _get(self, key: bytes) -> Logits | None:
+        logits = self._entries.get(key)
+        if logits is not None:
+            self._entries.move_to_end(key)
+        return logits
+
+
+def _size(logits: Logits) -> int:
+    return _ENTRY_OVERHEAD_BYTES + _BYTES_PER_LOGIT * len(logits)

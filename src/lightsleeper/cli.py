@@ -1,0 +1,2 @@
+from lightsleeper.server import serve
+def main(): raise SystemExit(serve())

@@ -1,0 +1,118 @@
+"""Everything that can go wrong, sorted by who can mend it. No HTTP here: `api` holds the one class → status table.
+
+LightsleeperError
+├── ConfigurationError      the deployer: a setting cannot work; the process exits before it listens
+├── BundleError             the model's maker: a bundle is not what its manifest says; the process exits
+├── RequestError            the caller: the request cannot be answered as it is
+│   ├── InvalidInput            a field's value is not what its documentation allows
+│   ├── BodyTooLarge            more bytes than a body may have
+│   ├── UnsupportedMediaType    not JSON
+│   ├── MethodNotAllowed        another verb
+│   └── NotFound                no such path
+└── ServiceError            nobody's fault: try again
+    ├── Overloaded              the queue is full
+    ├── DeadlineExceeded        the answer took longer than a request may
+    ├── ShuttingDown            the process is draining
+    └── EngineFailed            the model raised; only this batch is affected
+"""
+
+
+class LightsleeperError(Exception):
+    """The root. `code` is stable and machine-readable; the message is for people and never holds input text."""
+
+    code = "error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        limit: float | None = None,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+    ) -> None:
+        """`field` names the offending part of the request, `limit` the number it broke."""
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+        self.code = code or self.code
+
+
+class ConfigurationError(LightsleeperError):
+    """A setting is unknown, unparseable or out of range."""
+
+    code = "bad_configuration"
+
+
+class BundleError(LightsleeperError):
+    """A model bundle is missing a file, has a wrong digest, or cannot be made."""
+
+    code = "bad_bundle"
+
+
+class RequestError(LightsleeperError):
+    """The caller has to change the request."""
+
+    code = "bad_request"
+
+
+class InvalidInput(RequestError):
+    """A field is missing, unknown, of the wrong type, or breaks a limit."""
+
+    code = "invalid_input"
+
+
+class BodyTooLarge(RequestError):
+    """The body has more bytes than the limit."""
+
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(RequestError):
+    """The content type is not JSON."""
+
+    code = "unsupported_media_type"
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, but not for this verb."""
+
+    code = "method_not_allowed"
+
+
+class NotFound(RequestError):
+    """There is nothing at this path."""
+
+    code = "not_found"
+
+
+class ServiceError(LightsleeperError):
+    """The same request may succeed later or elsewhere."""
+
+    code = "service_error"
+
+
+class Overloaded(ServiceError):
+    """The queue holds as much as it may; answered at once, before any work."""
+
+    code = "overloaded"
+
+
+class DeadlineExceeded(ServiceError):
+    """The answer was not ready in time; its queued work was dropped."""
+
+    code = "deadline_exceeded"
+
+
+class ShuttingDown(ServiceError):
+    """The process no longer takes work."""
+
+    code = "shutting_down"
+
+
+class EngineFailed(ServiceError):
+    """The model raised while it ran this text's batch."""
+
+    code = "engine_failed"

@@ -1,0 +1,47 @@
+"""A bundle opened for work: its manifest, its tokenizer, its engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightsleeper.bundle import Bundle, open_bundle
+from lightsleeper.engine import Engine, open_engine
+from lightsleeper.prediction import Logits
+from lightsleeper.tokenizer import TokenizedText, Tokenizer
+
+#: Warm-up texts: the smallest shape and a common one, so that the first request finds its memory allocated.
+_WARM_UP = ("warm", "A sentence of about as many tokens as people usually send to such a service.")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything inference needs; safe to call from several threads."""
+
+    bundle: Bundle
+    tokenizer: Tokenizer
+    engine: Engine
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names in the order of the logits."""
+        return self.bundle.manifest.labels
+
+    def run(self, texts: Sequence[TokenizedText]) -> list[Logits]:
+        """Logits of texts of one width, in order."""
+        return [tuple(row) for row in self.engine.run(texts).tolist()]
+
+    def warm_up(self) -> None:
+        """Run the model once, start to end; whatever it raises, it would raise for users too."""
+        for text in self.tokenizer.encode(_WARM_UP):
+            (logits,) = self.run([text])
+            if len(logits) != len(self.labels):
+                raise ValueError(f"the model has {len(logits)} outputs, its manifest {len(self.labels)} labels")
+
+
+def load_model(folder: Path, engine: str = "onnx", device: str = "auto") -> Model:
+    """Open, verify and warm up the bundle in `folder`; BundleError with one clear line if it cannot work."""
+    bundle = open_bundle(folder)
+    manifest = bundle.manifest
+    model = Model(bundle, Tokenizer(bundle.tokenizer, manifest.max_tokens), open_engine(bundle, engine, device=device))
+    model.warm_up()
+    return model

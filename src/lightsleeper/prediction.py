@@ -1,0 +1,55 @@
+"""The values every layer passes: logits, scores, and where the time went."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+#: The model's raw output for one text, one float per label, in label-id order.
+Logits = tuple[float, ...]
+
+
+class LabelScore(NamedTuple):
+    """One label with its probability, or with its logit where raw scores were asked for."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Wall seconds one request spent in each stage; the queue and inference of its slowest text."""
+
+    tokenize_s: float = 0.0
+    cache_s: float = 0.0
+    queue_s: float = 0.0
+    inference_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The answer to one request: one `Logits` per text, in order."""
+
+    logits: Sequence[Logits]
+    #: Indices of the texts of which the model saw only the first `max_tokens` tokens.
+    truncated: Sequence[int]
+    #: How many texts needed no inference of their own, thanks to a cache.
+    hits: int
+    timings: Timings
+
+
+def softmax(logits: Logits) -> list[float]:
+    """Probabilities that sum to 1. In plain Python: for a handful of labels numpy's call overhead is larger."""
+    largest = max(logits)
+    exponentials = [math.exp(logit - largest) for logit in logits]
+    total = sum(exponentials)
+    return [exponential / total for exponential in exponentials]
+
+
+def rank(
+    logits: Logits, labels: Sequence[str], *, top_k: int | None = None, raw_scores: bool = False
+) -> list[LabelScore]:
+    """The `top_k` best labels (all by default), best first; labels of equal score keep their id order."""
+    scores = logits if raw_scores else softmax(logits)
+    ranked = sorted(zip(labels, scores, strict=True), key=lambda pair: -pair[1])
+    return [LabelScore(label, score) for label, score in ranked[:top_k]]

@@ -1,0 +1,74 @@
+"""Texts → the token ids the model sees. Knows no model, no cache and no request."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tokenizers
+
+from lightsleeper.errors import BundleError, InvalidInput
+
+#: Every text is padded to the next multiple of this, whatever its company: its width depends on itself alone, so
+#: its arithmetic does too. Eight costs 4 padding tokens on average and fills the vector units.
+WIDTH_STEP = 8
+
+#: [CLS] and [SEP], or <s> and </s>: the only templates of the supported architectures.
+_SPECIAL_TOKENS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedText:
+    """One text as the model sees it."""
+
+    #: Token ids, special tokens included, at most `max_tokens`.
+    ids: "array[int]"
+    #: Tokens before truncation.
+    total_tokens: int
+    #: `len(ids)` rounded up to the width it is padded to.
+    width: int
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the model sees less than the whole text."""
+        return self.total_tokens > len(self.ids)
+
+
+class Tokenizer:
+    """The bundle's tokenizer, cutting at the bundle's longest input."""
+
+    def __init__(self, path: Path, max_tokens: int) -> None:
+        """Load `tokenizer.json`; BundleError if it is not one, or adds other special tokens than first and last."""
+        try:
+            self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the Rust library raises plain Exception
+            raise BundleError(f"{path.name} cannot be loaded: {error}") from error
+        # Files from the hub often have a fixed length baked in; cutting and padding happen here and in the engine.
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        if self._tokenizer.num_special_tokens_to_add(is_pair=False) != _SPECIAL_TOKENS:
+            raise BundleError(f"{path.name} does not add exactly one token before and one after a text")
+        self._max_tokens = max_tokens
+
+    def encode(self, texts: Sequence[str], *, truncate: bool = True) -> list[TokenizedText]:
+        """One `TokenizedText` per text, in order: n in, n out.
+
+        With `truncate=False` a text of more than `max_tokens` tokens raises InvalidInput with its index and count.
+        """
+        tokenized = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        if not truncate:
+            for index, text in enumerate(tokenized):
+                if text.truncated:
+                    raise InvalidInput(
+                        f"text {index} has {text.total_tokens} tokens; the model reads {self._max_tokens}",
+                        code="too_many_tokens",
+                        field=f"text[{index}]",
+                        limit=self._max_tokens,
+                    )
+        return tokenized
+
+    def _cut(self, ids: list[int]) -> TokenizedText:
+        """Keep the start of the text between its first and last special token."""
+        kept = ids if len(ids) <= self._max_tokens else [*ids[: self._max_tokens - 1], ids[-1]]
+        width = min(-(-len(kept) // WIDTH_STEP) * WIDTH_STEP, self._max_tokens)
+        return TokenizedText(array("I", kept), len(ids), width)
