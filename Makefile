@@ -1,0 +1,84 @@
+# Everything lands in .venv, Poetry included; nothing is installed outside the checkout. Needs Python 3.11 with pip.
+
+# By content, not by date: a checkout of another branch and back installs nothing again.
+LOCK := $(shell cksum poetry.lock | cut -d' ' -f1)
+INSTALLED := .venv/installed-$(LOCK)
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/cache .venv/poetry/bin/poetry
+
+.NOTPARALLEL: # one pip at a time
+.DELETE_ON_ERROR:
+.PHONY: help serve test test-torch test-browser check format torch lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(INSTALLED)/serve ## start the service on http://localhost:8080 (PORT=… for another)
+	@exec .venv/bin/lightsleeper serve
+
+test: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests
+	.venv/bin/pytest $(ARGS)
+
+test-torch: $(INSTALLED)/dev torch ## run the tests of training, export and the torch engine
+	.venv/bin/pytest -m torch $(ARGS)
+
+test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run the tests of the page in a real Chromium
+	.venv/bin/pytest -m browser $(ARGS)
+
+check: $(INSTALLED)/serve $(INSTALLED)/dev ## lint, check the format, the types and the imports
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: $(INSTALLED)/dev ## format the code and fix what can be fixed
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+
+torch: $(INSTALLED)/serve $(INSTALLED)/torch ## install what `lightsleeper train` and `prepare` need (torch, transformers)
+
+# Poetry asks its index for pages that mirrors often lack; the plugin makes it read the index that pip reads.
+lock: .venv/poetry/ready ## write poetry.lock anew after a change of pyproject.toml
+	POETRY_PYPI_MIRROR_URL="$$($(PIP_DEFAULT) index_url)" REQUESTS_CA_BUNDLE="$${REQUESTS_CA_BUNDLE:-$$($(PIP_DEFAULT) cert)}" $(POETRY) lock
+
+clean: ## remove everything that was installed or built
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+
+# What pip itself would use for an option, from its files and PIP_… variables, else its own default.
+PIP_DEFAULT = .venv/bin/python -c 'import sys; from pip._internal.commands import create_command; \
+	print(getattr(create_command("install").parser.get_default_values(), sys.argv[1]) or "")'
+
+# Poetry locks, pip installs what Poetry exports: pip alone knows this machine's mirror, credentials, certificates and
+# wheels on disk, and `poetry install` fails behind a mirror without Poetry's own index pages. Hashes are checked.
+$(INSTALLED)/%: .venv/poetry/ready
+	@echo "Installing the $* packages into .venv …"
+	@$(POETRY) export --quiet --only $* --output .venv/$*.txt
+	@$(PIP) install --quiet --require-hashes --requirement .venv/$*.txt
+	@mkdir -p $(@D) && touch $@
+
+$(INSTALLED)/serve: $(INSTALLED)/main
+	@$(PIP) install --quiet --no-deps --editable .
+	@touch $@
+
+# By name and version, not by hash: pip then takes the build of torch that fits this machine (CPU, CUDA, a wheel on
+# disk, one already installed), with only the packages that build asks for; its CUDA packages alone are 4.4 GB.
+$(INSTALLED)/torch: .venv/poetry/ready
+	@$(POETRY) export --quiet --all-groups --without-hashes --output .venv/constraints.txt
+	$(PIP) install --constraint .venv/constraints.txt --group torch
+	@mkdir -p $(@D) && touch $@
+
+# Its own environment, so that what Poetry needs never meets what the service needs.
+.venv/poetry/ready: .venv/bin/pip
+	@$(PYTHON) -m venv --without-pip .venv/poetry
+	@$(PIP) --python .venv/poetry/bin/python install --quiet \
+		poetry==2.5.1 poetry-plugin-export==1.10.1 poetry-plugin-pypi-mirror==0.6.5
+	@touch $@
+
+# Debian splits venv's copy of pip into a package of its own; Python's pip fills the environment without it.
+.venv/bin/pip:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is not on the PATH; name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv --without-pip .venv
+	@$(PYTHON) -m pip --python .venv/bin/python install --quiet pip==26.3 || { \
+		echo "$(PYTHON) has no pip 22.3 or newer; on Debian: apt-get install python3-pip" >&2; exit 1; }
