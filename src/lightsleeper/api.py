@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.types import Receive
 
+from lightsleeper.classifier import Classifier
 from lightsleeper.errors import (
     BodyTooLarge,
     DeadlineExceeded,
@@ -20,8 +23,17 @@ from lightsleeper.errors import (
     ShuttingDown,
     UnsupportedMediaType,
 )
+from lightsleeper.explain import explain, leave_one_out
 from lightsleeper.prediction import Classification, Timings, rank
-from lightsleeper.schemas import ErrorResponse, Limits, PredictRequest, PredictResponse, parse_predict_request
+from lightsleeper.process import INSTANCE_ID, Wake
+from lightsleeper.schemas import (
+    ErrorResponse,
+    Limits,
+    ModelResponse,
+    PredictRequest,
+    PredictResponse,
+    parse_predict_request,
+)
 
 STATUS: Mapping[type[LightsleeperError], int] = {
     InvalidInput: 422,
@@ -39,6 +51,9 @@ STATUS: Mapping[type[LightsleeperError], int] = {
 CLIENT_CLOSED_REQUEST = 499
 
 JSON = "application/json"
+
+#: Answers say how long the wake took while somebody may still be waiting for it: proxies rarely wait longer.
+_WAKE_NEWS_S = 60
 
 router = APIRouter()
 
@@ -58,6 +73,7 @@ router = APIRouter()
 )
 async def predict(request: Request) -> Response:
     """Labels and scores of one text, or of each text of a list, in order."""
+    started_s = time.perf_counter()
     state = request.state
     limits: Limits = state.limits
     try:
@@ -65,14 +81,22 @@ async def predict(request: Request) -> Response:
             body = await _read_body(request, limits.max_body_bytes)
             asked = parse_predict_request(body, limits)
             async with _WithdrawOnDisconnect(request.receive):
-                answer = await state.classifier.classify(asked.texts, truncate=asked.truncate)
+                answer, content = await _answer(asked, state.classifier, state.labels)
     except TimeoutError:
         raise DeadlineExceeded(
             f"no answer within {limits.timeout_s:g} s", limit=limits.timeout_s, retry_after_s=1
         ) from None
     except _Disconnected:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return Response(_render(asked, answer, state.labels), media_type=JSON, headers=_headers(answer))
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(body, media_type=JSON, headers=_headers(answer, state.wake, started_s))
+
+
+@router.get("/model", summary="What answers here", response_model=ModelResponse)
+async def model(request: Request) -> Response:
+    """The model, its measured accuracy, the limits of a request, and when this process woke."""
+    facts: ModelResponse = request.state.facts
+    return Response(facts.model_dump_json(), media_type=JSON)
 
 
 @router.get("/livez", summary="Is the process alive?")
@@ -127,34 +151,54 @@ async def _read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _render(asked: PredictRequest, answer: Classification, labels: tuple[str, ...]) -> bytes:
+async def _answer(
+    asked: PredictRequest, classifier: Classifier, labels: tuple[str, ...]
+) -> tuple[Classification, dict[str, Any]]:
+    """The classification, and the body of the response."""
+    texts = asked.texts
+    without = leave_one_out(texts[0]) if asked.explain else []
+    answer = await classifier.classify([*texts, *without], truncate=asked.truncate)
     predictions = [
         [
             {"label": ranked.label, "score": ranked.score}
             for ranked in rank(logits, labels, top_k=asked.top_k, raw_scores=asked.raw_scores)
         ]
-        for logits in answer.logits
+        for logits in answer.logits[: len(texts)]
     ]
     content: dict[str, Any] = {"predictions": predictions}
-    if answer.truncated:
-        content["truncated"] = answer.truncated
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    truncated = [index for index in answer.truncated if index < len(texts)]
+    if truncated:
+        content["truncated"] = truncated
+    if truncated and asked.truncated_at:
+        content["truncated_at"] = await classifier.cut_at([texts[index] for index in truncated])
+    if asked.explain:
+        whole, *parts = answer.logits
+        content["explanations"] = [asdict(word) for word in explain(texts[0], whole, parts)]
+    return answer, content
 
 
-def _headers(answer: Classification) -> dict[str, str]:
+def _headers(answer: Classification, wake: Wake, started_s: float) -> dict[str, str]:
     texts = len(answer.logits)
     cache = "hit" if answer.hits == texts else "partial" if answer.hits else "miss"
-    return {"x-cache": cache, "server-timing": _server_timing(answer.timings)}
+    timing = _server_timing(answer.timings, wake, time.perf_counter() - started_s)
+    return {"x-cache": cache, "x-instance-id": INSTANCE_ID, "server-timing": timing}
 
 
-def _server_timing(timings: Timings) -> str:
-    """https://www.w3.org/TR/server-timing/: milliseconds by stage."""
+def _server_timing(timings: Timings, wake: Wake, total_s: float) -> str:
+    """https://www.w3.org/TR/server-timing/: milliseconds by stage.
+
+    `wake` and `age` appear while the process is young: whoever began to wait before `age` waited for the wake.
+    """
     stages = {
         "tokenize": timings.tokenize_s,
         "cache": timings.cache_s,
         "queue": timings.queue_s,
         "inference": timings.inference_s,
+        "total": total_s,
     }
+    age_s = wake.age_s
+    if age_s < _WAKE_NEWS_S:
+        stages |= {"wake": wake.took_s, "age": age_s}
     return ", ".join(f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages.items())
 
 

@@ -2,23 +2,28 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from lightsleeper import __version__, api
+from lightsleeper import __version__, api, page
 from lightsleeper.batcher import Batcher
-from lightsleeper.bundle import EMBEDDED
+from lightsleeper.bundle import EMBEDDED, Bundle
 from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache
 from lightsleeper.classifier import Classifier
 from lightsleeper.cpu_quota import cpus, worker_count
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
+from lightsleeper.explain import MAX_WORDS
 from lightsleeper.model import Model, load_model
 from lightsleeper.prediction import Logits
-from lightsleeper.schemas import Limits, PredictRequest
+from lightsleeper.process import INSTANCE_ID, Wake
+from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.settings import Settings
 from lightsleeper.tokenizer import TokenizedText
 
@@ -35,6 +40,8 @@ class State(TypedDict):
     batcher: Batcher[TokenizedText, Logits]
     labels: tuple[str, ...]
     limits: Limits
+    facts: ModelResponse
+    wake: Wake
 
 
 def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> FastAPI:
@@ -47,6 +54,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         batcher = _batcher(settings, model)
         cache = _cache(settings)
         batcher.start()
+        wake = Wake()
         yield {
             "classifier": Classifier(
                 tokenizer=model.tokenizer, keys=KeyMaker(model.bundle.digest), cache=cache, batcher=batcher
@@ -54,6 +62,8 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
             "batcher": batcher,
             "labels": model.labels,
             "limits": _limits(settings),
+            "facts": _facts(model.bundle, settings, wake),
+            "wake": wake,
         }
         await batcher.close(settings.drain_timeout_s)
         await cache.close()
@@ -67,6 +77,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         lifespan=lifespan,
     )
     app.include_router(api.router)
+    app.include_router(page.router)
     app.add_exception_handler(LightsleeperError, _lightsleeper_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected_error)
@@ -100,6 +111,27 @@ def _limits(settings: Settings) -> Limits:
         max_text_chars=settings.max_text_chars,
         max_body_bytes=settings.max_body_bytes,
         timeout_s=settings.request_timeout_s,
+    )
+
+
+def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:
+    manifest = bundle.manifest
+    return ModelResponse(
+        model_id=manifest.model_id,
+        revision=manifest.revision,
+        digest=bundle.digest,
+        architecture=manifest.architecture,
+        labels=list(manifest.labels),
+        max_tokens=manifest.max_tokens,
+        quantization=manifest.quantization,
+        accuracy=manifest.accuracy,
+        version=__version__,
+        limits=LimitsModel(**asdict(_limits(settings)), max_explain_words=MAX_WORDS),
+        process=ProcessModel(
+            instance=INSTANCE_ID,
+            started_at=datetime.fromtimestamp(time.time() - wake.age_s, UTC),
+            wake_ms=wake.took_s * 1e3,
+        ),
     )
 
 

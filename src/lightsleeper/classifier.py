@@ -65,6 +65,10 @@ class Classifier:
             ),
         )
 
+    async def cut_at(self, texts: Sequence[str]) -> list[int]:
+        """How many characters of each text the model reads, in order."""
+        return await asyncio.to_thread(lambda: [self._tokenizer.cut_at(text) for text in texts])
+
     async def _tokenize(self, texts: Sequence[str], *, truncate: bool) -> list[TokenizedText]:
         if sum(map(len, texts)) < _LARGE_CHARS:
             return self._tokenizer.encode(texts, truncate=truncate)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lightsleeper.errors import InvalidInput
+from lightsleeper.explain import MAX_WORDS
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class PredictRequest(BaseModel):
             "examples": [
                 {"text": "A quiet film that stays with you."},
                 {"text": ["Loved every minute.", "Two hours I will never get back."], "top_k": 1},
+                {"text": "The plot is thin but the cast is a joy.", "explain": True},
             ]
         },
     )
@@ -41,6 +44,14 @@ class PredictRequest(BaseModel):
     truncate: Annotated[
         bool, Field(description="Read the start of a text that is too long for the model; `false` refuses it.")
     ] = True
+    truncated_at: Annotated[bool, Field(description="Say where each text that was too long was cut.")] = False
+    explain: Annotated[
+        bool,
+        Field(
+            description="Say what each word did to the best label's score, by leaving it out: "
+            f"one text per request, at most {MAX_WORDS} words."
+        ),
+    ] = False
 
     @property
     def texts(self) -> list[str]:
@@ -53,6 +64,18 @@ class LabelScoreModel(BaseModel):
 
     label: str
     score: Annotated[float, Field(description="Probability, or logit with `raw_scores`.")]
+
+
+class ExplanationModel(BaseModel):
+    """What one word of the text did."""
+
+    word: str
+    start: Annotated[int, Field(description="Position of its first character, in Unicode code points.")]
+    end: Annotated[int, Field(description="Position after its last character.")]
+    effect: Annotated[
+        float,
+        Field(description="Probability of the text's best label with the word, minus without it; above 0 it helps."),
+    ]
 
 
 class PredictResponse(BaseModel):
@@ -70,6 +93,47 @@ class PredictResponse(BaseModel):
     truncated: Annotated[
         list[int] | None, Field(description="Indices of the texts that were cut; absent when there are none.")
     ] = None
+    truncated_at: Annotated[
+        list[int] | None,
+        Field(description="For each index in `truncated`, how many characters were read; only if asked for."),
+    ] = None
+    explanations: Annotated[
+        list[ExplanationModel] | None, Field(description="One per word, in order; only with `explain`.")
+    ] = None
+
+
+class LimitsModel(BaseModel):
+    """What one request may ask for."""
+
+    max_texts: int
+    max_text_chars: int
+    max_body_bytes: int
+    max_explain_words: int
+    timeout_s: float
+
+
+class ProcessModel(BaseModel):
+    """The process that answers."""
+
+    instance: Annotated[str, Field(description="Another one after every wake; the `X-Instance-Id` of its answers.")]
+    started_at: Annotated[datetime, Field(description="When the operating system started it.")]
+    wake_ms: Annotated[float, Field(description="From there until it listened.")]
+
+
+class ModelResponse(BaseModel):
+    """The model that answers, and the service around it."""
+
+    model_id: str
+    revision: str
+    digest: Annotated[str, Field(description="sha256 of the bundle's manifest: the model's identity.")]
+    architecture: str
+    labels: Annotated[list[str], Field(description="In the order of the model's outputs.")]
+    max_tokens: Annotated[int, Field(description="Longest input it reads, special tokens included.")]
+    quantization: dict[str, Any]
+    accuracy: Annotated[dict[str, dict[str, Any]], Field(description="By data set, measured on this very bundle.")]
+    version: Annotated[str, Field(description="Of lightsleeper.")]
+    limits: LimitsModel
+    process: ProcessModel
 
 
 class ErrorDetail(BaseModel):
@@ -97,6 +161,13 @@ def parse_predict_request(body: bytes, limits: Limits) -> PredictRequest:
     except ValidationError as error:
         raise _invalid(error) from None
     check_texts(request.texts, limits)
+    if request.explain and len(request.texts) > 1:
+        raise InvalidInput(
+            f"explain reads one text per request, not {len(request.texts)}",
+            code="explain_one_text",
+            field="explain",
+            limit=1,
+        )
     return request
 
 

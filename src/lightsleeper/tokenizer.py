@@ -67,6 +67,14 @@ class Tokenizer:
                     )
         return tokenized
 
+    def cut_at(self, text: str) -> int:
+        """How many characters of `text`, in Unicode code points, the model reads."""
+        encoding = self._tokenizer.encode(text)
+        if len(encoding.ids) <= self._max_tokens:
+            return len(text)
+        last_kept = self._max_tokens - _SPECIAL_TOKENS
+        return int(encoding.offsets[last_kept][1])
+
     def _cut(self, ids: list[int]) -> TokenizedText:
         """Keep the start of the text between its first and last special token."""
         kept = ids if len(ids) <= self._max_tokens else [*ids[: self._max_tokens - 1], ids[-1]]

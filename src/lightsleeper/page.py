@@ -1,0 +1,74 @@
+"""The page at `/`: static files from `web/`, served from memory under a strict content security policy.
+
+Every address in them is relative, so the page works below any path that ends in a slash.
+"""
+
+import hashlib
+import mimetypes
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from lightsleeper.errors import NotFound
+
+_FOLDER = Path(__file__).parent / "web"
+_INDEX = "index.html"
+
+#: Nothing from elsewhere, nothing inline, nobody frames it. https://www.w3.org/TR/CSP3/
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    # Asked for again each time, answered with 304 by the digest: a new release is seen at once.
+    "cache-control": "no-cache",
+}
+
+
+class _File(NamedTuple):
+    content: bytes
+    media_type: str
+    etag: str
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def index(request: Request) -> Response:
+    """The page."""
+    return _respond(request, _files()[_INDEX])
+
+
+@router.api_route("/web/{name}", methods=["GET", "HEAD"])
+async def asset(request: Request, name: str) -> Response:
+    """A file of the page; only names that were there at the start exist."""
+    file = _files().get(name)
+    if file is None:
+        raise NotFound(f"the page has no file {name!r}")
+    return _respond(request, file)
+
+
+@cache
+def _files() -> dict[str, _File]:
+    """Read at the first visit, about 100 kB: a wake that answers an API call does not pay for it."""
+    return {path.name: _read(path) for path in _FOLDER.iterdir() if path.is_file()}
+
+
+def _read(path: Path) -> _File:
+    content = path.read_bytes()
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return _File(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+def _respond(request: Request, file: _File) -> Response:
+    headers = {**_HEADERS, "etag": file.etag}
+    if file.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(file.content, media_type=file.media_type, headers=headers)

@@ -1,0 +1,39 @@
+"""When this process began, as the operating system saw it: what ran before our first line counts too."""
+
+import os
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Names this process in answers; another one speaks after every wake.
+INSTANCE_ID = uuid.uuid4().hex[:12]
+
+_IMPORTED_S = time.monotonic()
+
+
+def age_s(stat: Path = Path("/proc/self/stat")) -> float:
+    """Seconds since this process was started; since this module was imported where the system does not say.
+
+    Field 22 of proc_pid_stat(5) is the start in clock ticks since boot. The second field is the command in
+    parentheses and may hold spaces, so fields are counted from the last parenthesis.
+    """
+    try:
+        started_ticks = int(stat.read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return time.monotonic() - _IMPORTED_S
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started_ticks / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Wake:
+    """Made at the moment the service is ready to listen."""
+
+    #: Seconds from the start of the process until then.
+    took_s: float = field(default_factory=age_s)
+    _ready_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the start of the process."""
+        return self.took_s + time.monotonic() - self._ready_s
