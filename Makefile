@@ -80,5 +80,6 @@ $(INSTALLED)/torch: .venv/poetry/ready
 .venv/bin/pip:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 is not on the PATH; name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv --without-pip .venv
-	@$(PYTHON) -m pip --python .venv/bin/python install --quiet pip==26.3 || { \
-		echo "$(PYTHON) has no pip 22.3 or newer; on Debian: apt-get install python3-pip" >&2; exit 1; }
+	@$(PYTHON) -m pip --python .venv/bin/python install --quiet 'pip>=25.1' || { \
+		echo "Filling .venv failed. It takes pip 22.3 or newer (on Debian: apt-get install python3-pip)" \
+		"and a package index that pip reaches." >&2; exit 1; }
