@@ -32,7 +32,9 @@ class OnnxEngine:
 
     def __init__(self, model: Path, pad_token_id: int) -> None:
         """Open the graph; BundleError with ONNX Runtime's reason if it cannot."""
-        # Telemetry events and a thread pool of its own are not for a pod that lives for seconds.
+        # Left alone, the library starts an uploader thread that reports usage to its vendor:
+        # https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime  # noqa: PLC0415  # imported while the web stack loads in another thread
 
         options = onnxruntime.SessionOptions()
