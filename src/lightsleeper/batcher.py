@@ -8,7 +8,7 @@ batch of mixed kinds, so nothing is padded to its company.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -94,7 +94,7 @@ class Batcher(Generic[Item, Value]):
         Cancel a future to withdraw its item: it is dropped when its batch would be formed.
         """
         if self._closing:
-            raise ShuttingDown("the service is shutting down", retry_after_s=1)
+            raise _shutting_down()
         costs = [self._cost(item) for item in items]
         # Whatever its size, a request is let into an empty queue: bigger ones are the request limits' to refuse.
         if self._queued_cost and self._queued_cost + sum(costs) > self._max_queued_cost:
@@ -119,10 +119,10 @@ class Batcher(Generic[Item, Value]):
         self._arrived.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
-        for task in self._tasks:
-            task.cancel()
-        for entry in self._drain():
-            entry.future.set_exception(ShuttingDown("the service is shutting down", retry_after_s=1))
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+        _fail(list(self._drain()), _shutting_down())
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
@@ -162,12 +162,13 @@ class Batcher(Generic[Item, Value]):
         try:
             values, run_s = await loop.run_in_executor(self._threads, self._timed, [entry.item for entry in batch])
             answered = list(zip(batch, values, strict=True))
+        except asyncio.CancelledError:  # `close` ran out of time
+            _fail(batch, _shutting_down())
+            raise
         except Exception as error:  # noqa: BLE001  # whatever the engine raises belongs to this batch alone
-            failure = error if isinstance(error, LightsleeperError) else EngineFailed("the model failed on this batch")
-            failure.__cause__ = error if failure is not error else None
-            for entry in batch:
-                if not entry.future.done():
-                    entry.future.set_exception(failure)
+            failure = EngineFailed("the model failed on this batch")
+            failure.__cause__ = error
+            _fail(batch, failure)
             return
         waits = [started_s - entry.submitted_s for entry in batch]
         for (entry, value), queue_s in zip(answered, waits, strict=True):
@@ -183,6 +184,16 @@ class Batcher(Generic[Item, Value]):
 
     def _drain(self) -> Iterator[_Entry[Item, Value]]:
         for queue in self._queues.values():
-            yield from (entry for entry in queue if not entry.future.done())
+            yield from queue
         self._queues.clear()
         self._queued_cost = 0
+
+
+def _fail(entries: Iterable[_Entry[Item, Value]], failure: LightsleeperError) -> None:
+    for entry in entries:
+        if not entry.future.done():
+            entry.future.set_exception(failure)
+
+
+def _shutting_down() -> ShuttingDown:
+    return ShuttingDown("the service is shutting down", retry_after_s=1)

@@ -1,12 +1,14 @@
 """Answers by what the model saw. A cache may forget and may fail; it never lies and never delays an answer."""
 
-from array import array
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lightsleeper.prediction import Logits
+
+if TYPE_CHECKING:
+    from array import array
 
 #: 128 bits: among 10^12 entries the chance of any collision is below 10^-14.
 KEY_BYTES = 16

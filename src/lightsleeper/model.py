@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lightsleeper.bundle import Bundle, open_bundle
 from lightsleeper.engine import Engine, open_engine
+from lightsleeper.errors import BundleError
 from lightsleeper.prediction import Logits
 from lightsleeper.tokenizer import TokenizedText, Tokenizer
 
@@ -35,7 +36,7 @@ class Model:
         for text in self.tokenizer.encode(_WARM_UP):
             (logits,) = self.run([text])
             if len(logits) != len(self.labels):
-                raise ValueError(f"the model has {len(logits)} outputs, its manifest {len(self.labels)} labels")
+                raise BundleError(f"the model has {len(logits)} outputs, its manifest {len(self.labels)} labels")
 
 
 def load_model(folder: Path, engine: str = "onnx", device: str = "auto") -> Model:

@@ -1,0 +1,30 @@
+"""Few fixtures: the real model, and a client of the real application."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from lightsleeper.app import create_app
+from lightsleeper.bundle import EMBEDDED
+from lightsleeper.model import Model, load_model
+from lightsleeper.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The service runs on asyncio alone."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    """The bundle that ships."""
+    return load_model(EMBEDDED)
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[TestClient]:
+    """A client of the application with default settings."""
+    with TestClient(create_app(Settings()), raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,166 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from fakes import GatedRun
+
+from lightsleeper.batcher import Batcher
+from lightsleeper.errors import EngineFailed, Overloaded, ShuttingDown
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def batching(
+    run: Callable[[Sequence[Any]], Sequence[Any]], *, workers: int = 1, max_batch: int = 100, max_queued: int = 1000
+) -> AsyncIterator[Batcher[Any, Any]]:
+    """A batcher of strings: an item costs its length and its kind is its first letter."""
+    batcher = Batcher[Any, Any](
+        run, cost=len, kind=lambda item: item[0], workers=workers, max_batch_cost=max_batch, max_queued_cost=max_queued
+    )
+    batcher.start()
+    try:
+        yield batcher
+    finally:
+        await batcher.close(timeout_s=30)
+
+
+async def began(run: GatedRun) -> None:
+    assert await asyncio.to_thread(run.began.acquire, timeout=30)
+
+
+async def test_results_come_back_to_whoever_submitted_them() -> None:
+    async with batching(lambda items: [item.upper() for item in items], workers=3) as batcher:
+        futures = batcher.submit([f"{kind}{n}" for n in range(50) for kind in "abc"])
+        assert [(await future).value for future in futures] == [f"{kind}{n}" for n in range(50) for kind in "ABC"]
+
+
+async def test_what_queues_while_the_worker_is_busy_becomes_one_batch() -> None:
+    run = GatedRun()
+    async with batching(run) as batcher:
+        first = batcher.submit(["a0"])
+        await began(run)
+        rest = [batcher.submit([f"a{n}"])[0] for n in range(1, 5)]
+        run.gate.set()
+        await asyncio.gather(*first, *rest)
+    assert run.batches == [["a0"], ["a1", "a2", "a3", "a4"]]
+
+
+async def test_a_batch_holds_one_kind_and_the_longest_waiting_kind_goes_first() -> None:
+    run = GatedRun()
+    async with batching(run) as batcher:
+        futures = batcher.submit(["x"])
+        await began(run)
+        for item in ("b1", "a1", "b2"):
+            futures += batcher.submit([item])
+        run.gate.set()
+        await asyncio.gather(*futures)
+    assert run.batches == [["x"], ["b1", "b2"], ["a1"]]
+
+
+async def test_a_batch_stays_below_its_cost_but_one_large_item_still_runs() -> None:
+    run = GatedRun()
+    async with batching(run, max_batch=4) as batcher:
+        futures = batcher.submit(["x"])
+        await began(run)
+        futures += batcher.submit(["aa", "aa", "aa", "aaaaaaaa"])
+        run.gate.set()
+        await asyncio.gather(*futures)
+    assert run.batches == [["x"], ["aa", "aa"], ["aa"], ["aaaaaaaa"]]
+
+
+async def test_a_full_queue_refuses_the_whole_submission_at_once() -> None:
+    run = GatedRun()
+    async with batching(run, max_queued=4) as batcher:
+        futures = batcher.submit(["x"])
+        await began(run)
+        futures += batcher.submit(["aaa"])
+        with pytest.raises(Overloaded) as refusal:
+            batcher.submit(["b", "bb"])
+        assert (refusal.value.limit, refusal.value.retry_after_s, batcher.queued_cost) == (4, 1, 3)
+        run.gate.set()
+        await asyncio.gather(*futures)
+        assert batcher.queued_cost == 0
+    assert run.batches == [["x"], ["aaa"]]
+
+
+async def test_a_submission_larger_than_the_queue_is_let_into_an_empty_one() -> None:
+    async with batching(list, max_queued=4) as batcher:
+        futures = batcher.submit(["aaaa", "aaaa"])
+        assert [(await future).value for future in futures] == ["aaaa", "aaaa"]
+
+
+async def test_items_nobody_waits_for_are_dropped_when_the_batch_is_formed() -> None:
+    run = GatedRun()
+    async with batching(run) as batcher:
+        (first,) = batcher.submit(["x"])
+        await began(run)
+        left, stays = batcher.submit(["a1", "a2"])
+        left.cancel()
+        run.gate.set()
+        await asyncio.gather(first, stays)
+    assert run.batches == [["x"], ["a2"]]
+
+
+async def test_a_failing_batch_fails_its_callers_and_the_worker_lives_on() -> None:
+    def run(items: Sequence[str]) -> Sequence[str]:
+        if items[0] == "bad":
+            raise RuntimeError("boom")
+        return items
+
+    async with batching(run) as batcher:
+        (bad,) = batcher.submit(["bad"])
+        with pytest.raises(EngineFailed) as failure:
+            await bad
+        assert str(failure.value.__cause__) == "boom"
+        (good,) = batcher.submit(["good"])
+        assert (await good).value == "good"
+        assert batcher.alive
+
+
+async def test_an_engine_that_returns_too_few_results_fails_its_batch() -> None:
+    async with batching(lambda items: items[1:]) as batcher:
+        (future,) = batcher.submit(["a"])
+        with pytest.raises(EngineFailed):
+            await future
+
+
+async def test_closing_finishes_what_is_queued_and_refuses_what_is_new() -> None:
+    run = GatedRun()
+    async with batching(run) as batcher:
+        futures = batcher.submit(["x"])
+        await began(run)
+        futures += batcher.submit(["a"])
+        closing = asyncio.create_task(batcher.close(timeout_s=30))
+        await asyncio.sleep(0)
+        with pytest.raises(ShuttingDown):
+            batcher.submit(["late"])
+        run.gate.set()
+        await closing
+        assert [(await future).value for future in futures] == ["x", "a"]
+
+
+async def test_closing_gives_up_on_queued_work_after_its_bound() -> None:
+    run = GatedRun()
+    async with batching(run) as batcher:
+        (running,) = batcher.submit(["x"])
+        await began(run)
+        (queued,) = batcher.submit(["a"])
+        await batcher.close(timeout_s=0.01)
+        with pytest.raises(ShuttingDown):
+            await queued
+        with pytest.raises(ShuttingDown):
+            await running
+        run.gate.set()
+
+
+async def test_workers_run_at_the_same_time() -> None:
+    run = GatedRun()
+    async with batching(run, workers=2) as batcher:
+        futures = batcher.submit(["a", "b"])
+        await began(run)
+        await began(run)
+        run.gate.set()
+        await asyncio.gather(*futures)

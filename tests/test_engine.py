@@ -1,0 +1,77 @@
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightsleeper.engine import OnnxEngine, pad
+from lightsleeper.errors import BundleError
+from lightsleeper.model import Model, load_model
+from lightsleeper.bundle import EMBEDDED
+from lightsleeper.tokenizer import TokenizedText
+
+WORDS = (
+    "the film a plot dull bright never always boring charming script acting who why not quite very scenes music "
+    "terrible wonderful waste of time and I it was is 10 / , . ! ? naïve café don't"
+).split()
+
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=90).map(" ".join)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Model:
+    return load_model(EMBEDDED)
+
+
+def companions(model: Model, text: TokenizedText, seed: int) -> list[TokenizedText]:
+    """Texts of the same width as `text`: random token ids of every length that is padded to it."""
+    draw = random.Random(seed)
+    lengths = [draw.randint(max(3, text.width - 7), text.width) for _ in range(draw.randint(1, 15))]
+    return [
+        TokenizedText(
+            text.ids[:1] + type(text.ids)("I", (draw.randrange(1000, 30_000) for _ in range(length - 2))) + text.ids[-1:],
+            length,
+            text.width,
+        )
+        for length in lengths
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=texts, seed=st.integers(0, 2**32), place=st.integers(0, 15))
+def test_an_answer_does_not_depend_on_its_batch_mates(loaded: Model, text: str, seed: int, place: int) -> None:
+    (tokenized,) = loaded.tokenizer.encode([text])
+    alone = loaded.engine.run([tokenized])[0]
+    batch = companions(loaded, tokenized, seed)
+    place = min(place, len(batch))
+    batch.insert(place, tokenized)
+    np.testing.assert_allclose(loaded.engine.run(batch)[place], alone, rtol=0, atol=1e-4)
+
+
+def test_padding_is_masked_and_uses_the_models_token(model: Model) -> None:
+    (text,) = model.tokenizer.encode(["good"])
+    ids, mask = pad([text], pad_token_id=7)
+    assert ids.tolist() == [[*text.ids, 7, 7, 7, 7, 7]]
+    assert mask.tolist() == [[1, 1, 1, 0, 0, 0, 0, 0]]
+
+
+def test_a_batch_of_mixed_widths_is_a_bug(model: Model) -> None:
+    with pytest.raises(ValueError, match="one width"):
+        pad(model.tokenizer.encode(["short", "long " * 30]), 0)
+
+
+def test_a_file_that_is_no_graph_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"not a graph")
+    with pytest.raises(BundleError, match="cannot be opened") as refusal:
+        OnnxEngine(tmp_path / "model.onnx", 0)
+    assert "\n" not in refusal.value.message
+
+
+def test_it_tells_praise_from_blame(model: Model) -> None:
+    negative, positive = (
+        model.run(model.tokenizer.encode([text]))[0] for text in ("A dreadful, boring mess.", "Simply wonderful!")
+    )
+    assert negative[0] > negative[1]
+    assert positive[1] > positive[0]

@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from lightsleeper.bundle import EMBEDDED
+from lightsleeper.errors import BundleError, InvalidInput
+from lightsleeper.model import Model
+from lightsleeper.tokenizer import WIDTH_STEP, Tokenizer
+
+
+def test_case_accents_and_spacing_do_not_change_what_the_model_sees(model: Model) -> None:
+    plain, dressed = model.tokenizer.encode(["a lovely cafe", "  A LOVELY\n Café "])
+    assert plain.ids == dressed.ids
+
+
+def test_a_text_is_padded_to_the_next_step_of_its_own_length(model: Model) -> None:
+    texts = model.tokenizer.encode(["good " * length for length in range(1, 60)])
+    assert [text.width for text in texts] == [-(-len(text.ids) // WIDTH_STEP) * WIDTH_STEP for text in texts]
+
+
+def test_a_long_text_keeps_its_start_and_both_special_tokens(model: Model) -> None:
+    (text,) = model.tokenizer.encode(["good " * 600])
+    (short,) = model.tokenizer.encode(["good"])
+    assert (len(text.ids), text.total_tokens, text.truncated) == (512, 602, True)
+    assert (text.ids[0], text.ids[-1]) == (short.ids[0], short.ids[-1])
+
+
+def test_a_text_of_exactly_the_limit_is_not_truncated(model: Model) -> None:
+    (text,) = model.tokenizer.encode(["good " * 510])
+    assert (len(text.ids), text.truncated, text.width) == (512, False, 512)
+
+
+def test_refusing_truncation_names_the_text_and_its_tokens(model: Model) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        model.tokenizer.encode(["fine", "good " * 511], truncate=False)
+    assert (refusal.value.field, refusal.value.limit) == ("text[1]", 512)
+    assert "513 tokens" in refusal.value.message
+
+
+def test_n_texts_in_n_texts_out(model: Model) -> None:
+    assert len(model.tokenizer.encode(["same"] * 100)) == 100
+
+
+def test_truncation_and_padding_baked_into_the_file_are_ignored(tmp_path: Path) -> None:
+    content = json.loads((EMBEDDED / "tokenizer.json").read_text())
+    content["truncation"] = {"max_length": 8, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+    content["padding"] = {
+        "strategy": {"Fixed": 128},
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "[PAD]",
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    (text,) = Tokenizer(tmp_path / "tokenizer.json", 512).encode(["good " * 20])
+    assert len(text.ids) == 22
+
+
+def test_a_file_that_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(BundleError, match=r"tokenizer\.json cannot be loaded"):
+        Tokenizer(tmp_path / "tokenizer.json", 512)
+
+
+def test_a_tokenizer_without_special_tokens_is_refused(tmp_path: Path) -> None:
+    content = json.loads((EMBEDDED / "tokenizer.json").read_text())
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**content, "post_processor": None}))
+    with pytest.raises(BundleError, match="one token before and one after"):
+        Tokenizer(tmp_path / "tokenizer.json", 512)
