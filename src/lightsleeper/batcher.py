@@ -33,8 +33,10 @@ class Done(Generic[Value]):
 class Observer(Protocol):
     """Told about each batch; `metrics` implements it."""
 
-    def batch(self, *, items: int, cost: int, queue_s: Sequence[float], run_s: float) -> None:
-        """A batch ran."""
+    def batch(
+        self, *, items: int, cost: int, queue_s: Sequence[float], run_s: float, origins: Sequence[object]
+    ) -> None:
+        """A batch ran; `queue_s` and `origins` (see `Batcher`) hold one value per item."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class _Entry(Generic[Item, Value]):
     item: Item
     cost: int
     submitted_s: float
+    origin: object
     future: asyncio.Future[Done[Value]]
 
 
@@ -57,15 +60,17 @@ class Batcher(Generic[Item, Value]):
         workers: int,
         max_batch_cost: int,
         max_queued_cost: int,
-        observer: Observer | None = None,
+        observers: Sequence[Observer] = (),
+        origin: Callable[[], object] | None = None,
     ) -> None:
-        """Nothing runs before `start`."""
+        """Nothing runs before `start`. `origin` names who submits, for the observers."""
         self._run = run
         self._cost = cost
         self._kind = kind
         self._max_batch_cost = max_batch_cost
         self._max_queued_cost = max_queued_cost
-        self._observer = observer
+        self._observers = observers
+        self._origin = origin
         self._queues: dict[Hashable, deque[_Entry[Item, Value]]] = {}
         self._queued_cost = 0
         self._arrived = asyncio.Event()
@@ -104,8 +109,10 @@ class Batcher(Generic[Item, Value]):
                 retry_after_s=1,
             )
         loop = asyncio.get_running_loop()
+        origin = self._origin() if self._origin else None
         entries = [
-            _Entry(item, cost, loop.time(), loop.create_future()) for item, cost in zip(items, costs, strict=True)
+            _Entry(item, cost, loop.time(), origin, loop.create_future())
+            for item, cost in zip(items, costs, strict=True)
         ]
         for entry in entries:
             self._queues.setdefault(self._kind(entry.item), deque()).append(entry)
@@ -174,8 +181,17 @@ class Batcher(Generic[Item, Value]):
         for (entry, value), queue_s in zip(answered, waits, strict=True):
             if not entry.future.done():
                 entry.future.set_result(Done(value, queue_s, run_s))
-        if self._observer:
-            self._observer.batch(items=len(batch), cost=sum(entry.cost for entry in batch), queue_s=waits, run_s=run_s)
+        self._report(batch, waits, run_s)
+
+    def _report(self, batch: list[_Entry[Item, Value]], queue_s: list[float], run_s: float) -> None:
+        for observer in self._observers:
+            observer.batch(
+                items=len(batch),
+                cost=sum(entry.cost for entry in batch),
+                queue_s=queue_s,
+                run_s=run_s,
+                origins=[entry.origin for entry in batch],
+            )
 
     def _timed(self, items: list[Item]) -> tuple[Sequence[Value], float]:
         started_s = time.perf_counter()
