@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
 from lightsleeper.batcher import Batcher, Done
 from lightsleeper.cache import Cache, KeyMaker
@@ -19,6 +20,13 @@ from lightsleeper.tokenizer import TokenizedText, Tokenizer
 _LARGE_CHARS = 2_000
 
 
+class Observer(Protocol):
+    """Told about each answer; `metrics` and `tracing` implement it."""
+
+    def classified(self, answer: Classification, fresh: Sequence[Logits], started_s: float) -> None:
+        """`fresh` are the logits that no cache had; `started_s` is the `time.perf_counter` of the call."""
+
+
 class Classifier:
     """Texts → logits."""
 
@@ -29,12 +37,14 @@ class Classifier:
         keys: KeyMaker,
         cache: Cache,
         batcher: Batcher[TokenizedText, Logits],
+        observers: Sequence[Observer] = (),
     ) -> None:
         """All parts come started; whoever made them closes them."""
         self._tokenizer = tokenizer
         self._keys = keys
         self._cache = cache
         self._batcher = batcher
+        self._observers = observers
         self._flights: SingleFlight[bytes, Done[Logits]] = SingleFlight()
 
     async def classify(self, texts: Sequence[str], *, truncate: bool = True) -> Classification:
@@ -53,7 +63,7 @@ class Classifier:
         wanted = {key: text for key, text in zip(keys, tokenized, strict=True) if key not in found}
         computed = await self._compute(wanted) if wanted else {}
         logits = {**found, **{key: done.value for key, done in computed.items()}}
-        return Classification(
+        answer = Classification(
             logits=[logits[key] for key in keys],
             truncated=[index for index, text in enumerate(tokenized) if text.truncated],
             hits=sum(value is not None for value in cached),
@@ -64,6 +74,9 @@ class Classifier:
                 inference_s=max((done.run_s for done in computed.values()), default=0.0),
             ),
         )
+        for observer in self._observers:
+            observer.classified(answer, [done.value for done in computed.values()], started_s)
+        return answer
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
         """How many characters of each text the model reads, in order."""
