@@ -10,25 +10,32 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from lightsleeper import __version__, api, page
 from lightsleeper.batcher import Batcher
 from lightsleeper.bundle import EMBEDDED, Bundle
-from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache
+from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
 from lightsleeper.classifier import Classifier
 from lightsleeper.cpu_quota import cpus, worker_count
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
 from lightsleeper.explain import MAX_WORDS
+from lightsleeper.guard import Guard, NoRateLimit
 from lightsleeper.model import Model, load_model
 from lightsleeper.prediction import Logits
 from lightsleeper.process import INSTANCE_ID, Wake
+from lightsleeper.redis_address import parse_redis_url
+from lightsleeper.redis_cache import RedisCache
+from lightsleeper.redis_link import RedisLink
 from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.settings import Settings
 from lightsleeper.tokenizer import TokenizedText
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from lightsleeper.rate_limit import RateLimiter
 
 log = logging.getLogger("lightsleeper")
 
@@ -42,6 +49,7 @@ class State(TypedDict):
     limits: Limits
     facts: ModelResponse
     wake: Wake
+    rate_limit: "RateLimiter | NoRateLimit"
 
 
 def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> FastAPI:
@@ -52,7 +60,8 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         """Open → warm up → serve → drain → close. The server listens only after the yield is reached."""
         model = await (asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_model, settings))
         batcher = _batcher(settings, model)
-        cache = _cache(settings)
+        link = _redis_link(settings)
+        cache = _cache(settings, link, labels=len(model.labels))
         batcher.start()
         wake = Wake()
         yield {
@@ -64,9 +73,12 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
             "limits": _limits(settings),
             "facts": _facts(model.bundle, settings, wake),
             "wake": wake,
+            "rate_limit": _rate_limit(settings, link),
         }
         await batcher.close(settings.drain_timeout_s)
         await cache.close()
+        if link:
+            await link.close()
         model.engine.close()
 
     app = FastAPI(
@@ -76,6 +88,13 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         root_path=settings.root_path,
         lifespan=lifespan,
     )
+    app.add_middleware(
+        Guard,
+        key_digests=[bytes.fromhex(digest) for digest in settings.api_key_digests],
+        refuse=api.error_response,
+    )
+    if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
+        app.add_middleware(CORSMiddleware, **_cors(settings))
     app.include_router(api.router)
     app.include_router(page.router)
     app.add_exception_handler(LightsleeperError, _lightsleeper_error)
@@ -101,8 +120,48 @@ def _batcher(settings: Settings, model: Model) -> Batcher[TokenizedText, Logits]
     )
 
 
-def _cache(settings: Settings) -> Cache:
-    return LruCache(settings.cache_entries, settings.cache_bytes) if settings.cache_entries else NoCache()
+def _redis_link(settings: Settings) -> RedisLink | None:
+    """Started: it connects while the service already answers."""
+    if settings.redis_url is None:
+        return None
+    address = parse_redis_url(settings.redis_url.get_secret_value())
+    link = RedisLink(address, timeout_s=settings.redis_timeout_ms / 1e3)
+    link.start()
+    return link
+
+
+def _cache(settings: Settings, link: RedisLink | None, *, labels: int) -> Cache:
+    memory = LruCache(settings.cache_entries, settings.cache_bytes) if settings.cache_entries else NoCache()
+    if link is None:
+        return memory
+    shared = RedisCache(link, labels=labels, ttl_s=settings.redis_ttl_s)
+    shared.start()
+    return TwoLevelCache(memory, shared) if isinstance(memory, LruCache) else shared
+
+
+def _rate_limit(settings: Settings, link: RedisLink | None) -> "RateLimiter | NoRateLimit":
+    if not settings.rate_limit_texts:
+        return NoRateLimit()
+    from lightsleeper.rate_limit import RateLimiter  # noqa: PLC0415  # its library takes 60 ms of CPU to import
+
+    return RateLimiter(max_texts=settings.rate_limit_texts, window_s=settings.rate_limit_window_s, link=link)
+
+
+def _cors(settings: Settings) -> dict[str, Any]:
+    return {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ["GET", "POST"],
+        "allow_headers": ["authorization", "content-type", "x-api-key"],
+        "expose_headers": [
+            "retry-after",
+            "server-timing",
+            "x-cache",
+            "x-instance-id",
+            "ratelimit-limit",
+            "ratelimit-remaining",
+            "ratelimit-reset",
+        ],
+    }
 
 
 def _limits(settings: Settings) -> Limits:

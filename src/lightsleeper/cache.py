@@ -49,6 +49,19 @@ class Cache(Protocol):
         """Finish what `put_many` began, within a bound."""
 
 
+class Observer(Protocol):
+    """Told what the caches do; `metrics` implements it."""
+
+    def lookups(self, level: str, result: str, texts: int) -> None:
+        """`level` is memory or redis, `result` hit, miss, or unavailable (Redis could not be asked in time)."""
+
+    def malformed_value(self) -> None:
+        """Redis held something that is not a value of ours; a miss."""
+
+    def writes_dropped(self, entries: int) -> None:
+        """So many entries will not reach Redis."""
+
+
 class NoCache:
     """Remembers nothing."""
 
@@ -66,11 +79,12 @@ class NoCache:
 class LruCache:
     """The most recently used entries of this process, bounded by number and by (estimated) bytes."""
 
-    def __init__(self, max_entries: int, max_bytes: int) -> None:
+    def __init__(self, max_entries: int, max_bytes: int, observer: Observer | None = None) -> None:
         """Both bounds are at least 1."""
         self._entries: OrderedDict[bytes, Logits] = OrderedDict()
         self._max_entries = max_entries
         self._max_bytes = max_bytes
+        self._observer = observer
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -79,6 +93,21 @@ class LruCache:
 
     async def get_many(self, keys: Sequence[bytes]) -> list[Logits | None]:
         """See `Cache.get_many`."""
+        return self.look_up(keys)
+
+    def look_up(self, keys: Sequence[bytes]) -> list[Logits | None]:
+        """`get_many` without a chance for anything else to happen in between."""
+        found = self.peek(keys)
+        if self._observer:
+            misses = found.count(None)
+            if misses:
+                self._observer.lookups("memory", "miss", misses)
+            if misses < len(found):
+                self._observer.lookups("memory", "hit", len(found) - misses)
+        return found
+
+    def peek(self, keys: Sequence[bytes]) -> list[Logits | None]:
+        """`look_up` that is not observed."""
         return [self._get(key) for key in keys]
 
     def put_many(self, entries: Mapping[bytes, Logits]) -> None:
@@ -102,6 +131,41 @@ class LruCache:
         if logits is not None:
             self._entries.move_to_end(key)
         return logits
+
+
+class TwoLevelCache:
+    """The memory of one process in front of a slower cache that others share."""
+
+    def __init__(self, memory: LruCache, shared: Cache) -> None:
+        """`close` closes both."""
+        self._memory = memory
+        self._shared = shared
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[Logits | None]:
+        """See `Cache.get_many`.
+
+        What landed in memory while the shared cache was asked is found, so that whoever starts computing what is
+        still missing, without awaiting anything first, never computes it a second time.
+        """
+        found = self._memory.look_up(keys)
+        missing = [key for key, logits in zip(keys, found, strict=True) if logits is None]
+        if not missing:
+            return found
+        shared = dict(zip(missing, await self._shared.get_many(missing), strict=True))
+        landed = dict(zip(missing, self._memory.peek(missing), strict=True))
+        fetched = {key: logits for key, logits in shared.items() if logits is not None}
+        self._memory.put_many(fetched)
+        return [logits or fetched.get(key) or landed[key] for key, logits in zip(keys, found, strict=True)]
+
+    def put_many(self, entries: Mapping[bytes, Logits]) -> None:
+        """See `Cache.put_many`."""
+        self._memory.put_many(entries)
+        self._shared.put_many(entries)
+
+    async def close(self) -> None:
+        """See `Cache.close`."""
+        await self._shared.close()
+        await self._memory.close()
 
 
 def _size(logits: Logits) -> int:

@@ -4,6 +4,8 @@ LightsleeperError
 ├── ConfigurationError      the deployer: a setting cannot work; the process exits before it listens
 ├── BundleError             the model's maker: a bundle is not what its manifest says; the process exits
 ├── RequestError            the caller: the request cannot be answered as it is
+│   ├── Unauthorized            no valid API key
+│   ├── RateLimited             more texts than one client may send for now
 │   ├── InvalidInput            a field's value is not what its documentation allows
 │   ├── BodyTooLarge            more bytes than a body may have
 │   ├── UnsupportedMediaType    not JSON
@@ -56,6 +58,18 @@ class RequestError(LightsleeperError):
     """The caller has to change the request."""
 
     code = "bad_request"
+
+
+class Unauthorized(RequestError):
+    """API keys are required, and the request has none that is known."""
+
+    code = "unauthorized"
+
+
+class RateLimited(RequestError):
+    """The client has sent more texts than it may in one window; later ones are welcome."""
+
+    code = "rate_limited"
 
 
 class InvalidInput(RequestError):

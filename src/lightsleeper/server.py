@@ -10,7 +10,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from lightsleeper.errors import BundleError, LightsleeperError
+from lightsleeper.errors import LightsleeperError
 
 if TYPE_CHECKING:
     from lightsleeper.model import Model
@@ -51,13 +51,14 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         access_log=settings.access_log,
         timeout_graceful_shutdown=round(settings.drain_timeout_s),
         server_header=False,
+        # Walked from the right past every proxy trusted. The number of hops is no better rule on Knative: the
+        # activator joins and leaves the path as the service scales.
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
+    loading.result()  # a bundle that cannot work ends here, before the port is open
+    log.debug("model open after %.3f s", time.perf_counter() - started_s)
     server = uvicorn.Server(config)
-    loading.add_done_callback(lambda _: log.debug("model open after %.3f s", time.perf_counter() - started_s))
     server.run()
-    failure = loading.exception()
-    if failure:
-        raise failure if isinstance(failure, BundleError) else BundleError(f"the model failed to start: {failure}")
     return 0 if server.started else 1
 
 

@@ -6,13 +6,15 @@ Only the composition root reads this; everything else is handed plain values.
 import os
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lightsleeper.errors import ConfigurationError
+from lightsleeper.redis_address import parse_redis_url
 
 PREFIX = "LIGHTSLEEPER_"
 
@@ -20,8 +22,18 @@ PREFIX = "LIGHTSLEEPER_"
 #: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _INJECTED = re.compile(r"LIGHTSLEEPER_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def _split(value: object) -> object:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+#: Separated by commas in the environment.
+Strings = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -51,8 +63,58 @@ class Settings(BaseSettings):
     cache_entries: int = Field(100_000, ge=0, description="Answers kept in the process; 0 switches the cache off.")
     cache_bytes: PositiveInt = Field(33_554_432, description="Memory those answers may take.")
 
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Redis that replicas share: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, "
+        "`redis+cluster://` (both also `rediss+…`); none if unset.",
+    )
+    redis_timeout_ms: int = Field(50, ge=1, le=5_000, description="Milliseconds a request may wait for Redis.")
+    redis_ttl_s: PositiveInt = Field(604_800, description="Seconds Redis keeps an answer.")
+
+    api_key_digests: Strings = Field(
+        (), description="sha256 digests (hex) of the API keys that may send texts, several by commas; open if unset."
+    )
+    rate_limit_texts: int = Field(0, ge=0, description="Texts one key or address may send per window; 0: no limit.")
+    rate_limit_window_s: PositiveInt = Field(60, description="Seconds of that window.")
+    trusted_proxies: Strings = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses and networks whose X-Forwarded-For is believed; on Knative add the pods' network.",
+    )
+    cors_origins: Strings = Field((), description="Origins whose pages may call the API, or `*`; none if unset.")
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe event logged.")
     access_log: bool = Field(default=False, description="One log line per request.")  # it costs 25 % of throughput
+
+    @field_validator("redis_url")
+    @classmethod
+    def _parseable(cls, url: SecretStr | None) -> SecretStr | None:
+        if url:
+            parse_redis_url(url.get_secret_value())
+        return url
+
+    @field_validator("api_key_digests")
+    @classmethod
+    def _sha256(cls, digests: tuple[str, ...]) -> tuple[str, ...]:
+        for digest in digests:
+            if not _SHA256.fullmatch(digest):
+                raise ValueError("each must be 64 hexadecimal digits: printf %s KEY | sha256sum")
+        return digests
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError("each must be an address, or a network such as 10.0.0.0/8") from None
+        return networks
+
+    @model_validator(mode="after")
+    def _largest_request_fits(self) -> Self:
+        if 0 < self.rate_limit_texts < self.max_texts:
+            raise ValueError("RATE_LIMIT_TEXTS is below MAX_TEXTS: the largest request could never be sent")
+        return self
 
 
 def read_settings() -> Settings:
@@ -63,11 +125,16 @@ def read_settings() -> Settings:
     unknown = _unknown_variables(os.environ)
     if unknown:
         raise ConfigurationError(f"{unknown[0]} is not a setting of lightsleeper")
+    keys = os.environ.get(_variable(["api_key_digests"]))
+    if keys is not None and not keys.strip(" ,"):
+        # Everywhere else empty means unset; here that would open the door to everybody.
+        raise ConfigurationError(f"{_variable(['api_key_digests'])} is empty: unset it to serve without keys")
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise ConfigurationError(f"{_variable(first['loc'])}: {first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{_variable(first['loc'])}: {message}") from None
 
 
 def variables() -> list[str]:
@@ -76,7 +143,7 @@ def variables() -> list[str]:
 
 
 def _variable(location: Iterable[object]) -> str:
-    name = str(next(iter(location)))
+    name = str(next(iter(location), "rate_limit_texts"))  # the one check that spans two fields
     return name if name == "PORT" else PREFIX + name.removeprefix(PREFIX.lower()).upper()
 
 

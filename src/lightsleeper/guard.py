@@ -1,0 +1,102 @@
+"""The door: API keys, and the headers that every answer carries. Pure ASGI, so nothing is buffered on its way.
+
+What makes the model work (every method but GET, HEAD and OPTIONS) needs a key where keys are set. Reading stays free:
+the page, its files, the documentation, the facts about the model, and the probes, which must never be refused.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Sequence
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lightsleeper.errors import LightsleeperError, Unauthorized
+
+_FREE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+#: As much of a key's digest as names it in counters and in Redis; it opens nothing.
+_KEY_ID_DIGITS = 16
+
+#: An answer of the API is data: it may load nothing and be framed by nobody. The page brings its own policy.
+_API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+
+#: FastAPI's documentation pages load their scripts from this network and start them inline.
+_DOCS_POLICY = (
+    b"default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
+    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
+    b"font-src https://fonts.gstatic.com; img-src data: https://fastapi.tiangolo.com https://cdn.redoc.ly; "
+    b"worker-src blob:; connect-src 'self'; frame-ancestors 'none'"
+)
+_DOCS_PATHS = ("/docs", "/redoc")
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class NoRateLimit:
+    """Everybody may send as many texts as they like."""
+
+    async def spend(self, scope: Scope, texts: int) -> None:
+        """Always fine."""
+
+
+class Guard:
+    """Refuses who has no key; adds headers to what everybody else is answered."""
+
+    def __init__(
+        self, app: ASGIApp, key_digests: Sequence[bytes], refuse: Callable[[LightsleeperError], Response]
+    ) -> None:
+        """`key_digests` are sha256 digests of the keys, any of which opens; none: no key is asked for.
+
+        Keys are random and long, so a plain digest is enough: there is no dictionary to try.
+        """
+        self._app = app
+        self._key_digests = key_digests
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_missing(message["headers"], scope["path"])]
+                message["headers"].extend(state.get("rate_limit_headers", ()))
+            await send(message)
+
+        if self._key_digests and scope["method"] not in _FREE_METHODS:
+            state["key_id"] = self._key_id(Headers(scope=scope))
+            if state["key_id"] is None:
+                await self._unauthorized()(scope, receive, send_with_headers)
+                return
+        await self._app(scope, receive, send_with_headers)
+
+    def _key_id(self, headers: Headers) -> str | None:
+        """The start of the presented key's digest, if the key is known; every known key is compared, in full."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        digest = hashlib.sha256(key.encode()).digest()
+        known = sum(hmac.compare_digest(digest, each) for each in self._key_digests)
+        return digest.hex()[:_KEY_ID_DIGITS] if known else None
+
+    def _unauthorized(self) -> Response:
+        response = self._refuse(
+            Unauthorized("send a valid API key as `Authorization: Bearer …` or `X-API-Key: …`", field="authorization")
+        )
+        response.headers["www-authenticate"] = "Bearer"
+        return response
+
+
+def _missing(present: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
+    """What the route has not set itself."""
+    names = {name for name, _ in present}
+    policy = _DOCS_POLICY if path.endswith(_DOCS_PATHS) else _API_POLICY
+    wanted = (*_HEADERS, (b"content-security-policy", policy))
+    return [header for header in wanted if header[0] not in names]

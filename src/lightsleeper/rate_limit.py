@@ -1,0 +1,144 @@
+"""How many texts one client may send: a sliding window per API key or address, shared by all replicas through Redis.
+
+Counting is the `limits` library's; this module names the client, falls back to this process's memory while Redis is
+away, and says in headers how much is left. Imported only where a limit is set: the library takes 60 ms to import.
+"""
+
+import asyncio
+import math
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Any, NamedTuple
+
+from limits.aio.storage import MemoryStorage, RedisStorage
+from starlette.types import Scope
+
+from lightsleeper.errors import RateLimited
+from lightsleeper.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
+
+#: Clients remembered in memory. The library looks at each of them at each request (0.1 µs), so this bounds time, too.
+#: Whoever has more addresses than this is beyond what counting by address can stop: all counts start anew.
+_MAX_CLIENTS = 2_000
+
+#: Requests that may ask Redis at once; the others wait their turn, within the timeout, then count in memory.
+_MAX_ASKING = 8
+
+
+class _Window(NamedTuple):
+    """What the library knows of one client; times in seconds, lives counted until nothing is left to forget."""
+
+    previous_texts: int
+    previous_life_s: float
+    current_texts: int
+    current_life_s: float
+
+
+class RateLimiter:
+    """Counts texts by client. Belongs to one event loop."""
+
+    def __init__(self, *, max_texts: int, window_s: int, link: RedisLink | None = None) -> None:
+        """At most `max_texts` in any `window_s`, estimated as the library's sliding window counter does."""
+        self._max_texts = max_texts
+        self._window_s = window_s
+        self._link = link
+        self._memory = MemoryStorage()
+        self._shared: RedisStorage | None = None
+        self._turns = asyncio.Semaphore(_MAX_ASKING)
+
+    async def spend(self, scope: Scope, texts: int) -> None:
+        """Count `texts` against the client of this request; RateLimited, and nothing counted, if they are too many.
+
+        Leaves `rate_limit_headers` in the request's state: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/03/
+        """
+        client = client_of(scope)
+        try:
+            allowed, window = await self._spend_shared(client, texts)
+        except (RedisUnavailable, TimeoutError):
+            allowed, window = await self._spend_in_memory(client, texts)
+        scope["state"]["rate_limit_headers"] = self._headers(window)
+        if not allowed:
+            raise RateLimited(
+                f"{texts} more texts would be over the limit of {self._max_texts} in {self._window_s} s",
+                limit=self._max_texts,
+                retry_after_s=self._wait_s(window, texts),
+            )
+
+    async def _spend_shared(self, client: str, texts: int) -> tuple[bool, _Window]:
+        if self._link is None or not self._link.available:
+            raise RedisUnavailable
+        async with asyncio.timeout(self._link.timeout_s):
+            await self._turns.acquire()
+        try:
+            return await self._link.call(lambda redis: self._spend(self._storage(redis), client, texts))
+        finally:
+            self._turns.release()
+
+    async def _spend_in_memory(self, client: str, texts: int) -> tuple[bool, _Window]:
+        if len(self._memory.storage) > _MAX_CLIENTS:
+            await self._memory.reset()
+        return await self._spend(self._memory, client, texts)
+
+    async def _spend(self, storage: MemoryStorage | RedisStorage, client: str, texts: int) -> tuple[bool, _Window]:
+        allowed = await storage.acquire_sliding_window_entry(client, self._max_texts, self._window_s, texts)
+        return bool(allowed), _Window(*await storage.get_sliding_window(client, self._window_s))
+
+    def _storage(self, redis: Any) -> RedisStorage:  # noqa: ANN401  # see RedisLink
+        if self._shared is None:
+            prefix = KEY_PREFIX.decode() + "limit"
+            self._shared = RedisStorage("async+redis://", implementation="redispy", key_prefix=prefix)
+            # The library would make a client and a pool of its own, with timeouts of its own.
+            bridge: Any = self._shared.bridge
+            bridge.storage = redis
+            bridge.register_scripts()
+        return self._shared
+
+    def _headers(self, window: _Window) -> list[tuple[bytes, bytes]]:
+        faded = window.previous_texts * window.previous_life_s / self._window_s
+        remaining = max(0, self._max_texts - math.floor(faded) - window.current_texts)
+        numbers = {
+            b"ratelimit-limit": self._max_texts,
+            b"ratelimit-remaining": remaining,
+            b"ratelimit-reset": math.ceil(self._rollover_s(window)),
+        }
+        policy = (b"ratelimit-policy", b"%d;w=%d" % (self._max_texts, self._window_s))
+        return [policy, *((name, b"%d" % number) for name, number in numbers.items())]
+
+    def _rollover_s(self, window: _Window) -> float:
+        """Until the current window becomes the previous one."""
+        return max(0.0, window.current_life_s - self._window_s)
+
+    def _wait_s(self, window: _Window, texts: int) -> float | None:
+        """Until so many texts fit, if nobody sends any meanwhile; None if they never do."""
+        room = self._max_texts - texts
+        if room < 0:
+            return None
+        if room >= window.current_texts:  # the previous window has to fade
+            left = room - window.current_texts
+            return max(0.0, window.previous_life_s - left * self._window_s / max(1, window.previous_texts))
+        return self._rollover_s(window) + self._window_s * (1 - room / window.current_texts)
+
+
+def client_of(scope: Scope) -> str:
+    """Whose texts these are: an API key, by the start of its digest, or an address.
+
+    The address is the server's `client`, which uvicorn takes from X-Forwarded-For only as far as it trusts the
+    proxies that wrote it. An IPv6 client has 2^64 addresses to choose from, so it is known by its network.
+    """
+    key_id = scope["state"].get("key_id")
+    if key_id:
+        return f"key:{key_id}"
+    client = scope.get("client")
+    return _network(client[0]) if client else "nowhere"
+
+
+@lru_cache(maxsize=_MAX_CLIENTS)
+def _network(host: str) -> str:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address)

@@ -1,0 +1,189 @@
+"""The cache that replicas share: what one computed is a hit in all others.
+
+Lookups do not each take a connection: one reader sends whatever was asked while the last reply was on its way as one
+MGET, as the batcher does with texts. 500 requests for one new text ask Redis once, and a burst cannot exhaust a pool.
+Writes go through one writer of their own, so they delay neither answers nor lookups.
+"""
+
+import asyncio
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from lightsleeper.cache import Observer
+from lightsleeper.prediction import Logits
+from lightsleeper.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
+
+#: First byte of every value. Another layout gets another number; what does not begin with it is a miss.
+VALUE_VERSION = 1
+
+#: Keys of one MGET, entries of one pipeline: both take Redis well under a millisecond.
+_MAX_KEYS = 512
+_MAX_WRITES = 128
+
+#: Entries waiting to be written, about 1 MB: a second of new texts at full speed. More are dropped and counted.
+_MAX_UNWRITTEN = 4_096
+
+#: What the last writes get at shutdown.
+_FLUSH_TIMEOUT_S = 1.0
+
+
+class RedisCache:
+    """A `Cache` whose every failure is a miss. Belongs to one event loop."""
+
+    def __init__(self, link: RedisLink, *, labels: int, ttl_s: int, observer: Observer | None = None) -> None:
+        """`labels` is how many floats a value holds; `ttl_s` how long Redis keeps one. Works between start and close.
+
+        The link is its maker's to start and close.
+        """
+        self._link = link
+        self._ttl_s = ttl_s
+        self._observer = observer
+        self._layout = struct.Struct(f"<B{labels}f")
+        #: Futures of what has been asked and not yet been answered; the reader has taken those not in `_asked`.
+        self._lookups: dict[bytes, asyncio.Future[Logits | None]] = {}
+        self._asked: list[bytes] = []
+        self._unwritten: dict[bytes, Logits] = {}
+        self._to_read = asyncio.Event()
+        self._to_write = asyncio.Event()
+        self._closing = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the reader and the writer; call it inside the event loop."""
+        self._tasks = [
+            asyncio.create_task(self._read(), name="redis-reader"),
+            asyncio.create_task(self._write(), name="redis-writer"),
+        ]
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[Logits | None]:
+        """See `Cache.get_many`; returns within the link's timeout, with None for what is not known by then.
+
+        Finds an entry that waits to be written, too, and one that landed while Redis was being asked.
+        """
+        found = {key: self._unwritten.get(key) for key in keys}
+        unknown = [key for key, logits in found.items() if logits is None]
+        if unknown and self._link.available:
+            found |= await self._ask(unknown)
+        hits = sum(found[key] is not None for key in keys)
+        self._count("hit", hits)
+        self._count("miss" if self._link.available else "unavailable", len(keys) - hits)
+        return [found[key] for key in keys]
+
+    def put_many(self, entries: Mapping[bytes, Logits]) -> None:
+        """See `Cache.put_many`; while Redis is away entries wait, and what does not fit is dropped."""
+        room = max(0, _MAX_UNWRITTEN - len(self._unwritten))
+        self._unwritten.update(islice(entries.items(), room))
+        self._drop(len(entries) - room)
+        for key, logits in entries.items():
+            self._land(key, logits)
+        self._to_write.set()
+
+    async def close(self) -> None:
+        """See `Cache.close`."""
+        self._closing = True
+        self._to_write.set()
+        if self._tasks:
+            reader, writer = self._tasks
+            if self._link.available:
+                await asyncio.wait([writer], timeout=_FLUSH_TIMEOUT_S)
+            for task in (reader, writer):
+                task.cancel()
+            await asyncio.wait(self._tasks)
+        self._drop(len(self._unwritten))
+        for key in list(self._lookups):
+            self._land(key, None)
+
+    async def _ask(self, keys: Sequence[bytes]) -> dict[bytes, Logits | None]:
+        lookups = {key: self._lookup(key) for key in keys}
+        # Waiting is not owning: who leaves, or waits no longer, takes nothing from the others.
+        await asyncio.wait(lookups.values(), timeout=self._link.timeout_s)
+        return {
+            key: (lookup.result() if lookup.done() else None) or self._unwritten.get(key)
+            for key, lookup in lookups.items()
+        }
+
+    def _lookup(self, key: bytes) -> "asyncio.Future[Logits | None]":
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = self._lookups[key] = asyncio.get_running_loop().create_future()
+            self._asked.append(key)
+            self._to_read.set()
+        return lookup
+
+    def _land(self, key: bytes, logits: Logits | None) -> None:
+        lookup = self._lookups.pop(key, None)
+        if lookup:
+            lookup.set_result(logits)
+
+    async def _read(self) -> None:
+        while True:
+            await self._to_read.wait()
+            keys, self._asked = self._asked[:_MAX_KEYS], self._asked[_MAX_KEYS:]
+            if not self._asked:
+                self._to_read.clear()
+            for key, logits in zip(keys, await self._fetch(keys), strict=True):
+                self._land(key, logits)
+
+    async def _fetch(self, keys: Sequence[bytes]) -> list[Logits | None]:
+        names = [KEY_PREFIX + key for key in keys]
+        try:
+            values = await self._link.call(lambda client: self._mget(client, names))
+        except RedisUnavailable:
+            return [None] * len(keys)
+        return [self._unpack(value) for value in values]
+
+    async def _mget(self, client: Any, names: list[bytes]) -> list[Any]:  # noqa: ANN401  # see RedisLink
+        clustered = self._link.address.mode == "cluster"
+        values = await (client.mget_nonatomic(names) if clustered else client.mget(names))
+        if not isinstance(values, list) or len(values) != len(names):
+            raise ValueError("the reply to MGET is not one value per key")
+        return values
+
+    def _unpack(self, value: object) -> Logits | None:
+        if value is None:
+            return None
+        if isinstance(value, bytes) and len(value) == self._layout.size and value[0] == VALUE_VERSION:
+            logits: Logits = self._layout.unpack(value)[1:]
+            if all(map(math.isfinite, logits)):
+                return logits
+        if self._observer:
+            self._observer.malformed_value()
+        return None
+
+    async def _write(self) -> None:
+        while self._unwritten or not self._closing:
+            await self._to_write.wait()
+            self._to_write.clear()
+            while self._unwritten:
+                await self._link.wait_available()
+                entries = dict(islice(self._unwritten.items(), _MAX_WRITES))
+                self._drop(len(entries) - await self._store(entries))
+                for key in entries:
+                    del self._unwritten[key]
+
+    async def _store(self, entries: Mapping[bytes, Logits]) -> int:
+        """How many entries Redis took. Nothing is tried twice: an entry lost costs one inference, some day."""
+        try:
+            replies = await self._link.call(lambda client: self._set(client, entries))
+        except RedisUnavailable:
+            return 0
+        return sum(reply is True for reply in replies)
+
+    async def _set(self, client: Any, entries: Mapping[bytes, Logits]) -> list[Any]:  # noqa: ANN401  # see RedisLink
+        pipeline = client.pipeline(transaction=False)
+        for key, logits in entries.items():
+            pipeline.set(KEY_PREFIX + key, self._layout.pack(VALUE_VERSION, *logits), ex=self._ttl_s)
+        # A full Redis refuses each SET, and goes on answering lookups.
+        replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        return replies
+
+    def _count(self, result: str, texts: int) -> None:
+        if self._observer and texts:
+            self._observer.lookups("redis", result, texts)
+
+    def _drop(self, entries: int) -> None:
+        if self._observer and entries > 0:
+            self._observer.writes_dropped(entries)

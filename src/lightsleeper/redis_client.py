@@ -1,0 +1,48 @@
+"""A redis-py client for each form of address. The only module that imports redis-py, and only when it is called."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis, RedisCluster
+
+    from lightsleeper.redis_address import RedisAddress
+
+#: Reader, writer, trial, and the rate limits that may be asked at once, with room to spare.
+MAX_CONNECTIONS = 16
+
+
+def make_client(address: "RedisAddress", *, timeout_s: float, connect_timeout_s: float) -> "Redis | RedisCluster":
+    """A client that connects when it is first used, and that fails rather than tries again.
+
+    Importing redis-py takes 0.13 s of CPU. Raises ValueError if an option in the URL is not what redis-py expects.
+    """
+    from redis.asyncio import Redis, RedisCluster, Sentinel  # noqa: PLC0415  # see the docstring
+    from redis.asyncio.cluster import ClusterNode  # noqa: PLC0415  # see above
+    from redis.asyncio.connection import SSLConnection, parse_url  # noqa: PLC0415  # see above
+    from redis.asyncio.retry import Retry  # noqa: PLC0415  # see above
+    from redis.backoff import NoBackoff  # noqa: PLC0415  # see above
+
+    options: dict[str, Any] = {
+        "client_name": "lightsleeper",
+        "protocol": 2,  # nothing here needs RESP3, whose HELLO old servers and some proxies do not know
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": connect_timeout_s,
+        "socket_keepalive": True,
+        "health_check_interval": 0,  # its PING would be paid by a request; RedisLink keeps connections alive itself
+        "retry": Retry(NoBackoff(), 0),  # a caller has a better plan than a second attempt: to go on without
+        "max_connections": MAX_CONNECTIONS,
+    }
+    if address.mode == "cluster":
+        nodes = [ClusterNode(host, port) for host, port in address.nodes]
+        return RedisCluster.from_url(address.url, startup_nodes=nodes, **options)
+    if address.mode == "single":
+        return Redis.from_url(address.url, **options)
+    options |= parse_url(address.url)
+    del options["host"], options["port"]  # the sentinels' own
+    options["ssl"] = options.pop("connection_class", None) is SSLConnection
+    sentinel_options = {name: value for name, value in options.items() if name.startswith(("socket_", "ssl"))}
+    for name in ("username", "password"):
+        sentinel_options[name] = options.pop(f"sentinel_{name}", None)
+    sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
+    master: Redis = sentinel.master_for(address.service or "")
+    return master
