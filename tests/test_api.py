@@ -1,10 +1,12 @@
 """The HTTP contract against the real application and the real model."""
 
 import json
+import math
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import Response
 
 from lightsleeper.app import create_app
 from lightsleeper.settings import Settings
@@ -12,7 +14,7 @@ from lightsleeper.settings import Settings
 HEADERS = {"content-type": "application/json"}
 
 
-def post(client: TestClient, body: bytes | dict[str, Any], **headers: str) -> Any:
+def post(client: TestClient, body: bytes | dict[str, Any], **headers: str) -> Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return client.post("/predict", content=content, headers={**HEADERS, **headers})
 
@@ -40,12 +42,8 @@ def test_top_k_limits_the_labels(client: TestClient) -> None:
 
 
 def test_raw_scores_are_logits(client: TestClient) -> None:
-    import math
-
-    scores, raw = (
-        {ranked["label"]: ranked["score"] for ranked in post(client, {"text": "Fine.", **extra}).json()["predictions"][0]}
-        for extra in ({}, {"raw_scores": True})
-    )
+    answers = (post(client, {"text": "Fine.", **extra}).json() for extra in ({}, {"raw_scores": True}))
+    scores, raw = ({ranked["label"]: ranked["score"] for ranked in answer["predictions"][0]} for answer in answers)
     odds = math.log(scores["POSITIVE"] / scores["NEGATIVE"])
     assert raw["POSITIVE"] - raw["NEGATIVE"] == pytest.approx(odds, rel=1e-6)
 
@@ -98,7 +96,7 @@ def test_server_timing_names_every_stage(client: TestClient) -> None:
         (b'{"text": "\\ud800"}', "invalid_json", None, None),
         (b'{"text": "\\udc00 tail"}', "invalid_json", None, None),
         (b'{"text": NaN}', "invalid_input", "text", None),
-        (b'{"text": "' + b"[" * 100 + b'}', "invalid_json", None, None),
+        (b'{"text": "' + b"[" * 100 + b"}", "invalid_json", None, None),
         (b'{"text": ' + b"[" * 5000 + b"]" * 5000 + b"}", None, None, None),
     ],
 )

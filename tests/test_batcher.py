@@ -4,8 +4,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from fakes import GatedRun
 
+from fakes import GatedRun
 from lightsleeper.batcher import Batcher
 from lightsleeper.errors import EngineFailed, Overloaded, ShuttingDown
 

@@ -32,9 +32,12 @@ class Model:
         return [tuple(row) for row in self.engine.run(texts).tolist()]
 
     def warm_up(self) -> None:
-        """Run the model once, start to end; whatever it raises, it would raise for users too."""
+        """Run the model start to end; BundleError if it cannot: a service that cannot answer must not start."""
         for text in self.tokenizer.encode(_WARM_UP):
-            (logits,) = self.run([text])
+            try:
+                (logits,) = self.run([text])
+            except Exception as error:
+                raise BundleError(f"the model fails on its first text: {str(error).splitlines()[0]}") from error
             if len(logits) != len(self.labels):
                 raise BundleError(f"the model has {len(logits)} outputs, its manifest {len(self.labels)} labels")
 

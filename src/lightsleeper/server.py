@@ -8,8 +8,11 @@ import os
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
+from lightsleeper import logs
 from lightsleeper.errors import LightsleeperError
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
 
     settings = read_settings()
     loading: Future[Model] = opener.submit(_open_model, settings)
+    if settings.otlp_endpoint or settings.metrics_port is not None:
+        Thread(target=import_module, args=["lightsleeper.telemetry"], daemon=True).start()
     import uvicorn  # noqa: PLC0415  # see above
 
     from lightsleeper.app import create_app  # noqa: PLC0415  # see above
@@ -47,6 +52,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         loop="uvloop",
         http="httptools",
         lifespan="on",
+        log_config=logs.config(settings.log_level),
         log_level=settings.log_level,
         access_log=settings.access_log,
         timeout_graceful_shutdown=round(settings.drain_timeout_s),

@@ -1,0 +1,93 @@
+"""The command line as a person uses it: a process, its output and its exit status."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lightsleeper", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def test_texts_on_the_command_line_get_a_line_each() -> None:
+    done = run("predict", "Simply wonderful!", "A dreadful, boring mess.")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["POSITIVE", "NEGATIVE"]
+    assert done.returncode == 0
+
+
+def test_ten_thousand_lines_of_csv_keep_their_columns_and_order(tmp_path: Path) -> None:
+    source, out = tmp_path / "reviews.csv", tmp_path / "out.csv"
+    with source.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "review"])
+        writer.writerows([n, "wonderful" if n % 3 else 'awful, "really"'] for n in range(10_000))
+    done = run("predict", "--file", str(source), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["id"]) for row in rows] == list(range(10_000))
+    assert all(row["label"] == ("POSITIVE" if int(row["id"]) % 3 else "NEGATIVE") for row in rows)
+    assert rows[0].keys() == {"id", "review", "label", "score", "truncated"}
+
+
+def test_standard_input_becomes_jsonl() -> None:
+    done = run("predict", "--file", "-", "--output-format", "jsonl", stdin="Simply wonderful!\n\nAwful.\n")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["label"] for row in rows] == ["POSITIVE", None, "NEGATIVE"]
+
+
+def test_a_label_column_of_the_file_is_not_overwritten(tmp_path: Path) -> None:
+    source = tmp_path / "labelled.jsonl"
+    source.write_text('{"text": "Simply wonderful!", "label": "mine"}\n')
+    (row,) = (
+        json.loads(line)
+        for line in run("predict", "--file", str(source), "--output-format", "jsonl").stdout.splitlines()
+    )
+    assert (row["label"], row["predicted_label"]) == ("mine", "POSITIVE")
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    done = subprocess.run(
+        f"yes fine | head -5000 | {sys.executable} -m lightsleeper predict --file - | head -2",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert len(done.stdout.splitlines()) == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "complaint"),
+    [
+        (["predict"], 2, "give texts, or --file"),
+        (["predict", "text", "--file", "x.csv"], 2, "not both"),
+        (["predict", "--file", "absent.csv"], 1, "No such file"),
+        (["predict", "--file", "reviews.xlsx"], 1, "--format"),
+        (["predict", "text", "--bundle", "absent"], 1, "cannot read bundle.json"),
+        (["unknown"], 2, "invalid choice"),
+        ([], 2, "COMMAND"),
+    ],
+)
+def test_misuse_is_one_clear_line(arguments: list[str], status: int, complaint: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == status
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_teaches_by_example() -> None:
+    assert 'lightsleeper predict "What a film!"' in run("--help").stdout
