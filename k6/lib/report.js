@@ -1,0 +1,71 @@
+// Options in, verdict out: what all scripts share of k6's options, and the report of a run as JSON and as HTML.
+
+import { CAPACITY_PER_S, RESULTS_DIR, BASE_URL, SEED, SLICES } from './settings.js';
+import { page } from './page.js';
+
+let sliceMs = 1000;
+
+// The run's time in SLICES equal parts, for the chart: k6's summary has no other notion of time.
+export const slice = (elapsedMs) => String(Math.min(SLICES - 1, Math.floor(elapsedMs / sliceMs)));
+
+// k6's options for `scenarios` that take about `lasts_s`. No failed request and no false content unless a script says
+// otherwise.
+export function plan({ lasts_s, scenarios, thresholds, ...others }) {
+  sliceMs = (lasts_s * 1000) / SLICES;
+  const slices = Array.from({ length: SLICES }, (_, index) => [`latency_ms{slice:${index}}`, []]);
+  return {
+    scenarios,
+    thresholds: {
+      'http_req_failed{endpoint:predict}': ['rate==0'],
+      checks: ['rate==1'],
+      ...thresholds,
+      ...Object.fromEntries(slices),
+    },
+    summaryTrendStats: ['count', 'min', 'avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
+    ...others,
+  };
+}
+
+// Thresholds of an open model: load that was not delivered proves nothing.
+export const delivered = { dropped_iterations: ['count==0'] };
+
+// A script's `handleSummary`.
+export function report(script, question, rates = '') {
+  return ({ metrics, state }) => {
+    if (!metrics.latency_ms || !metrics.latency_ms.values.count) return { stdout: `${script}: nothing was measured\n` };
+    const verdicts = Object.entries(metrics).flatMap(([metric, { thresholds = {}, values }]) =>
+      Object.entries(thresholds).map(([threshold, { ok }]) => ({
+        metric, threshold, measured: values[threshold.split(/[<>=]/)[0].trim()], ok,
+      })));
+    const run = {
+      script, question, rates, target: BASE_URL, seed: SEED, capacity_per_s: CAPACITY_PER_S,
+      duration_s: state.testRunDurationMs / 1000, passed: verdicts.every(({ ok }) => ok), verdicts,
+      over_time: overTime(metrics), metrics: totals(metrics),
+    };
+    return {
+      stdout: lines(run),
+      [`${RESULTS_DIR}/${script}.json`]: JSON.stringify(run, null, 2),
+      [`${RESULTS_DIR}/${script}.html`]: page(run),
+    };
+  };
+}
+
+function overTime(metrics) {
+  return Array.from({ length: SLICES }, (_, index) => [index, metrics[`latency_ms{slice:${index}}`]])
+    .filter(([, metric]) => metric && metric.values.count)
+    .map(([index, { values }]) => ({
+      at_s: (index * sliceMs) / 1000, count: values.count, median_ms: values.med, p95_ms: values['p(95)'],
+      max_ms: values.max,
+    }));
+}
+
+function totals(metrics) {
+  return Object.fromEntries(Object.entries(metrics).filter(([name]) => !name.includes('slice:'))
+    .map(([name, { values }]) => [name, values]));
+}
+
+function lines({ script, question, verdicts }) {
+  const said = verdicts.map(({ ok, metric, threshold, measured }) =>
+    `  ${ok ? 'pass' : 'FAIL'}  ${metric} ${threshold} (${Number(measured.toFixed(4))})`);
+  return [`${script}: ${question}`, ...said, ''].join('\n');
+}

@@ -1,0 +1,54 @@
+// Redis is killed and comes back: does anybody notice? The service runs without its in-process cache here (run.py sees
+// to that), so that every hit is Redis's own and a missing Redis cannot hide.
+
+import exec from 'k6/execution';
+import { classify, control, reachable } from './lib/client.js';
+import { text, texts, uniform } from './lib/corpus.js';
+import { delivered, plan, report } from './lib/report.js';
+import { outage } from './lib/settings.js';
+
+const event = { executor: 'per-vu-iterations', vus: 1, iterations: 1 };
+
+export const options = plan({
+  lasts_s: outage.duration_s,
+  scenarios: {
+    traffic: {
+      executor: 'constant-arrival-rate', rate: outage.rate, duration: `${outage.duration_s}s`,
+      preAllocatedVUs: outage.vus,
+    },
+    kill: { ...event, startTime: `${outage.kill_s}s`, exec: 'kill' },
+    restore: { ...event, startTime: `${outage.restore_s}s`, exec: 'restore' },
+  },
+  thresholds: {
+    ...delivered,
+    'cache_hit{phase:before}': [`rate>${outage.before_hit_rate}`],
+    'cache_hit{phase:during}': ['rate==0'],
+    'cache_hit{phase:after}': [`rate>${outage.after_hit_rate}`],
+    'answers{phase:during}': ['count>0'],
+    'latency_ms{phase:during}': [`p(99)<${outage.p99_ms}`],
+  },
+});
+
+export function setup() {
+  reachable();
+  classify(texts(0, outage.hot_texts));
+}
+
+// The seconds around an event belong to no phase.
+function phase(at_s) {
+  if (at_s < outage.kill_s) return 'before';
+  if (at_s > outage.kill_s + outage.grace_s && at_s < outage.restore_s) return 'during';
+  return at_s > outage.restore_s + outage.grace_s ? 'after' : 'between';
+}
+
+export default function () {
+  const n = exec.scenario.iterationInTest;
+  classify(text(Math.floor(uniform(n) * outage.hot_texts)), { phase: phase(exec.instance.currentTestRunDuration / 1000) });
+}
+
+export const kill = () => control('kill-redis');
+export const restore = () => control('restore-redis');
+
+export const handleSummary = report(
+  'outage', 'Redis is killed and comes back: does anybody notice?', `${outage.rate} requests/s`,
+);

@@ -1,0 +1,93 @@
+"""What stands around each script while it runs on this machine."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from control import Action, Control
+from door import Door
+from processes import CannotRun, Redis, Service
+
+
+@dataclass(frozen=True)
+class Script:
+    """What one script needs."""
+
+    #: A door in front of the service, which starts, ends and replaces it.
+    door: bool = False
+    redis: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    #: The part of its full time that it gets unless told otherwise.
+    scale: float = 1.0
+    #: Whether it can judge a service that was not started here.
+    remote: bool = True
+
+
+SCRIPTS = {
+    "capacity": Script(),
+    "smoke": Script(),
+    "steady": Script(),
+    "burst": Script(),
+    "wake": Script(door=True),
+    "cache": Script(),
+    "stampede": Script(),
+    # Without the in-process cache every hit is Redis's.
+    "outage": Script(redis=True, settings={"LIGHTSLEEPER_CACHE_ENTRIES": "0"}, remote=False),
+    "drain": Script(door=True, remote=False),
+    "w255": Script(scale=0.05),
+    # A cache that is full after a minute: what grows after that is a leak.
+    "soak": Script(settings={"LIGHTSLEEPER_CACHE_ENTRIES": "1000"}, remote=False),
+}
+
+
+@asynccontextmanager
+async def around(script: Script, log: Path) -> AsyncIterator[dict[str, str]]:
+    """A service of its own for `script`, and what else it needs; yields their addresses. They write to `log`."""
+    log.unlink(missing_ok=True)
+    settings = dict(script.settings)
+    actions: dict[str, Action] = {}
+    async with AsyncExitStack() as stack:
+        if script.redis:
+            redis = Redis(_redis_server())
+            await redis.start()
+            stack.push_async_callback(redis.kill)
+            settings["LIGHTSLEEPER_REDIS_URL"] = redis.url
+            actions |= {"kill-redis": _wordless(redis.kill), "restore-redis": _wordless(redis.start)}
+        if script.door:
+            door = Door(lambda: Service.start(settings, log))
+            port = await door.open()
+            stack.push_async_callback(door.close)
+            actions |= {"sleep": door.sleep, "replace": door.replace}
+        else:
+            service = await Service.start(settings, log)
+            stack.push_async_callback(service.stop)
+            port = service.port
+            actions["memory"] = service.memory
+        async with listening(actions) as control_url:
+            yield {"BASE_URL": f"http://127.0.0.1:{port}", "CONTROL_URL": control_url}
+
+
+@asynccontextmanager
+async def listening(actions: Mapping[str, Action]) -> AsyncIterator[str]:
+    """The address of a `Control` of `actions`."""
+    control = Control(actions)
+    yield await control.open()
+    control.close()
+
+
+def _wordless(action: Callable[[], Awaitable[None]]) -> Action:
+    async def done() -> dict[str, float]:
+        await action()
+        return {}
+
+    return done
+
+
+def _redis_server() -> str:
+    found = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
+    if not found:
+        raise CannotRun("outage needs a redis-server on the PATH, or its path in REDIS_SERVER")
+    return found
