@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,20 +22,24 @@ from lightsleeper.cpu_quota import cpus, worker_count
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
 from lightsleeper.explain import MAX_WORDS
 from lightsleeper.guard import Guard, NoRateLimit
+from lightsleeper.metrics import Identity, Metrics
 from lightsleeper.model import Model, load_model
 from lightsleeper.prediction import Logits
-from lightsleeper.process import INSTANCE_ID, Wake
+from lightsleeper.process import INSTANCE_ID, Wake, age_s
 from lightsleeper.redis_address import parse_redis_url
 from lightsleeper.redis_cache import RedisCache
 from lightsleeper.redis_link import RedisLink
+from lightsleeper.request_metrics import ERROR_CODE, RequestMetrics
 from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.settings import Settings
 from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.tracing import Spans, instrument, origin
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from lightsleeper.rate_limit import RateLimiter
+    from lightsleeper.telemetry import Telemetry
 
 log = logging.getLogger("lightsleeper")
 
@@ -50,23 +54,41 @@ class State(TypedDict):
     facts: ModelResponse
     wake: Wake
     rate_limit: "RateLimiter | NoRateLimit"
+    metrics: Metrics | None
 
 
 def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> FastAPI:
     """The ASGI application. `loading` is the model on its way; without it the lifespan loads it."""
+    phases = {"imports": age_s()}
+    telemetry = _telemetry(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         """Open → warm up → serve → drain → close. The server listens only after the yield is reached."""
         model = await (asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_model, settings))
-        batcher = _batcher(settings, model)
-        link = _redis_link(settings)
-        cache = _cache(settings, link, labels=len(model.labels))
+        phases["model"] = age_s()
+        metrics = Metrics(telemetry.meter, _identity(settings, model)) if telemetry else None
+        spans = Spans(telemetry.tracers) if telemetry and telemetry.tracers else None
+        observers = [observer for observer in (metrics, spans) if observer]
+        batcher = _batcher(settings, model, observers, origin if spans else None)
+        link = _redis_link(settings, metrics)
+        cache = _cache(settings, link, metrics, labels=len(model.labels))
         batcher.start()
+        if telemetry and metrics:
+            metrics.watch_queue(lambda: batcher.queued_cost)
+            await telemetry.announce(metrics.zeros())
         wake = Wake()
+        phases["ready"] = wake.took_s
+        log.info("ready", extra={"fields": {f"{phase}_s": round(s, 3) for phase, s in phases.items()}})
+        if metrics:
+            metrics.started(phases)
         yield {
             "classifier": Classifier(
-                tokenizer=model.tokenizer, keys=KeyMaker(model.bundle.digest), cache=cache, batcher=batcher
+                tokenizer=model.tokenizer,
+                keys=KeyMaker(model.bundle.digest),
+                cache=cache,
+                batcher=batcher,
+                observers=observers,
             ),
             "batcher": batcher,
             "labels": model.labels,
@@ -74,12 +96,15 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
             "facts": _facts(model.bundle, settings, wake),
             "wake": wake,
             "rate_limit": _rate_limit(settings, link),
+            "metrics": metrics,
         }
         await batcher.close(settings.drain_timeout_s)
         await cache.close()
         if link:
             await link.close()
         model.engine.close()
+        if telemetry:
+            await telemetry.close()
 
     app = FastAPI(
         title="lightsleeper",
@@ -87,6 +112,8 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         description="Sentiment of texts, from a service that sleeps at zero.",
         root_path=settings.root_path,
         lifespan=lifespan,
+        # FastAPI's own: it would find the tracer, and count what `request_metrics` counts.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.add_middleware(
         Guard,
@@ -95,6 +122,10 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
     )
     if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
         app.add_middleware(CORSMiddleware, **_cors(settings))
+    if telemetry:
+        app.add_middleware(RequestMetrics)
+        if telemetry.tracers:
+            instrument(app, telemetry.tracers)
     app.include_router(api.router)
     app.include_router(page.router)
     app.add_exception_handler(LightsleeperError, _lightsleeper_error)
@@ -109,32 +140,66 @@ def open_model(settings: Settings) -> Model:
     return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device)
 
 
-def _batcher(settings: Settings, model: Model) -> Batcher[TokenizedText, Logits]:
+def _telemetry(settings: Settings) -> "Telemetry | None":
+    if settings.otlp_endpoint is None and settings.metrics_port is None:
+        return None
+    from lightsleeper.telemetry import Telemetry  # noqa: PLC0415  # the SDK takes 0.1 s of CPU to import
+
+    return Telemetry(
+        otlp_endpoint=settings.otlp_endpoint,
+        export_interval_s=settings.export_interval_s,
+        metrics_address=None if settings.metrics_port is None else (settings.host, settings.metrics_port),
+        trace_ratio=settings.trace_ratio,
+        instance_id=INSTANCE_ID,
+    )
+
+
+def _identity(settings: Settings, model: Model) -> Identity:
+    manifest = model.bundle.manifest
+    return Identity(
+        model_id=manifest.model_id,
+        digest=model.bundle.digest,
+        version=__version__,
+        labels=model.labels,
+        workers=_workers(settings),
+        queue_limit_tokens=settings.max_queued_tokens,
+    )
+
+
+def _workers(settings: Settings) -> int:
+    return settings.workers or worker_count(cpus())
+
+
+def _batcher(
+    settings: Settings, model: Model, observers: Sequence[Metrics | Spans], origin: Callable[[], object] | None
+) -> Batcher[TokenizedText, Logits]:
     return Batcher(
         model.run,
         cost=lambda text: text.width,
         kind=lambda text: text.width,
-        workers=settings.workers or worker_count(cpus()),
+        workers=_workers(settings),
         max_batch_cost=settings.max_batch_tokens,
         max_queued_cost=settings.max_queued_tokens,
+        observers=observers,
+        origin=origin,
     )
 
 
-def _redis_link(settings: Settings) -> RedisLink | None:
+def _redis_link(settings: Settings, metrics: Metrics | None) -> RedisLink | None:
     """Started: it connects while the service already answers."""
     if settings.redis_url is None:
         return None
     address = parse_redis_url(settings.redis_url.get_secret_value())
-    link = RedisLink(address, timeout_s=settings.redis_timeout_ms / 1e3)
+    link = RedisLink(address, timeout_s=settings.redis_timeout_ms / 1e3, observer=metrics)
     link.start()
     return link
 
 
-def _cache(settings: Settings, link: RedisLink | None, *, labels: int) -> Cache:
-    memory = LruCache(settings.cache_entries, settings.cache_bytes) if settings.cache_entries else NoCache()
+def _cache(settings: Settings, link: RedisLink | None, metrics: Metrics | None, *, labels: int) -> Cache:
+    memory = LruCache(settings.cache_entries, settings.cache_bytes, metrics) if settings.cache_entries else NoCache()
     if link is None:
         return memory
-    shared = RedisCache(link, labels=labels, ttl_s=settings.redis_ttl_s)
+    shared = RedisCache(link, labels=labels, ttl_s=settings.redis_ttl_s, observer=metrics)
     shared.start()
     return TwoLevelCache(memory, shared) if isinstance(memory, LruCache) else shared
 
@@ -194,8 +259,9 @@ def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:
     )
 
 
-async def _lightsleeper_error(_: Request, error: Exception) -> Response:
+async def _lightsleeper_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LightsleeperError)  # noqa: S101  # Starlette's signature is wider than its contract
+    request.scope[ERROR_CODE] = error.code
     if isinstance(error, EngineFailed):
         log.error("inference failed", exc_info=error.__cause__)
     return api.error_response(error)

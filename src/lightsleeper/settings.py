@@ -82,6 +82,20 @@ class Settings(BaseSettings):
     )
     cors_origins: Strings = Field((), description="Origins whose pages may call the API, or `*`; none if unset.")
 
+    otlp_endpoint: str | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        pattern="^https?://.",
+        description="OpenTelemetry collector that metrics and traces are pushed to (OTLP over HTTP, base URL).",
+    )
+    export_interval_s: PositiveSeconds = Field(5.0, description="Seconds between two exports of metrics.")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of a Prometheus page, such as 9464; none if unset."
+    )
+    trace_ratio: float = Field(
+        0.0, ge=0, le=1, description="Share of the new traces recorded; 0 switches tracing off. Needs the collector."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe event logged.")
     access_log: bool = Field(default=False, description="One log line per request.")  # it costs 25 % of throughput
 
@@ -144,7 +158,8 @@ def variables() -> list[str]:
 
 def _variable(location: Iterable[object]) -> str:
     name = str(next(iter(location), "rate_limit_texts"))  # the one check that spans two fields
-    return name if name == "PORT" else PREFIX + name.removeprefix(PREFIX.lower()).upper()
+    # Names with an alias are other people's: Knative's PORT, OpenTelemetry's variables.
+    return name if name.isupper() else PREFIX + name.removeprefix(PREFIX.lower()).upper()
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:

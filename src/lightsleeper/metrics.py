@@ -1,0 +1,314 @@
+"""Every instrument on one page: name, unit, labels, buckets and why. OpenTelemetry's API only; `telemetry` exports.
+
+Counters are plain integers that the SDK reads when it exports: its own `add` costs 5 µs, an increment 0.2 µs.
+Names follow https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ where it has one, else `lightsleeper.`.
+Every label has few values, all known to this code: routes are templates, reasons are error codes, labels the model's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
+
+from lightsleeper.prediction import Classification, Logits, softmax
+
+#: ISO 3's R5 series, each bound 1.6 times the one before: a percentile is as exact at 2 ms (a cache hit) as at 2 s
+#: (a queue behind a wake), and 0.25 s and 1 s, which the objectives name, are bounds.
+_SECONDS = (
+    *(0.0004, 0.00063, 0.001, 0.0016, 0.0025, 0.004, 0.0063, 0.01, 0.016, 0.025, 0.04, 0.063, 0.1),
+    *(0.16, 0.25, 0.4, 0.63, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0, 16.0, 25.0, 40.0),
+)
+#: 10 µs is the embedded model on a fast core in a full batch, 10 ms a large model on a throttled one.
+_SECONDS_PER_TOKEN = (
+    *(1e-5, 1.6e-5, 2.5e-5, 4e-5, 6.3e-5, 1e-4, 1.6e-4, 2.5e-4, 4e-4, 6.3e-4, 1e-3, 1.6e-3, 2.5e-3, 4e-3, 1e-2),
+)
+#: Batches are bounded by tokens (1024 by default), so these are powers of two around that.
+_TEXTS = (1, 2, 4, 8, 16, 32, 64, 128)
+_TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+#: Finest where a classifier lives: nearly all probabilities are above 0.9, and drift shows as mass leaving there.
+_PROBABILITY = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What is measured; `buckets` for histograms only."""
+
+    kind: Literal["counter", "gauge", "histogram", "updown"]
+    name: str
+    unit: str
+    description: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Zero:
+    """A histogram's series before its first measurement, to be exported all the same (see `telemetry`)."""
+
+    instrument: Instrument
+    labels: Mapping[str, str | int]
+
+
+_HTTP_LABELS = ("http.request.method", "url.scheme", "http.response.status_code", "http.route", "error.type")
+
+REQUEST_DURATION = Instrument(
+    "histogram", "http.server.request.duration", "s", "Duration of HTTP requests.", _HTTP_LABELS, _SECONDS
+)
+ACTIVE_REQUESTS = Instrument("updown", "http.server.active_requests", "{request}", "HTTP requests being answered.")
+REJECTIONS = Instrument(
+    "counter", "lightsleeper.rejections", "{request}", "Requests answered with an error, by its code.", ("reason",)
+)
+CACHE_LOOKUPS = Instrument(
+    "counter", "lightsleeper.cache.lookups", "{text}", "Texts looked up, by cache and outcome.", ("level", "result")
+)
+CACHE_FAULTS = Instrument(
+    "counter", "lightsleeper.cache.faults", "{value}", "Values that Redis held wrongly or did not take.", ("reason",)
+)
+REDIS_AVAILABLE = Instrument(
+    "gauge", "lightsleeper.redis.available", "{redis}", "1 while Redis is asked, 0 while the breaker is open."
+)
+QUEUE_WAIT = Instrument(
+    "histogram", "lightsleeper.queue.wait", "s", "Time a text waited for its batch to begin.", (), _SECONDS
+)
+QUEUE_DEPTH = Instrument("gauge", "lightsleeper.queue.depth", "{token}", "Padded tokens waiting for a worker.")
+QUEUE_LIMIT = Instrument("gauge", "lightsleeper.queue.limit", "{token}", "Padded tokens that may wait; more is 503.")
+BATCH_TEXTS = Instrument("histogram", "lightsleeper.batch.texts", "{text}", "Texts of a batch.", (), _TEXTS)
+BATCH_TOKENS = Instrument("histogram", "lightsleeper.batch.tokens", "{token}", "Tokens of a batch.", (), _TOKENS)
+TOKEN_DURATION = Instrument(
+    "histogram",
+    "lightsleeper.inference.token.duration",
+    "s",
+    "Inference time of a batch per padded token: comparable whatever the texts' lengths.",
+    (),
+    _SECONDS_PER_TOKEN,
+)
+WORKER_BUSY = Instrument(
+    "counter", "lightsleeper.inference.busy", "s", "Time all workers spent in the model; divide by the workers."
+)
+WORKERS = Instrument("gauge", "lightsleeper.inference.workers", "{thread}", "Inference threads.")
+TRUNCATIONS = Instrument("counter", "lightsleeper.truncations", "{text}", "Texts cut to what the model can read.")
+PREDICTIONS = Instrument("counter", "lightsleeper.predictions", "{text}", "Answered texts by best label.", ("label",))
+SCORE = Instrument(
+    "histogram",
+    "lightsleeper.prediction.score",
+    "1",
+    "Probability of the best label of each text that was computed: a cached one asked often would bend the curve.",
+    ("label",),
+    _PROBABILITY,
+)
+WAKE_DURATION = Instrument(
+    "histogram", "lightsleeper.wake.duration", "s", "From the start of the process to ready, once.", (), _SECONDS
+)
+STARTUP = Instrument(
+    "gauge", "lightsleeper.startup.duration", "s", "When a phase of the start was over, since exec.", ("phase",)
+)
+BUNDLE = Instrument(
+    "gauge", "lightsleeper.bundle.info", "{bundle}", "1, with the model's identity.", ("model_id", "digest", "version")
+)
+
+INSTRUMENTS = tuple(value for value in globals().values() if isinstance(value, Instrument))
+
+#: What /predict can answer: exported as zeros at once, so that a pod's first 503 is an increase, not a beginning.
+_PREDICT_OUTCOMES = (
+    *((status, "/predict", None) for status in (200, 413, 422, 429)),
+    *((500, "/predict", "engine_failed"), (503, "/predict", "overloaded"), (504, "/predict", "deadline_exceeded")),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the process serves, known once its model is open."""
+
+    model_id: str
+    digest: str
+    version: str
+    labels: tuple[str, ...]
+    workers: int
+    queue_limit_tokens: int
+
+
+class _Counts:
+    """One counter's series by label values. Written by the event loop, read by the exporting thread."""
+
+    def __init__(self, meter: Meter, instrument: Instrument) -> None:
+        self._labels = instrument.labels
+        self._totals: dict[tuple[str, ...], float] = {}
+        meter.create_observable_counter(instrument.name, [self._observe], instrument.unit, instrument.description)
+
+    def add(self, amount: float, *values: str) -> None:
+        self._totals[values] = self._totals.get(values, 0) + amount
+
+    def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
+        for values, total in list(self._totals.items()):
+            yield Observation(total, dict(zip(self._labels, values, strict=True)))
+
+
+class Metrics:
+    """Told by the parts what happens; each part's `Observer` protocol is a few of these methods."""
+
+    def __init__(self, meter: Meter, identity: Identity) -> None:
+        """Create every instrument; counters stand at 0 from here on."""
+        self._meter = meter
+        self._labels = identity.labels
+        self._active = 0
+        self._redis_available: bool | None = None
+        self._phases: Mapping[str, float] = {}
+        self._http_labels: dict[tuple[str, str, int, str | None, str | None], dict[str, str | int]] = {}
+        self._score_labels = [{"label": label} for label in identity.labels]
+        self._create_counters()
+        self._create_histograms()
+        self._create_gauges(identity)
+
+    def _create_counters(self) -> None:
+        self._rejections = _Counts(self._meter, REJECTIONS)
+        self._lookups = _Counts(self._meter, CACHE_LOOKUPS)
+        self._faults = _Counts(self._meter, CACHE_FAULTS)
+        self._busy = _Counts(self._meter, WORKER_BUSY)
+        self._truncations = _Counts(self._meter, TRUNCATIONS)
+        self._predictions = _Counts(self._meter, PREDICTIONS)
+        for counts in (self._busy, self._truncations):
+            counts.add(0)
+        for reason in ("invalid_input", "overloaded", "deadline_exceeded", "shutting_down", "engine_failed"):
+            self._rejections.add(0, reason)
+        for result in ("hit", "miss"):
+            self._lookups.add(0, "memory", result)
+        for label in self._labels:
+            self._predictions.add(0, label)
+
+    def _create_histograms(self) -> None:
+        self._request_duration = self._histogram(REQUEST_DURATION)
+        self._queue_wait = self._histogram(QUEUE_WAIT)
+        self._batch_texts = self._histogram(BATCH_TEXTS)
+        self._batch_tokens = self._histogram(BATCH_TOKENS)
+        self._token_duration = self._histogram(TOKEN_DURATION)
+        self._score = self._histogram(SCORE)
+        self._wake_duration = self._histogram(WAKE_DURATION)
+
+    def _histogram(self, instrument: Instrument) -> Histogram:
+        return self._meter.create_histogram(
+            instrument.name,
+            instrument.unit,
+            instrument.description,
+            explicit_bucket_boundaries_advisory=instrument.buckets,
+        )
+
+    def _create_gauges(self, identity: Identity) -> None:
+        who = {"model_id": identity.model_id, "digest": identity.digest, "version": identity.version}
+        self._gauge(QUEUE_LIMIT, lambda: [Observation(identity.queue_limit_tokens)])
+        self._gauge(WORKERS, lambda: [Observation(identity.workers)])
+        self._gauge(BUNDLE, lambda: [Observation(1, who)])
+        self._gauge(STARTUP, lambda: [Observation(s, {"phase": phase}) for phase, s in self._phases.items()])
+        self._gauge(REDIS_AVAILABLE, self._observe_redis)
+        self._meter.create_observable_up_down_counter(
+            ACTIVE_REQUESTS.name,
+            [lambda _: [Observation(self._active)]],
+            ACTIVE_REQUESTS.unit,
+            ACTIVE_REQUESTS.description,
+        )
+
+    def _gauge(self, instrument: Instrument, observe: Callable[[], Iterable[Observation]]) -> None:
+        self._meter.create_observable_gauge(
+            instrument.name, [lambda _: observe()], instrument.unit, instrument.description
+        )
+
+    def _observe_redis(self) -> list[Observation]:
+        return [] if self._redis_available is None else [Observation(int(self._redis_available))]
+
+    def zeros(self) -> list[Zero]:
+        """The histogram series worth exporting before anything was measured."""
+        requests = [self._request_labels("POST", "http", *outcome) for outcome in _PREDICT_OUTCOMES]
+        return [
+            *(Zero(REQUEST_DURATION, labels) for labels in requests),
+            *(Zero(SCORE, labels) for labels in self._score_labels),
+            *(Zero(each, {}) for each in (QUEUE_WAIT, BATCH_TEXTS, BATCH_TOKENS, TOKEN_DURATION, WAKE_DURATION)),
+        ]
+
+    # The whole process: `app`
+
+    def watch_queue(self, depth: Callable[[], int]) -> None:
+        """`depth` is called at each export, in the exporting thread."""
+        self._gauge(QUEUE_DEPTH, lambda: [Observation(depth())])
+
+    def started(self, phases: Mapping[str, float]) -> None:
+        """The service is ready; seconds from exec to the end of each phase, the last of which is the wake."""
+        self._phases = dict(phases)
+        self._wake_duration.record(max(phases.values()))
+
+    # HTTP: `request_metrics.RequestMetrics`
+
+    def request_began(self) -> None:
+        """A request's head was read."""
+        self._active += 1
+
+    def request_ended(  # noqa: PLR0913  # the labels that the semantic conventions ask for
+        self, method: str, scheme: str, status: int, route: str | None, *, error: str | None, duration_s: float
+    ) -> None:
+        """Its last byte was handed over. `route` is the template, `error` our error code where there was one."""
+        self._active -= 1
+        error_type = (error or str(status)) if status >= _SERVER_ERROR else None
+        labels = self._request_labels(method, scheme, status, route, error_type)
+        self._request_duration.record(duration_s, labels)
+        if error:
+            self._rejections.add(1, error)
+
+    def _request_labels(
+        self, method: str, scheme: str, status: int, route: str | None, error_type: str | None
+    ) -> Mapping[str, str | int]:
+        key = (method if method in _METHODS else "_OTHER", scheme, status, route, error_type)
+        labels = self._http_labels.get(key)
+        if labels is None:
+            named = zip(_HTTP_LABELS, key, strict=True)
+            labels = self._http_labels[key] = {name: value for name, value in named if value is not None}
+        return labels
+
+    # Classification: `classifier.Observer`
+
+    def classified(self, answer: Classification, fresh: Sequence[Logits], started_s: float) -> None:  # noqa: ARG002
+        """A request's texts were answered; `fresh` are the logits that no cache had."""
+        if answer.truncated:
+            self._truncations.add(len(answer.truncated))
+        for logits in answer.logits:
+            self._predictions.add(1, self._labels[logits.index(max(logits))])
+        for logits in fresh:
+            best = logits.index(max(logits))
+            self._score.record(softmax(logits)[best], self._score_labels[best])
+
+    # Batching: `batcher.Observer`
+
+    def batch(
+        self,
+        *,
+        items: int,
+        cost: int,
+        queue_s: Sequence[float],
+        run_s: float,
+        origins: Sequence[object],  # noqa: ARG002  # `tracing`'s
+    ) -> None:
+        """A batch of `cost` padded tokens ran for `run_s` seconds; `queue_s` is each text's wait."""
+        self._batch_texts.record(items)
+        self._batch_tokens.record(cost)
+        self._token_duration.record(run_s / cost)
+        self._busy.add(run_s)
+        for wait_s in queue_s:
+            self._queue_wait.record(wait_s)
+
+    # Caching: `cache.Observer`, `redis_link.Observer`
+
+    def lookups(self, level: str, result: str, texts: int) -> None:
+        """`texts` were looked up in the `level` (memory, redis) with this result (hit, miss, …)."""
+        self._lookups.add(texts, level, result)
+
+    def malformed_value(self) -> None:
+        """Redis held something that is no value of ours."""
+        self._faults.add(1, "malformed_value")
+
+    def writes_dropped(self, entries: int) -> None:
+        """That many answers were not written to Redis."""
+        self._faults.add(entries, "write_dropped")
+
+    def redis_available(self, *, available: bool) -> None:
+        """The breaker in front of Redis closed or opened."""
+        self._redis_available = available

@@ -1,0 +1,48 @@
+"""One measurement per HTTP request, in pure ASGI: the stock FastAPI instrumentation costs 70 % of throughput."""
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from lightsleeper.metrics import Metrics
+
+#: Where the error handlers leave our error code for this middleware.
+ERROR_CODE = "lightsleeper.error_code"
+
+
+class RequestMetrics:
+    """Reports every request to the `metrics` of the lifespan's state."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        metrics: Metrics = scope["state"]["metrics"]
+        status = 500  # what the server makes of an exception
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        started_s = time.perf_counter()
+        metrics.request_began()
+        try:
+            await self._app(scope, receive, send_noting_status)
+        finally:
+            metrics.request_ended(
+                scope["method"],
+                scope["scheme"],
+                status,
+                getattr(scope.get("route"), "path_format", None),
+                error=scope.get(ERROR_CODE),
+                duration_s=time.perf_counter() - started_s,
+            )

@@ -1,0 +1,259 @@
+"""What leaves the process: OTLP to a collector, a Prometheus page of its own. The only module that knows the SDK.
+
+Imported when an output is configured and not otherwise: the SDK and its exporter cost a wake about 0.1 s.
+
+The SDK itself reads the standard variables for headers, certificates, compression, time-outs, `OTEL_SERVICE_NAME` and
+`OTEL_RESOURCE_ATTRIBUTES`. `OTEL_METRIC_EXPORT_INTERVAL` is not read: its default of a minute is longer than pods live.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import groupby
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.resources import Resource
+
+from lightsleeper import __version__
+from lightsleeper.errors import ConfigurationError
+from lightsleeper.metrics import Instrument, Zero
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+    from opentelemetry.sdk.trace import TracerProvider
+
+log = logging.getLogger("lightsleeper")
+
+#: A collector answers in milliseconds. One that does not may delay a wake by this much, and no more.
+ANNOUNCE_TIMEOUT_S = 0.25
+#: What the last export gets at shutdown, after the last request was answered.
+FLUSH_TIMEOUT_S = 3.0
+
+
+class Telemetry:
+    """The outputs of one process. Threads of its own do the work; nothing here waits for a collector without bound."""
+
+    def __init__(
+        self,
+        *,
+        otlp_endpoint: str | None,
+        export_interval_s: float,
+        metrics_address: tuple[str, int] | None,
+        trace_ratio: float,
+        instance_id: str,
+    ) -> None:
+        """Open what is configured; ConfigurationError if the metrics port cannot be had.
+
+        `otlp_endpoint` is the base URL, `trace_ratio` the share of new traces recorded (needs the endpoint).
+        """
+        self._zeros = _Zeros()
+        self._resource = Resource.create(_resource(instance_id))
+        self._page = _Page(self._zeros, *metrics_address) if metrics_address else None
+        self._push = self._open_push(otlp_endpoint, export_interval_s) if otlp_endpoint else None
+        self._meters = MeterProvider(
+            [*([self._page.reader] if self._page else []), *([self._push] if self._push else [])],
+            resource=self._resource,
+            shutdown_on_exit=False,
+            exemplar_filter=AlwaysOffExemplarFilter(),  # half of the cost of a measurement
+        )
+        self.tracers = self._open_tracers(otlp_endpoint, trace_ratio) if otlp_endpoint and trace_ratio else None
+
+    @property
+    def meter(self) -> "Meter":
+        """Creates the instruments."""
+        return self._meters.get_meter("lightsleeper")
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The port of the Prometheus page."""
+        return self._page.port if self._page else None
+
+    async def announce(self, zeros: Sequence[Zero]) -> None:
+        """Export every counter and histogram at zero, before the first request.
+
+        `increase()` sees only differences between two samples: a series that begins at 5 has increased by nothing.
+        """
+        self._zeros.begin(zeros)
+        if self._push:
+            await _bounded(self._push.force_flush, ANNOUNCE_TIMEOUT_S)
+
+    async def close(self) -> None:
+        """Export what was measured since the last time, for at most `FLUSH_TIMEOUT_S`."""
+        await _bounded(self._shut_down, FLUSH_TIMEOUT_S)
+
+    def _shut_down(self) -> None:
+        milliseconds = FLUSH_TIMEOUT_S * 1e3
+        self._meters.shutdown(timeout_millis=milliseconds)
+        if self.tracers:
+            self.tracers.shutdown()
+        if self._page:
+            self._page.close()
+
+    def _open_push(self, endpoint: str, interval_s: float) -> PeriodicExportingMetricReader:
+        exporter = _MetricExporter(endpoint, self._zeros, _Delivery(endpoint))
+        return PeriodicExportingMetricReader(exporter, interval_s * 1e3)
+
+    def _open_tracers(self, endpoint: str, ratio: float) -> "TracerProvider":
+        # Not part of a wake with tracing off, which is the default.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
+
+        tracers = TracerProvider(
+            sampler=ParentBasedTraceIdRatio(ratio), resource=self._resource, shutdown_on_exit=False
+        )
+        tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
+        return tracers
+
+
+def _resource(instance_id: str) -> dict[str, str]:
+    """Who reports; `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` are added by the SDK and by the last line."""
+    # Set by Knative in every container it runs; the names are those of Knative's own telemetry.
+    knative = {"kn.service.name": "K_SERVICE", "kn.revision.name": "K_REVISION"}
+    return {
+        "service.name": os.environ.get("OTEL_SERVICE_NAME", "lightsleeper"),
+        "service.version": __version__,
+        "service.instance.id": instance_id,
+        **{name: os.environ[variable] for name, variable in knative.items() if variable in os.environ},
+    }
+
+
+class _Delivery:
+    """Says once that the collector is away, and once that it is back."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._arriving = True
+        # Its exporters say it on every attempt, several times.
+        logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
+
+    def report(self, *, arrived: bool) -> None:
+        if arrived and not self._arriving:
+            log.info("metrics arrive again at %s", self._endpoint)
+        if self._arriving and not arrived:
+            log.warning("metrics do not arrive at %s; counts are kept and sent when it answers", self._endpoint)
+        self._arriving = arrived
+
+
+class _Zeros:
+    """Adds histogram series that were not measured yet: the SDK has no point for them."""
+
+    def __init__(self) -> None:
+        self._since_ns = time_ns()
+        self._zeros: Sequence[Zero] = ()
+
+    def begin(self, zeros: Sequence[Zero]) -> None:
+        self._zeros = zeros
+
+    def fill(self, data: MetricsData) -> MetricsData:
+        """`data` with a zero point for each series that it lacks; this process has one resource and one scope."""
+        if not data.resource_metrics:
+            return data
+        (resource,) = data.resource_metrics
+        (scope,) = resource.scope_metrics
+        metrics = {metric.name: metric for metric in scope.metrics}
+        for instrument, zeros in groupby(self._zeros, key=lambda zero: zero.instrument):
+            metrics[instrument.name] = self._filled(metrics.get(instrument.name), instrument, list(zeros))
+        return MetricsData([replace(resource, scope_metrics=[replace(scope, metrics=list(metrics.values()))])])
+
+    def _filled(self, metric: Metric | None, instrument: Instrument, zeros: list[Zero]) -> Metric:
+        measured = (
+            [point for point in metric.data.data_points if isinstance(point, HistogramDataPoint)] if metric else []
+        )
+        seen = [dict(point.attributes or {}) for point in measured]
+        points = [*measured, *(self._point(zero) for zero in zeros if dict(zero.labels) not in seen)]
+        data = Histogram(points, AggregationTemporality.CUMULATIVE)
+        return Metric(instrument.name, instrument.description, instrument.unit, data)
+
+    def _point(self, zero: Zero) -> HistogramDataPoint:
+        buckets = zero.instrument.buckets
+        return HistogramDataPoint(
+            attributes=zero.labels,
+            start_time_unix_nano=self._since_ns,
+            time_unix_nano=time_ns(),
+            count=0,
+            sum=0.0,
+            bucket_counts=[0] * (len(buckets) + 1),
+            explicit_bounds=buckets,
+            min=None,  # type: ignore[arg-type]  # optional in the protocol: nothing has a smallest
+            max=None,  # type: ignore[arg-type]  # see above
+        )
+
+
+class _MetricExporter(OTLPMetricExporter):
+    """Cumulative, as the SDK's default is: a lost export is made good by the next."""
+
+    def __init__(self, endpoint: str, zeros: _Zeros, delivery: _Delivery) -> None:
+        super().__init__(f"{endpoint.rstrip('/')}/v1/metrics")
+        self._zeros = zeros
+        self._delivery = delivery
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **kwargs: object
+    ) -> MetricExportResult:
+        result = super().export(self._zeros.fill(metrics_data), timeout_millis, **kwargs)
+        self._delivery.report(arrived=result is MetricExportResult.SUCCESS)
+        return result
+
+
+class _Page:
+    """The Prometheus page, on a port and a thread of its own.
+
+    Never on the traffic port: there a scrape passes Knative's queue-proxy, counts as traffic, and keeps the pod awake.
+    """
+
+    def __init__(self, zeros: _Zeros, host: str, port: int) -> None:
+        # 35 ms of a wake that only those pay who ask for the page.
+        from opentelemetry.exporter.prometheus import PrometheusMetricReader  # noqa: PLC0415
+        from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415
+
+        class Reader(PrometheusMetricReader):
+            def _receive_metrics(self, metrics_data: MetricsData, *args: float, **kwargs: float) -> None:
+                super()._receive_metrics(zeros.fill(metrics_data), *args, **kwargs)
+
+        registry = CollectorRegistry()
+        self.reader = Reader(registry=registry, scope_info_enabled=False)
+        try:
+            self._server, self._thread = start_http_server(port, host, registry)
+        except OSError as error:
+            raise ConfigurationError(f"LIGHTSLEEPER_METRICS_PORT: port {port}: {error.strerror}") from error
+        self.port = self._server.server_port
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+async def _bounded(work: Callable[[], object], timeout_s: float) -> None:
+    """Wait for `work` in a thread for at most `timeout_s`; a daemon, so that it cannot hold up the exit either."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            with suppress(RuntimeError):  # the loop is gone: nobody waited
+                loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, name="telemetry", daemon=True).start()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), timeout_s)
