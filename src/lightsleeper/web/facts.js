@@ -1,0 +1,57 @@
+/** The footer: what answers here, from GET /model. */
+
+import { byId, el } from "./dom.js";
+import { delayMs, wait } from "./patience.js";
+import { model, ServiceError } from "./service.js";
+import { grouped, percent } from "./words.js";
+
+/** @param {(model: any) => void} known called each time the model's facts arrive */
+export function mountFacts(known) {
+  const reload = () => load(known);
+  reload();
+  return { reload };
+}
+
+/** @param {(model: any) => void} known */
+async function load(known) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const facts = await model();
+      draw(facts);
+      return known(facts);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      draw(null);
+      if (!error.passes) return; // a key is missing: entering one loads this again
+      await wait(delayMs(attempt, error.retryAfterS));
+    }
+  }
+}
+
+/** @param {any} facts */
+function draw(facts) {
+  byId("facts").replaceChildren(
+    ...pair("Model", facts ? facts.model_id : "unknown until the service answers"),
+    ...pair("Revision", facts?.revision ?? "–"),
+    ...pair("Digest", facts ? facts.digest.slice(0, 12) : "–", facts?.digest),
+    ...pair("Accuracy", facts ? accuracyOf(facts.accuracy) : "–"),
+    ...pair("Reads", facts ? `${grouped(facts.max_tokens)} tokens` : "–"),
+    ...pair("Version", facts?.version ?? "–"),
+  );
+}
+
+/**
+ * @param {string} name
+ * @param {string} value
+ * @param {string} [title]
+ */
+function pair(name, value, title) {
+  return [el("div", {}, el("dt", {}, name), el("dd", title ? { title } : {}, value))];
+}
+
+/** @param {Record<string, {accuracy?: number}>} accuracy */
+function accuracyOf(accuracy) {
+  const measured = Object.entries(accuracy).filter(([, { accuracy: share }]) => typeof share === "number");
+  if (!measured.length) return "not measured";
+  return measured.map(([dataset, { accuracy: share }]) => `${percent(share ?? 0)} on ${dataset}`).join(", ");
+}

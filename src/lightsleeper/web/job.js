@@ -1,0 +1,214 @@
+/** Classifies many rows: chunks, a few at a time, patiently; every row ends answered or named. Knows no page. */
+
+import { delayMs, wait } from "./patience.js";
+import { problemOf } from "./problems.js";
+import { predict, ServiceError } from "./service.js";
+
+const CONCURRENCY = 4;
+const TRIES = 3;
+/** Tries against a service that is away or busy: together about two minutes. */
+const PATIENT_TRIES = 12;
+/** Asked to come back later than this, the run pauses and says so. */
+const LONGEST_RETRY_AFTER_S = 120;
+
+/**
+ * @typedef {object} Work
+ * @property {number[]} rows
+ * @property {(row: number) => string} textOf
+ * @property {number} chunkTexts texts of one request
+ * @property {number} chunkChars characters of one request, about
+ * @property {(row: number, best: {label: string, score: number}, truncated: boolean) => void} onAnswer
+ * @property {(row: number, reason: string) => void} onFailure
+ * @property {() => void} onChange state or notice changed, or answers came
+ */
+
+export class Job {
+  #work;
+  #next = 0;
+  #abort = new AbortController();
+  #resumed = Promise.resolve();
+  #resume = () => {};
+  #notBefore = 0;
+
+  /** @param {Work} work */
+  constructor(work) {
+    this.#work = work;
+    /** @type {"running" | "paused" | "cancelled" | "done"} */
+    this.state = "running";
+    /** @type {import("./problems.js").Problem | null} why it waits */
+    this.waitingFor = null;
+    /** @type {Set<string>} the processes that answered */
+    this.instances = new Set();
+  }
+
+  /** Resolves when every row is answered or named, or the job was cancelled. */
+  async run() {
+    await Promise.all(Array.from({ length: CONCURRENCY }, () => this.#takeChunks()));
+    if (this.state !== "cancelled") this.state = "done";
+    this.waitingFor = null;
+    this.#work.onChange();
+  }
+
+  /** @param {import("./problems.js").Problem | null} [why] */
+  pause(why = null) {
+    if (this.state !== "running") return;
+    this.state = "paused";
+    this.waitingFor = why;
+    this.#resumed = new Promise((resolve) => (this.#resume = () => resolve(undefined)));
+    this.#work.onChange();
+  }
+
+  resume() {
+    if (this.state !== "paused") return;
+    this.state = "running";
+    this.waitingFor = null;
+    this.#resume();
+    this.#work.onChange();
+  }
+
+  /** Stop; answers on their way are dropped, rows without one stay open. */
+  cancel() {
+    this.resume();
+    this.state = "cancelled";
+    this.#abort.abort();
+  }
+
+  async #takeChunks() {
+    try {
+      for (;;) {
+        await this.#turn();
+        const chunk = this.#nextChunk();
+        if (!chunk.length) return;
+        await this.#finish(chunk);
+      }
+    } catch (error) {
+      if (!this.#abort.signal.aborted) throw error;
+    }
+  }
+
+  /** Resolves when the job is neither paused nor backing off. */
+  async #turn() {
+    this.#abort.signal.throwIfAborted();
+    while (this.state === "paused") await this.#resumed;
+    const ms = this.#notBefore - performance.now();
+    if (ms > 0) {
+      await wait(ms, this.#abort.signal);
+      await this.#turn();
+    }
+  }
+
+  #nextChunk() {
+    const { rows, textOf, chunkTexts, chunkChars } = this.#work;
+    const chunk = [];
+    let chars = 0;
+    while (this.#next < rows.length && chunk.length < chunkTexts) {
+      const row = rows[this.#next];
+      chars += textOf(row).length;
+      if (chunk.length && chars > chunkChars) break;
+      chunk.push(row);
+      this.#next += 1;
+    }
+    return chunk;
+  }
+
+  /**
+   * Until every row of the chunk is answered or named.
+   * @param {number[]} chunk
+   */
+  async #finish(chunk) {
+    let rows = chunk;
+    let tries = 0;
+    while (rows.length) {
+      await this.#turn();
+      try {
+        return this.#deliver(rows, await this.#ask(rows));
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        const culprit = rowAt(error.field);
+        tries += 1;
+        if (error.passes) tries = this.#backOff(error, tries);
+        else if (error.status === 401 || error.status === 403) this.pause(problemOf(error));
+        else if (error.status === 422 && culprit !== null && culprit < rows.length) {
+          this.#fail([rows[culprit]], error);
+          rows = rows.filter((_, index) => index !== culprit);
+        } else if (rows.length > 1 && mayBeTooMuch(error)) return this.#halve(rows);
+        else if (error.status >= 500 && tries < TRIES) this.#wait(delayMs(tries));
+        else tries = Infinity;
+        if (tries >= PATIENT_TRIES) return this.#fail(rows, error);
+      }
+    }
+  }
+
+  /** @param {number[]} rows */
+  #ask(rows) {
+    const text = rows.map((row) => this.#work.textOf(row));
+    return predict({ text, top_k: 1 }, { signal: this.#abort.signal });
+  }
+
+  /**
+   * @param {number[]} rows
+   * @param {import("./service.js").Answer} answer
+   */
+  #deliver(rows, { content, instance }) {
+    const truncated = new Set(content.truncated ?? []);
+    rows.forEach((row, index) => this.#work.onAnswer(row, content.predictions[index][0], truncated.has(index)));
+    if (instance) this.instances.add(instance);
+    if (performance.now() >= this.#notBefore) this.waitingFor = null;
+    this.#work.onChange();
+  }
+
+  /**
+   * All chunks wait, since all of them ask the same service. A rate limit says itself when to come back, however
+   * often; that is no failed try.
+   * @param {ServiceError} error
+   * @param {number} tries
+   */
+  #backOff(error, tries) {
+    this.waitingFor = problemOf(error);
+    if ((error.retryAfterS ?? 0) > LONGEST_RETRY_AFTER_S) this.pause(this.waitingFor);
+    else this.#wait(delayMs(tries, error.retryAfterS));
+    return error.status === 429 ? Math.min(tries, PATIENT_TRIES - 1) : tries;
+  }
+
+  /** @param {number} ms */
+  #wait(ms) {
+    this.#notBefore = Math.max(this.#notBefore, performance.now() + ms);
+    this.#work.onChange();
+  }
+
+  /** @param {number[]} rows */
+  async #halve(rows) {
+    const middle = Math.ceil(rows.length / 2);
+    await this.#finish(rows.slice(0, middle));
+    await this.#finish(rows.slice(middle));
+  }
+
+  /**
+   * @param {number[]} rows
+   * @param {ServiceError} error
+   */
+  #fail(rows, error) {
+    const { title } = problemOf(error);
+    const reason = error.message ? `${title} (${withoutIndex(error.message)})` : title;
+    for (const row of rows) this.#work.onFailure(row, reason);
+    this.#work.onChange();
+  }
+}
+
+/** A smaller request may succeed where this one failed. */
+const mayBeTooMuch = (/** @type {ServiceError} */ error) => [413, 500, 504].includes(error.status);
+
+/**
+ * `text[3]` → 3; null for any other field.
+ * @param {string} [field]
+ */
+function rowAt(field) {
+  const match = field?.match(/^text\[(\d+)\]$/);
+  return match ? Number(match[1]) : null;
+}
+
+/**
+ * The place in the request means nothing to people; the row is named beside it.
+ * @param {string} message
+ */
+const withoutIndex = (message) => message.replace(/^text \d+ /, "the text ");

@@ -1,0 +1,226 @@
+/** One text: asked about as soon as typing pauses, answered with bars, times and words. */
+
+import { drawBars } from "./bars.js";
+import { announce, byId } from "./dom.js";
+import { clearExplanation, explain } from "./explanation.js";
+import { delayMs, wait } from "./patience.js";
+import { problemOf } from "./problems.js";
+import { openKeyDialog } from "./key.js";
+import { predict, ServiceError } from "./service.js";
+import { mountSnippets } from "./snippets.js";
+import { drawTiming } from "./timing.js";
+import { duration, grouped, milliseconds, percent, plural, toneOf } from "./words.js";
+
+const PAUSE_MS = 300;
+/** An awake service answers well within this; longer means that it is waking. */
+const ASLEEP_MS = 700;
+const TRIES = 10;
+const EXCERPT_CHARS = 120;
+
+/** @type {string[]} */
+let labels = [];
+let asking = new AbortController();
+
+/** Wire the panel. The returned functions tell it the model's labels, and show it a text. */
+export function mountOne() {
+  const input = byId("text");
+  const drawSnippet = mountSnippets(() => currentRequest());
+  const changed = () => {
+    byId("text-size").textContent = plural(Array.from(input.value).length, "character");
+    drawSnippet();
+    restart();
+  };
+  input.addEventListener("input", changed);
+  byId("explain").addEventListener("change", () => {
+    byId("explanation").hidden = !byId("explain").checked;
+    changed();
+  });
+  const showText = (/** @type {string} */ text) => {
+    input.value = text;
+    changed();
+  };
+  byId("clear").addEventListener("click", () => {
+    showText("");
+    input.focus();
+  });
+  for (const chip of document.querySelectorAll(".chip")) {
+    chip.addEventListener("click", () => showText(chip.textContent ?? ""));
+  }
+  byId("problem-action").addEventListener("click", act);
+  clearExplanation();
+  showEmpty();
+  changed(); // a reloaded page keeps its text
+  return { showText, askAgain: changed, setLabels };
+}
+
+/** @param {string[]} known the model's labels */
+function setLabels(known) {
+  labels = known;
+  if (byId("answer").dataset.state === "empty") showEmpty();
+}
+
+function currentRequest() {
+  const text = byId("text").value || "A quiet film that stays with you.";
+  return byId("explain").checked ? { text, explain: /** @type {true} */ (true) } : { text };
+}
+
+/** Drop what is under way and ask about the text as it is now, once typing pauses. */
+async function restart() {
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  const text = byId("text").value;
+  if (!text.trim()) return showEmpty();
+  try {
+    await wait(PAUSE_MS, signal);
+    await ask(text, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {AbortSignal} signal
+ */
+async function ask(text, signal) {
+  const since = performance.now();
+  setState("waiting");
+  const asleep = setTimeout(() => !signal.aborted && showWaking(), ASLEEP_MS);
+  try {
+    showAnswer(text, await predictPatiently(text, since, signal));
+    if (byId("explain").checked) await explain(text, signal);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    showProblem(error);
+  } finally {
+    clearTimeout(asleep);
+  }
+}
+
+/**
+ * The answer; failures that pass are shown and tried again, for about a minute.
+ * @param {string} text
+ * @param {number} since
+ * @param {AbortSignal} signal
+ */
+async function predictPatiently(text, since, signal) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await predict({ text, truncated_at: true }, { signal, since });
+    } catch (error) {
+      if (!(error instanceof ServiceError) || !error.passes || attempt === TRIES) throw error;
+      showProblem(error);
+      await Promise.race([wait(delayMs(attempt, error.retryAfterS), signal), backOnline(signal)]);
+    }
+  }
+}
+
+/**
+ * Resolves when the browser comes back online, never while it is already.
+ * @param {AbortSignal} signal
+ */
+const backOnline = (signal) =>
+  new Promise((resolve) => addEventListener("online", resolve, { once: true, signal }));
+
+/** @param {string} state */
+function setState(state) {
+  byId("answer").dataset.state = state;
+  byId("answer").setAttribute("aria-busy", String(state === "waiting" || state === "waking"));
+}
+
+/**
+ * @param {string} kicker
+ * @param {string} verdict
+ * @param {string} note
+ */
+function write(kicker, verdict, note) {
+  byId("verdict-kicker").textContent = kicker;
+  byId("verdict").textContent = verdict;
+  byId("verdict-note").textContent = note;
+}
+
+function showEmpty() {
+  setState("empty");
+  write("Answer", "Waiting for a text", "It is classified as soon as you pause typing.");
+  byId("problem-action").hidden = true;
+  byId("wake-notice").hidden = true;
+  byId("cut").hidden = true;
+  drawBars(byId("bars"), labels.map((label, index) => ({ name: label, share: 0, value: "–", tone: toneOf(label, index) })));
+  drawTiming(null);
+  clearExplanation();
+}
+
+function showWaking() {
+  if (byId("answer").dataset.state !== "waiting") return;
+  setState("waking");
+  write("One moment", "Waking the service …", "It sleeps while nobody asks, and wakes in about a second.");
+}
+
+/**
+ * @param {string} text
+ * @param {import("./service.js").Answer} answer
+ */
+function showAnswer(text, answer) {
+  setState("done");
+  const [scores] = answer.content.predictions;
+  const best = scores[0];
+  byId("problem-action").hidden = true;
+  write("Answer", best.label, `${percent(best.score)} probable`);
+  byId("verdict").dataset.tone = toneOf(best.label, labels.indexOf(best.label));
+  drawBars(byId("bars"), scores.map(barOf));
+  drawTiming(answer);
+  showWake(answer.wokeMs);
+  showCut(text, answer.content.truncated_at);
+  announce(`${best.label}, ${percent(best.score)}`);
+}
+
+/** @param {{label: string, score: number}} scored */
+function barOf({ label, score }) {
+  return { name: label, share: score, value: percent(score), tone: toneOf(label, labels.indexOf(label)) };
+}
+
+/** @param {number | null} wokeMs */
+function showWake(wokeMs) {
+  const notice = byId("wake-notice");
+  notice.hidden = wokeMs === null;
+  if (wokeMs !== null) {
+    notice.textContent = `This answer woke the service, which took ${milliseconds(wokeMs)} from process start to ready.`;
+  }
+}
+
+/**
+ * Where a long text was cut; positions are code points.
+ * @param {string} text
+ * @param {number[]} [truncatedAt]
+ */
+function showCut(text, truncatedAt) {
+  byId("cut").hidden = !truncatedAt;
+  if (!truncatedAt) return;
+  const points = Array.from(text);
+  const [at] = truncatedAt;
+  byId("cut-note").textContent =
+    `The answer is about the first ${grouped(at)} of ${grouped(points.length)} characters: the rest was not read.`;
+  const unread = document.createElement("del");
+  unread.textContent = points.slice(at, at + EXCERPT_CHARS).join("");
+  byId("cut-excerpt").replaceChildren("… ", points.slice(Math.max(0, at - EXCERPT_CHARS), at).join(""), unread, " …");
+}
+
+/** @param {ServiceError} error */
+function showProblem(error) {
+  const { title, advice, action } = problemOf(error);
+  setState("error");
+  const again = error.retryAfterS && error.passes ? ` Next try in ${duration(error.retryAfterS)}.` : "";
+  write("No answer", title, advice + (advice.includes(" in ") ? "" : again));
+  const button = byId("problem-action");
+  button.hidden = action === null;
+  button.dataset.action = action ?? "";
+  button.textContent = action === "key" ? "Enter a key" : "Try again now";
+  byId("wake-notice").hidden = true;
+  announce(`${title}. ${advice}`);
+}
+
+function act() {
+  if (byId("problem-action").dataset.action === "key") openKeyDialog();
+  else restart();
+}

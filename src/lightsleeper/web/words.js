@@ -1,0 +1,47 @@
+/** Numbers and names as people read them. */
+
+const COUNT = new Intl.NumberFormat("en");
+
+/** @param {number} count */
+export const grouped = (count) => COUNT.format(count);
+
+/** @param {number} share between 0 and 1 */
+export function percent(share) {
+  // 99.97 % is not 100 %: rounding must not turn a doubt into a certainty.
+  const rounded = Math.min(Math.round(share * 1000) / 10, share < 1 ? 99.9 : 100);
+  return `${rounded.toFixed(1)} %`;
+}
+
+/** @param {number} ms */
+export function milliseconds(ms) {
+  if (ms < 0.95) return `${ms.toFixed(2)} ms`;
+  if (ms < 9.95) return `${ms.toFixed(1)} ms`;
+  return ms < 10_000 ? `${grouped(Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  if (seconds < 1) return "less than a second";
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/**
+ * `3 rows`, `1 row`.
+ * @param {number} count
+ * @param {string} noun
+ */
+export const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+/**
+ * Which colour a label has: the usual three by their names, others by their place.
+ * @param {string} label
+ * @param {number} index
+ */
+export function toneOf(label, index) {
+  if (/neg|bad|toxic|sad|anger/i.test(label)) return "negative";
+  if (/neu|mixed/i.test(label)) return "neutral";
+  if (/pos|good|joy|love/i.test(label)) return "positive";
+  return `series-${index % 6}`;
+}
