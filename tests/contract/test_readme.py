@@ -1,0 +1,48 @@
+"""The README says what is so: every setting with its default, every command, every link."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import lightsleeper
+from lightsleeper.settings import Settings, variables
+
+ROOT = Path(lightsleeper.__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def settings_table() -> list[str]:
+    """A row per setting, as the README must have it."""
+    rows = []
+    for variable, field in zip(variables(), Settings.model_fields.values(), strict=True):
+        default = ", ".join(field.default) if isinstance(field.default, tuple) else field.default
+        shown = "" if default in (None, "") else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        rows.append(f"| `{variable}` | {shown} | {field.description} |")
+    return rows
+
+
+def test_the_settings_table_is_the_settings() -> None:
+    assert re.findall(r"^\| `(?:[A-Z_]+)` \| .* \|$", README, flags=re.MULTILINE) == settings_table()
+
+
+def test_it_fits_two_hundred_lines() -> None:
+    assert len(README.splitlines()) <= 200
+
+
+def test_every_make_target_it_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"(?:^ {4}|`)make ([a-z0-9-]+)", README, flags=re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", README))))
+def test_every_file_it_links_to_exists(link: tuple[str, str]) -> None:
+    assert (ROOT / (link[0] or link[1])).exists()
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    released = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert released
+    assert released[1] == project["version"]
