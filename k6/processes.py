@@ -15,7 +15,7 @@ from pathlib import Path
 START_TIMEOUT_S = 60.0
 
 
-class CannotRun(Exception):  # noqa: N818  # it is what the user is told, not a fault in here
+class CannotRun(Exception):
     """Why there is nothing to measure, in one line."""
 
 

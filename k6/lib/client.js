@@ -5,7 +5,7 @@ import exec from 'k6/execution';
 import { check } from 'k6';
 import { Counter, Rate, Trend } from 'k6/metrics';
 import {
-  ANSWER_TIMEOUT, API_KEY, BASE_URL, CONTROL_URL, HOST_HEADER, LABELS, SCORE_SUM_TOLERANCE,
+  ANSWER_TIMEOUT, API_KEY, BASE_URL, CONTROL_TIMEOUT, CONTROL_URL, HOST_HEADER, LABELS, SCORE_SUM_TOLERANCE,
 } from './settings.js';
 import { slice } from './report.js';
 
@@ -47,6 +47,7 @@ export function judge(response, count, tags = {}) {
     'labels known, scores sum to 1': () => predictions.every(plausible),
   });
   if (response.status === 200) measure(response, tags);
+  else if (response.status) console.warn(`answered ${response.status} ${response.body}`);
   return response;
 }
 
@@ -102,7 +103,8 @@ export function reachable() {
 // Asks run.py for something that HTTP to the service cannot do. Returns what it says about it.
 export function control(action) {
   if (!CONTROL_URL) exec.test.abort(`this script ${action}s things: start it with k6/run.py`);
-  const response = http.post(`${CONTROL_URL}/${action}`, null, { timeout: '900s', tags: { endpoint: 'control', name: action } });
+  const tags = { endpoint: 'control', name: action };
+  const response = http.post(`${CONTROL_URL}/${action}`, null, { timeout: CONTROL_TIMEOUT, tags });
   if (response.status !== 200) exec.test.abort(`run.py could not ${action}: ${response.body || response.error}`);
   return response.json();
 }

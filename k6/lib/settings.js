@@ -20,6 +20,8 @@ export const CONTROL_URL = env('CONTROL_URL', '');
 // New texts per second that the service computes when saturated: run.py measures it. Rates are shares of it, so
 // that a verdict speaks of the service and not of the machine.
 export const CAPACITY_PER_S = number('CAPACITY_PER_S', 100);
+// On a machine that does other work as well, only answers can be judged: `never` drops the thresholds on times.
+export const JUDGE_TIMES = env('JUDGE_TIMES', 'always') !== 'never';
 // 0.1 runs every script for a tenth of its time.
 const TIME_SCALE = number('TIME_SCALE', 1);
 
@@ -33,6 +35,9 @@ if (!LOOPBACK.test(BASE_URL) && !__ENV.ALLOW_REMOTE) {
 
 // Waking from zero, on a cluster that has to pull nothing, is well inside this.
 export const ANSWER_TIMEOUT = '60s';
+// A Knative service goes to sleep about two minutes after its last request, by default.
+export const CONTROL_TIMEOUT = '900s';
+export const SETUP_TIMEOUT = CONTROL_TIMEOUT;
 export const SCORE_SUM_TOLERANCE = 1e-6;
 // Points of a report's chart.
 export const SLICES = 40;
@@ -52,14 +57,15 @@ export const smoke = { singles: 20, batch_texts: 32, lasts_s: 3, timeout_s: 60 }
 // Half of capacity: room for a queue to form and go away, which is what the 99th percentile sees.
 export const steady = { rate: share(0.5), duration_s: seconds(30), vus: 100, p95_ms: 500, p99_ms: 1000 };
 
-// Open model: arrivals do not wait for answers, as users do not wait for each other.
+// Open model: arrivals do not wait for answers, as users do not wait for each other. A machine whose capacity is low
+// gets a lower peak. 2 s is the course's criterion, held here although the burst finds the service asleep.
 export const burst = {
-  peak: 200, rise_s: 2, hold_s: seconds(5), fall_s: 2, vus: 600, zipf: { texts: 500, exponent: 1.1 },
-  p99_ms: 2000, grace_s: 30,
+  peak: Math.min(200, share(1.5)), rise_s: 2, hold_s: seconds(6), fall_s: 2, grace_s: 60, vus: 600,
+  zipf: { texts: 500, exponent: 1.1 }, p99_ms: 2000,
 };
 
 // "Wakes in well under a second" is the promise; this is the process's part of it.
-export const wake = { sleeps: 5, max_ms: 1000, warm_max_ms: 500, lasts_s: 15, timeout_s: 900 };
+export const wake = { sleeps: 5, max_ms: 1000, warm_max_ms: 500, lasts_s: 15, timeout_s: 9000 };
 
 export const cache = {
   rate: share(0.4), duration_s: seconds(8), vus: 100, hot_texts: 100, tolerance: 0.08,
@@ -70,7 +76,7 @@ export const stampede = { rounds: 5, requests: 500, lasts_s: 5, timeout_s: 120, 
 
 export const outage = {
   rate: share(0.3), duration_s: seconds(24), kill_s: seconds(8), restore_s: seconds(14), grace_s: 4, vus: 100,
-  hot_texts: 30, before_hit_rate: 0.9, after_hit_rate: 0.8, p99_ms: 2000,
+  hot_texts: 30, hit_rate: 0.8, p99_ms: 2000,
 };
 
 export const drain = {
