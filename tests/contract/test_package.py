@@ -3,9 +3,10 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-import lightsleeper
 import pytest
 from poetry.core.masonry.api import build_wheel
+
+import lightsleeper
 
 ROOT = Path(lightsleeper.__file__).parents[2]
 
