@@ -1,0 +1,65 @@
+"""What a person does on the page, one line each."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+Rows = list[dict[str, Any]]
+
+#: Opens the page at an address, in a fresh profile.
+OpenPage = Callable[..., Page]
+
+
+def ask(page: Page, text: str) -> None:
+    """Type a text and wait for its answer."""
+    page.fill("#text", text)
+    answered(page)
+
+
+def answered(page: Page) -> None:
+    page.wait_for_selector("#answer[data-state=done]")
+
+
+def load_file(page: Page, path: Path) -> None:
+    """Choose a file on the second tab and wait until it is read."""
+    page.click("#tab-many")
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#source[data-state=loaded]")
+
+
+def load_content(page: Page, name: str, content: bytes) -> None:
+    page.click("#tab-many")
+    page.set_input_files("#file", {"name": name, "mimeType": "", "buffer": content})
+    page.wait_for_selector("#source[data-state=loaded]")
+
+
+def classify(page: Page) -> None:
+    """Start and wait for the end."""
+    page.click("#start")
+    finished(page)
+
+
+def finished(page: Page, timeout_ms: float = 100_000) -> None:
+    page.wait_for_selector("#run[data-state=done]", timeout=timeout_ms)
+
+
+def download(page: Page, form: str) -> str:
+    with page.expect_download() as caught:
+        page.click(f"#download-{form}")
+    return caught.value.path().read_bytes().decode()  # with its line ends as they are
+
+
+def downloaded_rows(page: Page) -> Rows:
+    return [json.loads(line) for line in download(page, "jsonl").splitlines()]
+
+
+def table(page: Page) -> list[list[str]]:
+    """The rows in sight: number, text, label, score."""
+    return [row.locator("td").all_inner_texts() for row in page.locator("#table tbody tr:not(.spacer)").all()]
+
+
+def as_lines(rows: Iterable[object]) -> bytes:
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()

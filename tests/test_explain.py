@@ -1,0 +1,54 @@
+import pytest
+from fastapi.testclient import TestClient
+
+from lightsleeper.errors import InvalidInput
+from lightsleeper.explain import MAX_WORDS, explain, leave_one_out
+
+
+def test_every_word_is_left_out_once_and_nothing_else_changes() -> None:
+    assert leave_one_out("So  good 🙂!") == ["  good 🙂!", "So   🙂!", "So  good "]
+
+
+def test_more_words_than_the_limit_are_refused_with_the_limit() -> None:
+    assert len(leave_one_out("word " * MAX_WORDS)) == MAX_WORDS
+    with pytest.raises(InvalidInput) as refused:
+        leave_one_out("word " * (MAX_WORDS + 1))
+    assert (refused.value.code, refused.value.limit, refused.value.field) == ("too_many_words", MAX_WORDS, "text")
+
+
+def test_the_effect_is_what_the_word_adds_to_the_best_labels_probability() -> None:
+    good, bad = explain("good bad", (0.0, 2.0), [(2.0, 0.0), (0.0, 4.0)])
+    assert (good.word, good.start, good.end) == ("good", 0, 4)
+    assert good.effect == pytest.approx(0.8808 - 0.1192, abs=1e-4)
+    assert bad.effect == pytest.approx(0.8808 - 0.9820, abs=1e-4)
+
+
+def test_the_api_explains_as_if_each_variant_had_been_sent_by_itself(client: TestClient) -> None:
+    text = "A wonderful film with a boring end."
+    whole, *without = client.post("/predict", json={"text": [text, *leave_one_out(text)]}).json()["predictions"]
+    answer = client.post("/predict", json={"text": text, "explain": True}).json()
+    assert answer["predictions"] == [whole]
+    best = whole[0]
+    for word, scores in zip(answer["explanations"], without, strict=True):
+        (score,) = (entry["score"] for entry in scores if entry["label"] == best["label"])
+        assert word["effect"] == pytest.approx(best["score"] - score, abs=1e-12)
+        assert text[word["start"] : word["end"]] == word["word"]
+
+
+def test_an_explanation_asked_for_again_is_a_cache_hit(client: TestClient) -> None:
+    request = {"text": "Explained twice over.", "explain": True}
+    client.post("/predict", json=request)
+    assert client.post("/predict", json=request).headers["x-cache"] == "hit"
+
+
+def test_several_texts_are_not_explained_in_one_request(client: TestClient) -> None:
+    answer = client.post("/predict", json={"text": ["a", "b"], "explain": True})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "explain_one_text"
+    assert answer.json()["error"]["field"] == "explain"
+
+
+def test_explain_and_its_limit_are_documented(client: TestClient) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert str(MAX_WORDS) in schemas["PredictRequest"]["properties"]["explain"]["description"]
+    assert "explanations" in schemas["PredictResponse"]["properties"]
