@@ -15,6 +15,9 @@ from processes import CannotRun, Service
 #: What has been passed on, the old process has accepted after this; Knative waits 30 s of silence instead.
 SETTLE_S = 0.1
 
+#: A request comes every second or two while there is traffic.
+REQUEST_TIMEOUT_S = 15.0
+
 
 class Door:
     """A TCP proxy on a loopback port."""
@@ -44,8 +47,7 @@ class Door:
     async def replace(self) -> dict[str, float]:
         """New process up, new connections to it, then SIGTERM to the old one while it still answers requests."""
         old, new = await self._awake(), await self._start()
-        self._arrived.clear()
-        await self._arrived.wait()  # so that the old process has a request in its hands
+        await self._next_request()  # so that the old process has one in its hands
         self._service = new
         await asyncio.sleep(SETTLE_S)
         in_flight, began_s = old.connections, time.perf_counter()
@@ -55,6 +57,14 @@ class Door:
             "exit_status": exit_status,
             "drain_ms": (time.perf_counter() - began_s) * 1e3,
         }
+
+    async def _next_request(self) -> None:
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                await self._arrived.wait()
+        except TimeoutError:
+            raise CannotRun("the new process was ready only after the traffic had ended: too much else runs") from None
 
     async def _awake(self) -> Service:
         async with self._waking:

@@ -51,5 +51,6 @@ export function replace() {
 }
 
 export const handleSummary = report(
-  'drain', 'Replaced under load: does every request survive?', `${drain.texts_rate} new texts/s in requests of ${drain.batch_texts}`,
+  'drain', 'Replaced under load: does every request survive?',
+  `${drain.texts_rate} new texts/s in requests of ${drain.batch_texts}`,
 );

@@ -43,7 +43,8 @@ function phase(at_s) {
 
 export default function () {
   const n = exec.scenario.iterationInTest;
-  classify(text(Math.floor(uniform(n) * outage.hot_texts)), { phase: phase(exec.instance.currentTestRunDuration / 1000) });
+  const now = phase(exec.instance.currentTestRunDuration / 1000);
+  classify(text(Math.floor(uniform(n) * outage.hot_texts)), { phase: now });
 }
 
 export const kill = () => control('kill-redis');

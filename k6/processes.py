@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 #: A cold start with no bytecode on a busy machine takes a few seconds; beyond this nothing is coming.
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 
 
 class CannotRun(Exception):

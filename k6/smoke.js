@@ -40,10 +40,13 @@ export function repeat() {
 }
 
 export function mistakes() {
-  [[{ text: [] }, 'no_texts'], [{ text: 5 }, 'invalid_input'], [{}, 'invalid_input'], [{ text: 'a', b: 1 }, 'invalid_input']]
-    .forEach(([body, code]) => check(post(body), {
-      [`${JSON.stringify(body)} is refused by name`]: (refused) => refused.status === 422 && refused.json('error.code') === code,
-    }));
+  const refusals = [
+    [{ text: [] }, 'no_texts'], [{ text: 5 }, 'invalid_input'], [{}, 'invalid_input'],
+    [{ text: 'Fine.', colour: 'blue' }, 'invalid_input'],
+  ];
+  refusals.forEach(([body, code]) => check(post(body), {
+    [`${JSON.stringify(body)} is refused by name`]: (r) => r.status === 422 && r.json('error.code') === code,
+  }));
 }
 
 export const handleSummary = report('smoke', 'Does it answer, correctly, in every form?');

@@ -13,7 +13,8 @@ const answers = new Counter('answers');
 const latency = new Trend('latency_ms', true);
 // What Server-Timing does not account for: the network, the platform's queues, a service that had to wake first.
 const outside = new Trend('outside_ms', true);
-const stages = ['tokenize', 'cache', 'queue', 'inference', 'total', 'wake'].map((name) => [name, new Trend(`${name}_ms`, true)]);
+const stages = ['tokenize', 'cache', 'queue', 'inference', 'total', 'wake']
+  .map((name) => [name, new Trend(`${name}_ms`, true)]);
 const cacheHit = new Rate('cache_hit');
 
 const headers = {

@@ -80,8 +80,8 @@ export const outage = {
 };
 
 export const drain = {
-  texts_rate: share(0.5), batch_texts: 64, duration_s: seconds(20), first_s: 3, replacements: 3, timeout_s: 120, vus: 60,
-  p99_ms: 5000,
+  texts_rate: share(0.5), batch_texts: 64, duration_s: 25, first_s: 3, replacements: 3, timeout_s: 300,
+  vus: 60, p99_ms: 5000,
 };
 
 // A third to settle, a third in between, a third that is judged against the first.
