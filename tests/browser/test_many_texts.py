@@ -232,9 +232,9 @@ def test_a_busy_service_is_given_time_and_every_row_is_answered(open_page: OpenP
         page = open_page(service.url)
         refused = []
         page.on("response", lambda response: refused.append(response.url) if response.status == 503 else None)
-        load_content(page, "reviews.jsonl", as_lines(numbered(640)))
+        load_content(page, "reviews.jsonl", as_lines(numbered(384)))
         classify(page)
-        assert page.inner_text("#run-title") == "Done: 640 of 640 rows"
+        assert page.inner_text("#run-title") == "Done: 384 of 384 rows"
         assert refused
 
 

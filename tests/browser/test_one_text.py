@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -84,23 +85,25 @@ def test_a_short_text_says_nothing_about_cutting(page: Page) -> None:
 def test_an_answer_that_waited_for_a_sleeping_service_says_how_long_the_wake_took(
     open_page: OpenPage, own_service: Service
 ) -> None:
-    awake = True
+    awake, told = threading.Event(), threading.Event()
+    awake.set()
 
     def wake() -> int:
-        nonlocal awake
-        if not awake:
+        if not awake.is_set():
+            told.wait(timeout=60)
             own_service.start()
-            awake = True
+            awake.set()
         return own_service.port
 
     with Proxy(wake) as proxy:
         page = open_page(proxy.url)
         ask(page, LOVELY)
         own_service.stop()
-        awake = False
+        awake.clear()
         page.fill("#text", AWFUL)
         page.wait_for_selector("#answer[data-state=waking]")
         assert page.inner_text("#verdict") == "Waking the service …"
+        told.set()
         answered(page)
         assert "This answer woke the service, which took" in page.inner_text("#wake-notice")
         assert float(page.eval_on_selector("#strip span", "waking => waking.style.flexGrow")) > 0

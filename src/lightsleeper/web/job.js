@@ -9,7 +9,7 @@ const TRIES = 3;
 /** Tries against a service that is away or busy: together about two minutes. */
 const PATIENT_TRIES = 12;
 /** Asked to come back later than this, the run pauses and says so. */
-const LONGEST_RETRY_AFTER_S = 120;
+const LONGEST_WAIT_MS = 120_000;
 
 /**
  * @typedef {object} Work
@@ -117,26 +117,40 @@ export class Job {
    */
   async #finish(chunk) {
     let rows = chunk;
-    let tries = 0;
-    while (rows.length) {
+    for (let tries = 1; rows.length; tries += 1) {
       await this.#turn();
       try {
         return this.#deliver(rows, await this.#ask(rows));
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
-        const culprit = rowAt(error.field);
-        tries += 1;
-        if (error.passes) tries = this.#backOff(error, tries);
-        else if (error.status === 401 || error.status === 403) this.pause(problemOf(error));
-        else if (error.status === 422 && culprit !== null && culprit < rows.length) {
-          this.#fail([rows[culprit]], error);
-          rows = rows.filter((_, index) => index !== culprit);
-        } else if (rows.length > 1 && mayBeTooMuch(error)) return this.#halve(rows);
-        else if (error.status >= 500 && tries < TRIES) this.#wait(delayMs(tries));
-        else tries = Infinity;
-        if (tries >= PATIENT_TRIES) return this.#fail(rows, error);
+        rows = await this.#remedy(error, rows, tries);
       }
     }
+  }
+
+  /**
+   * Do what the failure calls for; the rows to ask for again.
+   * @param {ServiceError} error
+   * @param {number[]} rows
+   * @param {number} tries
+   * @returns {Promise<number[]>}
+   */
+  async #remedy(error, rows, tries) {
+    const culprit = error.status === 422 ? rowAt(error.field) : undefined;
+    // A rate limit says itself when to come back, however often: that is no failed try.
+    if (error.passes && (tries < PATIENT_TRIES || error.status === 429)) return this.#backOff(error, rows, tries);
+    if (error.status === 401 || error.status === 403) {
+      this.pause(problemOf(error));
+      return rows;
+    }
+    if (culprit !== undefined && culprit < rows.length) {
+      this.#fail([rows[culprit]], error);
+      return rows.filter((_, index) => index !== culprit);
+    }
+    if (rows.length > 1 && mayBeTooMuch(error)) return this.#halve(rows);
+    if (error.status >= 500 && tries < TRIES) return this.#backOff(error, rows, tries);
+    this.#fail(rows, error);
+    return [];
   }
 
   /** @param {number[]} rows */
@@ -158,22 +172,18 @@ export class Job {
   }
 
   /**
-   * All chunks wait, since all of them ask the same service. A rate limit says itself when to come back, however
-   * often; that is no failed try.
+   * All chunks wait, since all of them ask the same service.
    * @param {ServiceError} error
+   * @param {number[]} rows
    * @param {number} tries
    */
-  #backOff(error, tries) {
+  #backOff(error, rows, tries) {
+    const ms = delayMs(tries, error.retryAfterS);
     this.waitingFor = problemOf(error);
-    if ((error.retryAfterS ?? 0) > LONGEST_RETRY_AFTER_S) this.pause(this.waitingFor);
-    else this.#wait(delayMs(tries, error.retryAfterS));
-    return error.status === 429 ? Math.min(tries, PATIENT_TRIES - 1) : tries;
-  }
-
-  /** @param {number} ms */
-  #wait(ms) {
-    this.#notBefore = Math.max(this.#notBefore, performance.now() + ms);
+    if (ms > LONGEST_WAIT_MS) this.pause(this.waitingFor);
+    else this.#notBefore = Math.max(this.#notBefore, performance.now() + ms);
     this.#work.onChange();
+    return rows;
   }
 
   /** @param {number[]} rows */
@@ -181,6 +191,7 @@ export class Job {
     const middle = Math.ceil(rows.length / 2);
     await this.#finish(rows.slice(0, middle));
     await this.#finish(rows.slice(middle));
+    return [];
   }
 
   /**
@@ -199,12 +210,12 @@ export class Job {
 const mayBeTooMuch = (/** @type {ServiceError} */ error) => [413, 500, 504].includes(error.status);
 
 /**
- * `text[3]` → 3; null for any other field.
+ * `text[3]` → 3; nothing for any other field.
  * @param {string} [field]
  */
 function rowAt(field) {
   const match = field?.match(/^text\[(\d+)\]$/);
-  return match ? Number(match[1]) : null;
+  return match ? Number(match[1]) : undefined;
 }
 
 /**

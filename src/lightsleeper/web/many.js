@@ -31,7 +31,10 @@ export function mountMany({ openText }) {
   });
   return {
     /** @param {any} model */
-    setModel: (model) => (run.model = model),
+    setModel: (model) => {
+      run.model = model;
+      run.review.setLabels(model.labels);
+    },
     goOn: () => run.needsKey && run.job?.resume(),
   };
 }
@@ -219,7 +222,7 @@ class Run {
     if (this.active && now - this.failuresDrawnMs < FAILURES_REDRAW_MS) return;
     this.failuresDrawnMs = now;
     const reasons = this.results?.reasons ?? new Map();
-    byId("failures").hidden = !reasons.size;
+    byId("failures").dataset.rows = String(reasons.size);
     byId("failures-title").textContent = `${plural(reasons.size, "row")} without an answer`;
     const spans = spansOf(reasons);
     const items = spans.slice(0, MOST_FAILURES_SHOWN).map(({ from, to, reason }) => {

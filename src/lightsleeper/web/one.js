@@ -71,6 +71,7 @@ async function restart() {
   const { signal } = asking;
   const text = byId("text").value;
   if (!text.trim()) return showEmpty();
+  setState("waiting");
   try {
     await wait(PAUSE_MS, signal);
     await ask(text, signal);
@@ -85,7 +86,6 @@ async function restart() {
  */
 async function ask(text, signal) {
   const since = performance.now();
-  setState("waiting");
   const asleep = setTimeout(() => !signal.aborted && showWaking(), ASLEEP_MS);
   try {
     showAnswer(text, await predictPatiently(text, since, signal));
@@ -144,7 +144,7 @@ function showEmpty() {
   setState("empty");
   write("Answer", "Waiting for a text", "It is classified as soon as you pause typing.");
   byId("problem-action").hidden = true;
-  byId("wake-notice").hidden = true;
+  showWake(null);
   byId("cut").hidden = true;
   drawBars(byId("bars"), labels.map((label, index) => ({ name: label, share: 0, value: "–", tone: toneOf(label, index) })));
   drawTiming(null);
@@ -182,11 +182,8 @@ function barOf({ label, score }) {
 
 /** @param {number | null} wokeMs */
 function showWake(wokeMs) {
-  const notice = byId("wake-notice");
-  notice.hidden = wokeMs === null;
-  if (wokeMs !== null) {
-    notice.textContent = `This answer woke the service, which took ${milliseconds(wokeMs)} from process start to ready.`;
-  }
+  byId("wake-notice").textContent =
+    wokeMs === null ? "" : `This answer woke the service, which took ${milliseconds(wokeMs)} from process start to ready.`;
 }
 
 /**
@@ -216,7 +213,7 @@ function showProblem(error) {
   button.hidden = action === null;
   button.dataset.action = action ?? "";
   button.textContent = action === "key" ? "Enter a key" : "Try again now";
-  byId("wake-notice").hidden = true;
+  showWake(null);
   announce(`${title}. ${advice}`);
 }
 

@@ -5,7 +5,7 @@ import { byId } from "./dom.js";
 import { download } from "./download.js";
 import { Grid } from "./grid.js";
 import { drawHistogram } from "./histogram.js";
-import { DONE, FAILED } from "./results.js";
+import { DONE, FAILED, Results } from "./results.js";
 import { grouped, percent, plural, toneOf } from "./words.js";
 
 /** Often enough to look alive, seldom enough that counting 100,000 rows costs nothing. */
@@ -19,8 +19,10 @@ export class Review {
   constructor(openText) {
     /** @type {import("./dataset.js").Dataset | null} */
     this.dataset = null;
-    /** @type {import("./results.js").Results | null} */
+    /** @type {Results | null} */
     this.results = null;
+    /** @type {string[]} the model's, to show before there are results */
+    this.labels = [];
     /** @type {{by: SortKey, descending: boolean}} */
     this.order = { by: "row", descending: false };
     this.grid = new Grid(byId("grid"), byId("table"), {
@@ -33,7 +35,7 @@ export class Review {
 
   /**
    * @param {import("./dataset.js").Dataset | null} dataset
-   * @param {import("./results.js").Results | null} results
+   * @param {Results | null} results
    */
   show(dataset, results) {
     this.dataset = dataset;
@@ -41,6 +43,12 @@ export class Review {
     byId("filter-label").value = "";
     byId("filter-score").value = "1";
     byId("grid").scrollTop = 0;
+    this.redraw();
+  }
+
+  /** @param {string[]} labels */
+  setLabels(labels) {
+    this.labels = labels;
     this.redraw();
   }
 
@@ -83,12 +91,7 @@ export class Review {
   }
 
   #drawCharts() {
-    const { results } = this;
-    if (!results) {
-      byId("label-counts").replaceChildren();
-      byId("histogram").replaceChildren();
-      return;
-    }
+    const results = this.results ?? new Results(0, this.labels);
     const bars = results.labels.map((name, index) => {
       const share = results.done ? results.byLabel[index] / results.done : 0;
       const value = `${grouped(results.byLabel[index])} · ${percent(share)}`;
