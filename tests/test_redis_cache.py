@@ -1,0 +1,458 @@
+"""Against a real Redis server, which each test may treat as badly as it likes."""
+
+import asyncio
+import struct
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from lightsleeper.cache import KeyMaker, LruCache, TwoLevelCache
+from lightsleeper.redis_address import parse_redis_url
+from lightsleeper.redis_cache import VALUE_VERSION, RedisCache
+from lightsleeper.redis_link import KEY_PREFIX, RedisLink
+from redis_server import RedisServer, free_port
+
+#: Ten times the default: a machine busy with something else is not to be taken for a slow Redis.
+TIMEOUT_S = 0.5
+
+A, B, C = b"a" * 16, b"b" * 16, b"c" * 16
+LOGITS = (0.25, -1.5)
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: RedisServer) -> RedisServer:
+    """Empty, and as healthy as new."""
+    if shared_server.process is None:
+        shared_server.start()
+    with shared_server.client() as client:
+        client.flushall()
+    return shared_server
+
+
+class Observer:
+    """Counts what it is told."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.available: list[bool] = []
+
+    def lookups(self, level: str, result: str, texts: int) -> None:
+        self._add(f"{level} {result}", texts)
+
+    def malformed_value(self) -> None:
+        self._add("malformed", 1)
+
+    def writes_dropped(self, entries: int) -> None:
+        self._add("dropped", entries)
+
+    def redis_available(self, *, available: bool) -> None:
+        self.available.append(available)
+
+    def _add(self, name: str, number: int) -> None:
+        self.counts[name] = self.counts.get(name, 0) + number
+
+
+@asynccontextmanager
+async def opened(
+    url: str, *, ttl_s: int = 60, observer: Observer | None = None, wait: bool = True
+) -> AsyncIterator[RedisCache]:
+    link = RedisLink(parse_redis_url(url), timeout_s=TIMEOUT_S, observer=observer)
+    cache = RedisCache(link, labels=2, ttl_s=ttl_s, observer=observer)
+    link.start()
+    cache.start()
+    if wait:
+        await link.wait_available()
+    try:
+        yield cache
+    finally:
+        await cache.close()
+        await link.close()
+
+
+async def written(cache: RedisCache) -> None:
+    """Return once the writer has nothing left to do."""
+    while cache._unwritten:  # noqa: SLF001  # writing is in the background: nothing public says when it is done
+        await asyncio.sleep(0.001)
+
+
+async def available_again(cache: RedisCache) -> None:
+    async with asyncio.timeout(30):
+        await cache._link.wait_available()  # noqa: SLF001  # see above
+
+
+async def lost(cache: RedisCache) -> None:
+    """Ask until the breaker is open; one answer may still be on its way."""
+    while cache._link.available:  # noqa: SLF001  # see above
+        await cache.get_many([C])
+
+
+async def test_what_one_process_wrote_another_reads_bit_for_bit(server: RedisServer) -> None:
+    logits = (0.1, -3.4028234663852886e38)
+    stored = struct.unpack("<2f", struct.pack("<2f", *logits))
+    async with opened(server.url) as writer:
+        writer.put_many({A: stored})
+        await written(writer)
+    async with opened(server.url) as reader:
+        assert await reader.get_many([A, B]) == [stored, None]
+
+
+async def test_values_are_a_version_byte_and_packed_floats_that_expire(server: RedisServer) -> None:
+    async with opened(server.url, ttl_s=1234) as cache:
+        cache.put_many({A: LOGITS})
+        await written(cache)
+    with server.client() as client:
+        assert client.get(KEY_PREFIX + A) == bytes([VALUE_VERSION]) + struct.pack("<2f", *LOGITS)
+        ttl = client.ttl(KEY_PREFIX + A)
+        assert isinstance(ttl, int)
+        assert 1200 < ttl <= 1234
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"not a value",
+        bytes([VALUE_VERSION + 1]) + struct.pack("<2f", *LOGITS),
+        bytes([VALUE_VERSION]) + struct.pack("<3f", 1, 2, 3),
+        bytes([VALUE_VERSION]) + struct.pack("<2f", float("nan"), 1),
+        bytes([VALUE_VERSION]) + struct.pack("<2f", float("inf"), 1),
+    ],
+    ids=["empty", "text", "other version", "other labels", "nan", "infinity"],
+)
+async def test_a_value_of_another_kind_is_a_miss_and_counted(server: RedisServer, value: bytes) -> None:
+    with server.client() as client:
+        client.set(KEY_PREFIX + A, value)
+    observer = Observer()
+    async with opened(server.url, observer=observer) as cache:
+        assert await cache.get_many([A]) == [None]
+    assert observer.counts == {"malformed": 1, "redis miss": 1}
+
+
+async def test_a_key_that_holds_no_string_is_a_miss(server: RedisServer) -> None:
+    with server.client() as client:
+        client.lpush(KEY_PREFIX + A, "x")
+    async with opened(server.url) as cache:
+        assert await cache.get_many([A]) == [None]
+
+
+async def test_the_lookups_of_many_requests_share_their_commands(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        await cache.get_many([A])
+        with server.client() as client:
+            client.config_resetstat()
+            await asyncio.gather(*(cache.get_many([A, bytes(15) + bytes([n % 8])]) for n in range(500)))
+            calls = client.info("commandstats")["cmdstat_mget"]["calls"]
+    assert calls <= 2
+
+
+async def test_one_request_is_one_mget(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        with server.client() as client:
+            client.config_resetstat()
+            await cache.get_many([bytes(15) + bytes([n]) for n in range(64)])
+            stats = client.info("commandstats")
+    assert stats["cmdstat_mget"]["calls"] == 1
+
+
+async def test_an_entry_is_found_before_it_is_written(server: RedisServer) -> None:
+    async with opened(server.url, wait=False) as cache:
+        cache.put_many({A: LOGITS})
+        assert await cache.get_many([A, B]) == [LOGITS, None]
+
+
+async def test_a_lookup_under_way_gets_what_lands_meanwhile(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        server.freeze()
+        try:
+            asking = asyncio.ensure_future(cache.get_many([A]))
+            await asyncio.sleep(0)
+            cache.put_many({A: LOGITS})
+            assert await asking == [LOGITS]
+        finally:
+            server.thaw()
+
+
+async def test_a_caller_that_leaves_takes_nothing_from_the_others(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        cache.put_many({A: LOGITS})
+        await written(cache)
+        leaving, staying = (asyncio.ensure_future(cache.get_many([A])) for _ in range(2))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert await staying == [LOGITS]
+
+
+async def test_close_writes_what_waits(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        cache.put_many({bytes([n]) * 16: LOGITS for n in range(255)})
+    with server.client() as client:
+        assert client.dbsize() == 255
+
+
+async def test_connections_carry_our_name(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        await cache.get_many([A])
+        with server.client() as client:
+            assert "lightsleeper" in {each["name"] for each in client.client_list()}
+
+
+async def test_a_frozen_server_costs_one_timeout_and_then_nothing(server: RedisServer) -> None:
+    observer = Observer()
+    async with opened(server.url, observer=observer) as cache:
+        server.freeze()
+        try:
+            started_s = time.perf_counter()
+            assert await cache.get_many([A]) == [None]
+            first_s = time.perf_counter() - started_s
+            started_s = time.perf_counter()
+            for _ in range(100):
+                assert await cache.get_many([A]) == [None]
+            others_s = time.perf_counter() - started_s
+        finally:
+            server.thaw()
+        assert TIMEOUT_S * 0.9 < first_s < TIMEOUT_S * 3
+        assert others_s < first_s, "a hundred lookups cost less than the first one"
+        await available_again(cache)
+        cache.put_many({A: LOGITS})
+        await written(cache)
+        assert await cache.get_many([A]) == [LOGITS]
+    assert observer.available == [True, False, True]
+    assert observer.counts["redis unavailable"] == 101
+
+
+async def test_a_reply_that_comes_too_late_answers_no_other_lookup(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        cache.put_many({A: (1.0, 2.0), B: (3.0, 4.0)})
+        await written(cache)
+        for _ in range(3):
+            server.freeze()
+            late = await cache.get_many([A])
+            server.thaw()
+            await available_again(cache)
+            assert late == [None]
+            assert await cache.get_many([B]) == [(3.0, 4.0)]
+
+
+async def test_a_server_that_is_always_too_slow_is_left_alone(server: RedisServer) -> None:
+    """A trial of its own limit would let it back in every half second."""
+    async with slow(server, delay_s=3 * TIMEOUT_S) as url, opened(url, wait=False) as cache:
+        for _ in range(3):
+            assert await cache._link._trial() is not None  # noqa: SLF001  # the background task's own question
+        assert await cache.get_many([A]) == [None]
+
+
+async def test_a_killed_server_is_missed_at_once_and_found_again(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        cache.put_many({A: LOGITS})
+        await written(cache)
+        server.kill()
+        assert await cache.get_many([A]) == [None]
+        server.start()
+        await available_again(cache)
+        assert await cache.get_many([A]) == [None]
+        cache.put_many({A: LOGITS})
+        await written(cache)
+        assert await cache.get_many([A]) == [LOGITS]
+
+
+async def test_a_server_killed_while_it_is_written_to_loses_entries_and_nothing_else(server: RedisServer) -> None:
+    observer = Observer()
+    async with opened(server.url, observer=observer) as cache:
+        server.freeze()
+        cache.put_many({bytes([n]) * 16: LOGITS for n in range(200)})
+        await asyncio.sleep(0.001)  # the pipeline is on its way
+        server.kill()
+        await lost(cache)
+        server.start()
+        await available_again(cache)
+        await written(cache)
+        cache.put_many({A: LOGITS})
+        await written(cache)
+        assert await cache.get_many([A]) == [LOGITS]
+    assert 0 < observer.counts["dropped"] <= 200
+
+
+async def test_an_emptied_server_is_a_miss(server: RedisServer) -> None:
+    async with opened(server.url) as cache:
+        cache.put_many({A: LOGITS})
+        await written(cache)
+        with server.client() as client:
+            client.flushall()
+        assert await cache.get_many([A]) == [None]
+
+
+async def test_a_full_server_still_answers_lookups_and_refused_writes_are_counted(server: RedisServer) -> None:
+    observer = Observer()
+    async with opened(server.url, observer=observer) as cache:
+        cache.put_many({A: LOGITS})
+        await written(cache)
+        with server.client() as client:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", "1")
+            try:
+                cache.put_many({B: LOGITS})
+                await written(cache)
+                assert await cache.get_many([A, B]) == [LOGITS, None]
+            finally:
+                client.config_set("maxmemory", "0")
+    assert observer.counts["dropped"] == 1
+    assert observer.available == [True]
+
+
+async def test_a_server_that_was_never_there_costs_nothing() -> None:
+    async with opened(f"redis://127.0.0.1:{free_port()}", wait=False) as cache:
+        started_s = time.perf_counter()
+        assert await cache.get_many([A]) == [None]
+        assert time.perf_counter() - started_s < TIMEOUT_S
+
+
+@pytest.mark.parametrize("url", ["unix://:wrong@{socket}", "unix://{socket}"], ids=["wrong", "none"])
+async def test_a_wrong_password_is_a_miss_and_is_not_told(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    with RedisServer("--requirepass", "right") as server:
+        async with opened(url.format(socket=server.socket), wait=False) as cache:
+            assert await cache._link._trial() is not None  # noqa: SLF001  # the background task's own question
+            assert await cache.get_many([A]) == [None]
+        async with opened(f"unix://:right@{server.socket}") as cache:
+            cache.put_many({A: LOGITS})
+            await written(cache)
+            assert await cache.get_many([A]) == [LOGITS]
+    assert "wrong" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"\x00\xff garbage \r\n", b"+OK\r\n", b":1\r\n", b"*1\r\n$-1\r\n", b"$-1\r\n", b"-ERR no\r\n", b""],
+    ids=["no RESP", "OK", "number", "one value", "nil", "error", "closed"],
+)
+async def test_a_server_that_answers_nonsense_is_a_miss(reply: bytes) -> None:
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            writer.write(reply)
+            if not reply:
+                break
+        writer.close()
+
+    async with await asyncio.start_server(nonsense, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with opened(f"redis://127.0.0.1:{port}", wait=False) as cache:
+            cache._link._client = None  # noqa: SLF001  # made by the first trial
+            await cache._link._trial()  # noqa: SLF001  # see above
+            cache._link._available.set()  # noqa: SLF001  # as if it had answered sensibly until now
+            assert await cache.get_many([A, B]) == [None, None]
+            assert not cache._link.available  # noqa: SLF001  # see above
+
+
+async def test_writes_wait_while_redis_is_away_and_what_does_not_fit_is_counted() -> None:
+    observer = Observer()
+    async with opened(f"redis://127.0.0.1:{free_port()}", observer=observer, wait=False) as cache:
+        cache.put_many({n.to_bytes(16, "big"): LOGITS for n in range(5000)})
+        assert observer.counts == {"dropped": 5000 - 4096}
+        assert await cache.get_many([(0).to_bytes(16, "big")]) == [LOGITS]
+
+
+async def test_bytes_of_any_kind_from_the_memory_level_and_from_redis_are_one_answer(server: RedisServer) -> None:
+    async with opened(server.url) as shared:
+        shared.put_many({A: LOGITS})
+        await written(shared)
+        cache = TwoLevelCache(LruCache(10, 10_000), shared)
+        assert await cache.get_many([A, B, A]) == [LOGITS, None, LOGITS]
+        server.kill()
+        assert await cache.get_many([A]) == [LOGITS]
+
+
+async def test_another_model_never_reads_what_the_first_one_wrote(server: RedisServer) -> None:
+    from array import array  # noqa: PLC0415  # only here
+
+    ids = array("I", [101, 2023, 102])
+    first, second = (KeyMaker(digest * 32).key(ids) for digest in ("ab", "cd"))
+    async with opened(server.url) as cache:
+        cache.put_many({first: LOGITS})
+        await written(cache)
+        assert await cache.get_many([first, second]) == [LOGITS, None]
+
+
+async def test_a_cluster_holds_the_keys_of_one_request_on_several_nodes() -> None:
+    with cluster(nodes=2) as servers:
+        names = ",".join(f"127.0.0.1:{server.port}" for server in servers)
+        async with opened(f"redis+cluster://{names}") as cache:
+            entries = {bytes([n]) * 16: LOGITS for n in range(64)}
+            cache.put_many(entries)
+            await written(cache)
+            assert await cache.get_many([*entries, bytes(16)[:-1] + b"x"]) == [LOGITS] * 64 + [None]
+        sizes = []
+        for server in servers:
+            with server.client() as client:
+                sizes.append(client.dbsize())
+    assert sum(sizes) == 64
+    assert min(sizes) > 0
+
+
+async def test_sentinel_names_the_master() -> None:
+    with RedisServer(port=free_port()) as master, RedisServer(port=free_port(), sentinel_of=master.port) as watcher:
+        async with opened(f"redis+sentinel://127.0.0.1:{watcher.port}/main") as cache:
+            cache.put_many({A: LOGITS})
+            await written(cache)
+        with master.client() as client:
+            assert client.exists(KEY_PREFIX + A)
+
+
+@asynccontextmanager
+async def slow(server: RedisServer, delay_s: float) -> AsyncIterator[str]:
+    """The server behind a network that takes its time."""
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(str(server.socket))
+        while sent := await reader.read(65_536):
+            await asyncio.sleep(delay_s)
+            far_writer.write(sent)
+            writer.write(await far_reader.read(65_536))
+        far_writer.close()
+        writer.close()
+
+    async with await asyncio.start_server(pass_on, "127.0.0.1", 0) as proxy:
+        yield f"redis://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+
+
+class cluster:  # noqa: N801  # reads as a function
+    """Redis servers that share the slots among them."""
+
+    def __init__(self, nodes: int) -> None:
+        self.ports = [(free_port(), free_port()) for _ in range(nodes)]
+        self.servers = [
+            RedisServer("--cluster-enabled", "yes", "--cluster-port", str(bus), port=port) for port, bus in self.ports
+        ]
+
+    def __enter__(self) -> Sequence[RedisServer]:
+        for server in self.servers:
+            server.start()
+        step = 16_384 // len(self.servers)
+        for number, server in enumerate(self.servers):
+            last = 16_383 if number == len(self.servers) - 1 else (number + 1) * step - 1
+            with server.client() as client:
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", number * step, last)
+                for port, bus in self.ports:
+                    client.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
+        for server in self.servers:
+            with server.client() as client:
+                _until(lambda client=client: "cluster_state:ok" in str(client.execute_command("CLUSTER INFO")))
+        return self.servers
+
+    def __exit__(self, *_: object) -> None:
+        for server in self.servers:
+            server.__exit__()
+
+
+def _until(true: Any) -> None:  # noqa: ANN401
+    deadline_s = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)  # another process is asked; it has no event to wait for
