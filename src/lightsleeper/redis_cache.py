@@ -68,8 +68,9 @@ class RedisCache:
         if unknown and self._link.available:
             found |= await self._ask(unknown)
         hits = sum(found[key] is not None for key in keys)
+        asked = self._link.available and self._lookups.keys().isdisjoint(unknown)
         self._count("hit", hits)
-        self._count("miss" if self._link.available else "unavailable", len(keys) - hits)
+        self._count("miss" if asked else "unavailable", len(keys) - hits)
         return [found[key] for key in keys]
 
     def put_many(self, entries: Mapping[bytes, Logits]) -> None:

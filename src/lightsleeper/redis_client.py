@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 16
 
 
-def make_client(address: "RedisAddress", *, timeout_s: float, connect_timeout_s: float) -> "Redis | RedisCluster":
+def make_client(address: "RedisAddress", *, connect_timeout_s: float) -> "Redis | RedisCluster":
     """A client that connects when it is first used, and that fails rather than tries again.
 
+    How long a command may take is the caller's to bound.
     Importing redis-py takes 0.13 s of CPU. Raises ValueError if an option in the URL is not what redis-py expects.
     """
     from redis.asyncio import Redis, RedisCluster, Sentinel  # noqa: PLC0415  # see the docstring
@@ -25,13 +26,16 @@ def make_client(address: "RedisAddress", *, timeout_s: float, connect_timeout_s:
     options: dict[str, Any] = {
         "client_name": "lightsleeper",
         "protocol": 2,  # nothing here needs RESP3, whose HELLO old servers and some proxies do not know
-        "socket_timeout": timeout_s,
+        # With a timeout of its own redis-py sends through asyncio.wait_for, which on Python 3.11 swallows a cancellation
+        # that arrives at the wrong moment, and with it our own timeout. https://github.com/python/cpython/issues/86296
+        "socket_timeout": None,
         "socket_connect_timeout": connect_timeout_s,
-        "socket_keepalive": True,
         "health_check_interval": 0,  # its PING would be paid by a request; RedisLink keeps connections alive itself
         "retry": Retry(NoBackoff(), 0),  # a caller has a better plan than a second attempt: to go on without
         "max_connections": MAX_CONNECTIONS,
     }
+    if address.nodes:
+        options["socket_keepalive"] = True
     if address.mode == "cluster":
         nodes = [ClusterNode(host, port) for host, port in address.nodes]
         return RedisCluster.from_url(address.url, startup_nodes=nodes, **options)

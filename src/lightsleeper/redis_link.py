@@ -135,7 +135,7 @@ class RedisLink:
         try:
             if self._client is None:
                 self._client = await asyncio.to_thread(
-                    make_client, self.address, timeout_s=self.timeout_s, connect_timeout_s=_CONNECT_TIMEOUT_S
+                    make_client, self.address, connect_timeout_s=_CONNECT_TIMEOUT_S
                 )
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 await self._client.get(KEY_PREFIX)
