@@ -10,7 +10,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser test-delivery load load-ci soak check format torch lock clean
+.PHONY: help serve test test-torch test-browser screenshots test-delivery load load-ci soak check format torch lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test-torch: $(INSTALLED)/dev torch ## run the tests of training, export and the 
 
 test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run the tests of the page in a real Chromium
 	.venv/bin/pytest -m browser $(ARGS)
+
+screenshots: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## take the pictures of the README anew
+	SCREENSHOTS=.github/screenshots .venv/bin/pytest -m browser tests/browser/test_screenshots.py $(ARGS)
 
 test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
 	.venv/bin/pytest -m delivery $(ARGS)
