@@ -2,7 +2,7 @@
 
 import exec from 'k6/execution';
 import { classify, reachable } from './lib/client.js';
-import { FRESH, repeating, texts, zipf } from './lib/corpus.js';
+import { repeating, texts, zipf } from './lib/corpus.js';
 import { delivered, plan, report } from './lib/report.js';
 import { cache } from './lib/settings.js';
 
@@ -31,11 +31,7 @@ export const options = plan({
 });
 
 // The hot texts are asked once, so that they can be repeated.
-export function setup() {
-  reachable();
-  classify(texts(0, cache.hot_texts / 2));
-  classify(texts(cache.hot_texts / 2, cache.hot_texts / 2));
-}
+export const setup = () => reachable(texts(0, cache.hot_texts));
 
 export default function () {
   const n = exec.scenario.iterationInTest;

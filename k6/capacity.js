@@ -14,7 +14,7 @@ export const options = plan({
   },
 });
 
-export const setup = reachable;
+export const setup = () => reachable();
 
 export default function () {
   classify(text(FRESH * 10 + exec.scenario.iterationInTest));

@@ -36,7 +36,7 @@ export const options = plan({
   noConnectionReuse: true,
 });
 
-export const setup = reachable;
+export const setup = () => reachable();
 
 export default function () {
   classify(texts(FRESH + exec.scenario.iterationInTest * drain.batch_texts, drain.batch_texts));

@@ -21,7 +21,7 @@ export const options = plan({
   thresholds: { 'http_req_failed{endpoint:predict}': [], 'http_req_failed{scenario:singles}': ['rate==0'] },
 });
 
-export const setup = reachable;
+export const setup = () => reachable();
 
 export const single = () => classify(text(exec.scenario.iterationInTest));
 

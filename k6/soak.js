@@ -5,7 +5,7 @@ import exec from 'k6/execution';
 import { Trend } from 'k6/metrics';
 import { classify, control, reachable } from './lib/client.js';
 import { FRESH, text } from './lib/corpus.js';
-import { delivered, plan, report } from './lib/report.js';
+import { delivered, elapsedMs, plan, report } from './lib/report.js';
 import { soak } from './lib/settings.js';
 
 const drift = new Trend('latency_drift_ratio');
@@ -28,11 +28,11 @@ export const options = plan({
   },
 });
 
-export const setup = reachable;
+export const setup = () => reachable();
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const third = () => ['first', 'middle', 'last'][
-  Math.min(2, Math.floor((3 * exec.instance.currentTestRunDuration) / (soak.duration_s * 1000)))];
+  Math.min(2, Math.floor((3 * elapsedMs()) / (soak.duration_s * 1000)))];
 
 const early = { latency: [], memory: [] };
 

@@ -22,7 +22,7 @@ export const options = plan({
   batchPerHost: stampede.requests,
 });
 
-export const setup = reachable;
+export const setup = () => reachable();
 
 export default function () {
   const answers = postAtOnce({ text: text(FRESH + __ITER) }, stampede.requests);

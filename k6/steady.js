@@ -20,7 +20,7 @@ export const options = plan({
   },
 });
 
-export const setup = reachable;
+export const setup = () => reachable();
 
 export default function () {
   classify(text(FRESH + exec.scenario.iterationInTest));

@@ -28,10 +28,7 @@ export const options = plan({
   },
 });
 
-export function setup() {
-  reachable();
-  classify(texts(0, w255.texts));
-}
+export const setup = () => reachable(texts(0, w255.texts));
 
 export default function () {
   check(get('health'), { healthy: (response) => response.json('status') === 'healthy' });

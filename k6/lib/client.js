@@ -73,7 +73,7 @@ function measure(response, tags) {
   const tagged = { ...tags, cache, start: waitedForWake(duration, timings) ? 'cold' : 'warm' };
   stages.forEach(([name, trend]) => name in timings && trend.add(timings[name], tagged));
   answers.add(1, tagged);
-  latency.add(duration, { ...tagged, slice: slice(exec.instance.currentTestRunDuration) });
+  latency.add(duration, { ...tagged, slice: slice() });
   outside.add(duration - timings.total, tagged);
   cacheHit.add(cache === 'hit', tags);
 }
@@ -89,8 +89,9 @@ export function serverTiming(response) {
 }
 
 // Stops the run, in one line, when there is nothing to measure. Every script's `setup`, or the first thing in it.
-export function reachable() {
-  const { status, error } = post({ text: 'Is anybody there?' });
+// `text` is what to ask, for a script that will ask it again.
+export function reachable(text = 'Is anybody there?') {
+  const { status, error } = post({ text });
   if (status === 200) return;
   const problem = {
     0: `does not answer (${error}): is the address right, and is the service awake?`,
