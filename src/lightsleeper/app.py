@@ -31,7 +31,7 @@ from lightsleeper.redis_cache import RedisCache
 from lightsleeper.redis_link import RedisLink
 from lightsleeper.request_metrics import ERROR_CODE, RequestMetrics
 from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
-from lightsleeper.settings import Settings
+from lightsleeper.settings import Settings, read_settings
 from lightsleeper.tokenizer import TokenizedText
 from lightsleeper.tracing import Spans, instrument, origin
 
@@ -55,6 +55,11 @@ class State(TypedDict):
     wake: Wake
     rate_limit: "RateLimiter | NoRateLimit"
     metrics: Metrics | None
+
+
+def from_environment() -> FastAPI:
+    """The application as configured, for `uvicorn --factory lightsleeper.app:from_environment --reload`."""
+    return create_app(read_settings())
 
 
 def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> FastAPI:

