@@ -1,0 +1,324 @@
+"""The door, in front of a small application of its own where the model has no part in the question."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from lightsleeper import api
+from lightsleeper.app import create_app
+from lightsleeper.errors import RateLimited
+from lightsleeper.guard import Guard
+from lightsleeper.rate_limit import _MAX_CLIENTS, RateLimiter, client_of
+from lightsleeper.redis_address import parse_redis_url
+from lightsleeper.redis_link import RedisLink
+from lightsleeper.settings import Settings
+from redis_server import RedisServer, free_port
+
+KEY, NEXT_KEY = "correct-horse-battery-staple", "its-successor"
+DIGESTS = [hashlib.sha256(key.encode()).digest() for key in (KEY, NEXT_KEY)]
+
+Answer = Callable[[Request], Any]
+
+
+def guarded(answer: Answer | None = None, *, digests: list[bytes] | None = None) -> TestClient:
+    async def fine(_: Request) -> Response:
+        return PlainTextResponse("fine")
+
+    app = Starlette(routes=[Route("/{path:path}", answer or fine, methods=["GET", "POST"])])
+    return TestClient(Guard(app, DIGESTS if digests is None else digests, api.error_response))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {KEY}"},
+        {"authorization": f"bearer {KEY}"},
+        {"x-api-key": KEY},
+        {"x-api-key": NEXT_KEY},
+    ],
+    ids=["bearer", "lower case", "x-api-key", "the next key"],
+)
+def test_every_known_key_opens(headers: dict[str, str]) -> None:
+    assert guarded().post("/predict", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer "},
+        {"authorization": f"Basic {KEY}"},
+        {"authorization": f"Bearer {KEY}x"},
+        {"x-api-key": KEY.upper()},
+        {"x-api-key": DIGESTS[0].hex()},
+        {"x-api-key": "\xff"},
+    ],
+    ids=["none", "empty", "other scheme", "longer", "other case", "the digest", "not ascii"],
+)
+def test_whoever_has_no_known_key_is_told_what_to_send(headers: dict[str, str]) -> None:
+    refused = guarded().post("/predict", headers={name: value.encode("latin-1") for name, value in headers.items()})
+    assert refused.status_code == 401
+    assert refused.json()["error"]["code"] == "unauthorized"
+    assert refused.headers["www-authenticate"] == "Bearer"
+
+
+def test_without_keys_the_door_is_open() -> None:
+    assert guarded(digests=[]).post("/predict").status_code == 200
+
+
+def test_nothing_of_an_unauthorized_body_is_read() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("never reached")
+
+    async def refuse() -> int:
+        async def receive() -> Any:
+            raise AssertionError("the body was asked for")
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        sent: list[Any] = []
+        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+        await Guard(app, DIGESTS, api.error_response)(scope, receive, send)
+        return int(sent[0]["status"])
+
+    assert asyncio.run(refuse()) == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/health", "/model", "/docs", "/openapi.json"])
+def test_reading_and_probing_need_no_key(path: str) -> None:
+    assert guarded().get(path).status_code == 200
+
+
+def test_every_answer_carries_the_security_headers() -> None:
+    for response in (guarded().get("/"), guarded().post("/predict")):
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+
+
+def test_a_policy_that_the_page_brings_stands_alone() -> None:
+    async def page(_: Request) -> Response:
+        return PlainTextResponse("page", headers={"content-security-policy": "default-src 'self'"})
+
+    assert guarded(page).get("/").headers.get_list("content-security-policy") == ["default-src 'self'"]
+
+
+async def spend(limiter: RateLimiter, texts: int, **scope: Any) -> dict[bytes, int | bytes]:
+    """The headers of one request; RateLimited if it is refused."""
+    whole: dict[str, Any] = {"client": ("192.0.2.1", 1), "state": {}, **scope}
+    try:
+        await limiter.spend(whole, texts)
+    finally:
+        headers = dict(whole["state"]["rate_limit_headers"])
+    return {name: int(value) if value.isdigit() else value for name, value in headers.items()}
+
+
+async def test_texts_are_counted_not_requests() -> None:
+    limiter = RateLimiter(max_texts=10, window_s=3600)
+    assert (await spend(limiter, 7))[b"ratelimit-remaining"] == 3
+    assert (await spend(limiter, 3))[b"ratelimit-remaining"] == 0
+    with pytest.raises(RateLimited):
+        await spend(limiter, 1)
+
+
+async def test_a_refused_request_costs_nothing_and_says_when_to_come_back() -> None:
+    limiter = RateLimiter(max_texts=10, window_s=3600)
+    await spend(limiter, 8)
+    with pytest.raises(RateLimited) as refusal:
+        await spend(limiter, 3)
+    assert refusal.value.limit == 10
+    assert refusal.value.retry_after_s is not None
+    assert 0 < refusal.value.retry_after_s <= 2 * 3600
+    headers = await spend(limiter, 2)
+    assert headers[b"ratelimit-remaining"] == 0
+    assert headers[b"ratelimit-policy"] == b"10;w=3600"
+    assert 0 < int(headers[b"ratelimit-reset"]) <= 3600
+
+
+async def test_the_time_to_wait_is_long_enough_and_not_much_longer() -> None:
+    limiter = RateLimiter(max_texts=100, window_s=1)
+    with pytest.raises(RateLimited) as refusal:
+        for _ in range(11):
+            await spend(limiter, 10)
+    assert refusal.value.retry_after_s is not None
+    await asyncio.sleep(refusal.value.retry_after_s)  # the promise under test is a time
+    await spend(limiter, 10)
+    assert refusal.value.retry_after_s <= 2
+
+
+async def test_a_request_that_never_fits_gets_no_time_to_wait() -> None:
+    with pytest.raises(RateLimited) as refusal:
+        await spend(RateLimiter(max_texts=10, window_s=60), 11)
+    assert refusal.value.retry_after_s is None
+
+
+async def test_every_address_and_every_key_has_its_own_count() -> None:
+    limiter = RateLimiter(max_texts=1, window_s=3600)
+    await spend(limiter, 1)
+    await spend(limiter, 1, client=("192.0.2.2", 1))
+    await spend(limiter, 1, state={"key_id": "0123456789abcdef"})
+    for again in ({}, {"client": ("192.0.2.2", 2)}, {"state": {"key_id": "0123456789abcdef"}}):
+        with pytest.raises(RateLimited):
+            await spend(limiter, 1, **again)
+
+
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("not an address " * 100, "unknown"),
+    ],
+)
+def test_a_client_is_its_address_or_its_ipv6_network(host: str, client: str) -> None:
+    assert client_of({"state": {}, "client": (host, 1)}) == client
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [
+        ("203.0.113.9, 10.0.0.5", "203.0.113.9"),
+        ("203.0.113.9, 10.0.0.5, 10.0.0.6", "203.0.113.9"),
+        ("198.51.100.1, 203.0.113.9, 10.0.0.5", "203.0.113.9"),
+        ("10.0.0.1, 203.0.113.9, 10.0.0.5", "203.0.113.9"),
+    ],
+    ids=["without activator", "with activator", "client claims another", "client claims a proxy"],
+)
+def test_a_client_behind_trusted_proxies_cannot_choose_its_address(forwarded: str, client: str) -> None:
+    async def who(request: Request) -> Response:
+        return PlainTextResponse(client_of(request.scope))
+
+    app = ProxyHeadersMiddleware(Starlette(routes=[Route("/", who)]), ["127.0.0.1", "10.0.0.0/8"])  # type: ignore[arg-type]
+    door = TestClient(Guard(app, [], api.error_response), client=("127.0.0.1", 5))  # type: ignore[arg-type]
+    assert door.get("/", headers={"x-forwarded-for": forwarded}).text == client
+
+
+def test_an_untrusted_peer_may_claim_what_it_likes() -> None:
+    async def who(request: Request) -> Response:
+        return PlainTextResponse(client_of(request.scope))
+
+    app = ProxyHeadersMiddleware(Starlette(routes=[Route("/", who)]), ["127.0.0.1"])  # type: ignore[arg-type]
+    door = TestClient(Guard(app, [], api.error_response), client=("203.0.113.9", 5))  # type: ignore[arg-type]
+    assert door.get("/", headers={"x-forwarded-for": "192.0.2.1"}).text == "203.0.113.9"
+
+
+async def test_the_number_of_clients_remembered_is_bounded() -> None:
+    limiter = RateLimiter(max_texts=1, window_s=3600)
+    for number in range(_MAX_CLIENTS + 100):
+        await spend(limiter, 1, state={"key_id": f"{number}"})
+    assert len(limiter._memory.storage) <= _MAX_CLIENTS + 1  # noqa: SLF001  # the bound has no other face
+
+
+@asynccontextmanager
+async def linked(url: str) -> AsyncIterator[RedisLink]:
+    link = RedisLink(parse_redis_url(url), timeout_s=1.0)
+    link.start()
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+async def test_replicas_share_their_counts_through_redis() -> None:
+    with RedisServer() as server:
+        async with linked(server.url) as one, linked(server.url) as other:
+            await one.wait_available()
+            await other.wait_available()
+            limiters = [RateLimiter(max_texts=10, window_s=3600, link=link) for link in (one, other)]
+            assert (await spend(limiters[0], 6))[b"ratelimit-remaining"] == 4
+            assert (await spend(limiters[1], 4))[b"ratelimit-remaining"] == 0
+            for limiter in limiters:
+                with pytest.raises(RateLimited):
+                    await spend(limiter, 1)
+        with server.client() as client:
+            names = client.keys()
+            assert isinstance(names, list)
+            assert all(name.startswith(b"lightsleeper:limit") for name in names)
+            assert all(0 < client.ttl(name) <= 2 * 3600 for name in names)  # type: ignore[operator]
+
+
+async def test_without_redis_each_process_counts_for_itself() -> None:
+    async with linked(f"redis://127.0.0.1:{free_port()}") as link:
+        limiter = RateLimiter(max_texts=10, window_s=3600, link=link)
+        assert (await spend(limiter, 6))[b"ratelimit-remaining"] == 4
+        with pytest.raises(RateLimited):
+            await spend(limiter, 5)
+
+
+async def test_a_redis_lost_in_the_middle_never_fails_a_request() -> None:
+    with RedisServer() as server:
+        async with linked(server.url) as link:
+            await link.wait_available()
+            limiter = RateLimiter(max_texts=10_000, window_s=3600, link=link)
+            await asyncio.gather(*(spend(limiter, 1, client=(f"192.0.2.{n}", 1)) for n in range(50)))
+            server.kill()
+            await asyncio.gather(*(spend(limiter, 1, client=(f"192.0.2.{n}", 1)) for n in range(50)))
+            assert not link.available
+            server.start()
+            await link.wait_available()
+            assert (await spend(limiter, 1))[b"ratelimit-remaining"] == 9_999
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[TestClient]:
+    """The whole application, with everything in this file switched on."""
+    settings = Settings(
+        api_key_digests=tuple(digest.hex() for digest in DIGESTS),
+        rate_limit_texts=70,
+        rate_limit_window_s=3600,
+        cors_origins=("https://example.org",),
+    )
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+def test_the_service_says_what_is_left_and_refuses_with_429(limited: TestClient) -> None:
+    headers = {"x-api-key": KEY}
+    answers = [limited.post("/predict", json={"text": ["a", "b"] * 16}, headers=headers) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers["ratelimit-remaining"] for answer in answers] == ["38", "6", "6"]
+    assert answers[2].json()["error"] == {
+        "code": "rate_limited",
+        "message": "32 more texts would be over the limit of 70 in 3600 s",
+        "limit": 70,
+    }
+    assert int(answers[2].headers["retry-after"]) > 0
+
+
+def test_every_variant_of_an_explained_text_counts(limited: TestClient) -> None:
+    asked = {"text": "three words only", "explain": True}
+    answer = limited.post("/predict", json=asked, headers={"x-api-key": NEXT_KEY})
+    assert answer.headers["ratelimit-remaining"] == str(70 - 4)
+
+
+def test_probes_are_neither_limited_nor_authenticated(limited: TestClient) -> None:
+    for path in ("/livez", "/readyz", "/health") * 40:
+        assert limited.get(path).status_code == 200
+
+
+def test_a_page_of_an_allowed_origin_may_call_and_read_refusals(limited: TestClient) -> None:
+    origin = {"origin": "https://example.org"}
+    asking = {**origin, "access-control-request-method": "POST", "access-control-request-headers": "x-api-key"}
+    assert limited.options("/predict", headers=asking).headers["access-control-allow-origin"] == origin["origin"]
+    refused = limited.post("/predict", json={"text": "x"}, headers=origin)
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == origin["origin"]
+
+
+def test_a_page_of_another_origin_may_not(limited: TestClient, client: TestClient) -> None:
+    for each in (limited, client):
+        answer = each.get("/livez", headers={"origin": "https://elsewhere.example"})
+        assert "access-control-allow-origin" not in answer.headers
