@@ -31,11 +31,11 @@ export const options = plan({
 
 export const setup = () => reachable(texts(0, outage.hot_texts));
 
-// The seconds around an event belong to no phase.
+// The seconds after an event, until everybody has noticed, belong to no phase.
 function phase(at_s) {
   if (at_s < outage.kill_s) return 'before';
-  if (at_s > outage.kill_s + outage.grace_s && at_s < outage.restore_s) return 'during';
-  return at_s > outage.restore_s + outage.grace_s ? 'after' : 'between';
+  if (at_s > outage.kill_s + outage.killed_s && at_s < outage.restore_s) return 'during';
+  return at_s > outage.restore_s + outage.restored_s ? 'after' : 'between';
 }
 
 export default function () {

@@ -20,5 +20,10 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     script, question = report["script"], " ".join(filter(None, (report["question"], report["rates"])))
     for verdict in report["verdicts"]:
         threshold = f"`{verdict['metric']}` {verdict['threshold']}"
-        yield script, question, threshold, f"{verdict['measured']:.4g}", "pass" if verdict["ok"] else "**FAIL**"
+        yield script, question, threshold, _shown(verdict["measured"]), "pass" if verdict["ok"] else "**FAIL**"
         script = question = ""
+
+
+def _shown(measured: float) -> str:
+    """Four digits at least; never an exponent."""
+    return f"{measured:.0f}" if measured >= 1000 else f"{measured:.4g}"  # noqa: PLR2004  # the first with four
