@@ -45,6 +45,7 @@ class RedisServer:
             said.append(line)
             if any(words in line for words in _READY):
                 return
+        self.kill()
         raise RuntimeError(f"redis-server ended: {''.join(said)}")
 
     def kill(self) -> None:

@@ -1,13 +1,16 @@
 """Against a real Redis server, which each test may treat as badly as it likes."""
 
 import asyncio
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from lightsleeper.cache import KeyMaker, LruCache, TwoLevelCache
 from lightsleeper.redis_address import parse_redis_url
@@ -18,7 +21,7 @@ from redis_server import RedisServer, free_port
 #: Ten times the default: a machine busy with something else is not to be taken for a slow Redis.
 TIMEOUT_S = 0.5
 
-A, B, C = b"a" * 16, b"b" * 16, b"c" * 16
+A, B, ABSENT = b"a" * 16, b"b" * 16, b"\xff" * 16
 LOGITS = (0.25, -1.5)
 
 
@@ -80,7 +83,7 @@ async def opened(
 
 async def written(cache: RedisCache) -> None:
     """Return once the writer has nothing left to do."""
-    while cache._unwritten:  # noqa: SLF001  # writing is in the background: nothing public says when it is done
+    while cache._unwritten:  # noqa: ASYNC110, SLF001  # nothing public says when a background write is done
         await asyncio.sleep(0.001)
 
 
@@ -90,9 +93,9 @@ async def available_again(cache: RedisCache) -> None:
 
 
 async def lost(cache: RedisCache) -> None:
-    """Ask until the breaker is open; one answer may still be on its way."""
+    """Ask until the breaker is open: a caller's own timeout may end just before the command's."""
     while cache._link.available:  # noqa: SLF001  # see above
-        await cache.get_many([C])
+        await cache.get_many([ABSENT])
 
 
 async def test_what_one_process_wrote_another_reads_bit_for_bit(server: RedisServer) -> None:
@@ -236,6 +239,7 @@ async def test_a_reply_that_comes_too_late_answers_no_other_lookup(server: Redis
         for _ in range(3):
             server.freeze()
             late = await cache.get_many([A])
+            await lost(cache)
             server.thaw()
             await available_again(cache)
             assert late == [None]
@@ -244,7 +248,10 @@ async def test_a_reply_that_comes_too_late_answers_no_other_lookup(server: Redis
 
 async def test_a_server_that_is_always_too_slow_is_left_alone(server: RedisServer) -> None:
     """A trial of its own limit would let it back in every half second."""
-    async with slow(server, delay_s=3 * TIMEOUT_S) as url, opened(url, wait=False) as cache:
+    async with (
+        proxied(server, delay_s=3 * TIMEOUT_S) as address,
+        opened(f"redis://{address}", wait=False) as cache,
+    ):
         for _ in range(3):
             assert await cache._link._trial() is not None  # noqa: SLF001  # the background task's own question
         assert await cache.get_many([A]) == [None]
@@ -348,7 +355,6 @@ async def test_a_server_that_answers_nonsense_is_a_miss(reply: bytes) -> None:
             await cache._link._trial()  # noqa: SLF001  # see above
             cache._link._available.set()  # noqa: SLF001  # as if it had answered sensibly until now
             assert await cache.get_many([A, B]) == [None, None]
-            assert not cache._link.available  # noqa: SLF001  # see above
 
 
 async def test_writes_wait_while_redis_is_away_and_what_does_not_fit_is_counted() -> None:
@@ -405,9 +411,24 @@ async def test_sentinel_names_the_master() -> None:
             assert client.exists(KEY_PREFIX + A)
 
 
+async def test_tls_needs_a_certificate_that_can_be_verified(server: RedisServer, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    async with proxied(server, tls=tls) as address:
+        async with opened(f"rediss://{address}?ssl_ca_certs={tmp_path / 'ca.pem'}") as cache:
+            cache.put_many({A: LOGITS})
+            await written(cache)
+            assert await cache.get_many([A]) == [LOGITS]
+        async with opened(f"rediss://{address}", wait=False) as cache:
+            assert "certificate verify failed" in str(await cache._link._trial())  # noqa: SLF001  # see above
+            assert await cache.get_many([A]) == [None]
+
+
 @asynccontextmanager
-async def slow(server: RedisServer, delay_s: float) -> AsyncIterator[str]:
-    """The server behind a network that takes its time."""
+async def proxied(server: RedisServer, *, delay_s: float = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Host and port of the server behind a network that takes its time, or behind one that encrypts."""
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_unix_connection(str(server.socket))
@@ -418,8 +439,8 @@ async def slow(server: RedisServer, delay_s: float) -> AsyncIterator[str]:
         far_writer.close()
         writer.close()
 
-    async with await asyncio.start_server(pass_on, "127.0.0.1", 0) as proxy:
-        yield f"redis://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    async with await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=tls) as proxy:
+        yield f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
 
 
 class cluster:  # noqa: N801  # reads as a function
@@ -443,7 +464,7 @@ class cluster:  # noqa: N801  # reads as a function
                     client.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
         for server in self.servers:
             with server.client() as client:
-                _until(lambda client=client: "cluster_state:ok" in str(client.execute_command("CLUSTER INFO")))
+                _until(lambda client=client: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
         return self.servers
 
     def __exit__(self, *_: object) -> None:

@@ -26,8 +26,8 @@ def make_client(address: "RedisAddress", *, connect_timeout_s: float) -> "Redis 
     options: dict[str, Any] = {
         "client_name": "lightsleeper",
         "protocol": 2,  # nothing here needs RESP3, whose HELLO old servers and some proxies do not know
-        # With a timeout of its own redis-py sends through asyncio.wait_for, which on Python 3.11 swallows a cancellation
-        # that arrives at the wrong moment, and with it our own timeout. https://github.com/python/cpython/issues/86296
+        # With a timeout of its own redis-py sends through asyncio.wait_for, which on Python 3.11 swallows a
+        # cancellation that comes at the wrong moment, and so our timeout: https://github.com/python/cpython/issues/86296
         "socket_timeout": None,
         "socket_connect_timeout": connect_timeout_s,
         "health_check_interval": 0,  # its PING would be paid by a request; RedisLink keeps connections alive itself
