@@ -28,6 +28,7 @@ export class Grid {
     this.table = table;
     this.show = show;
     this.open = open;
+    /** @type {Uint32Array} */
     this.rows = new Uint32Array();
     this.above = spacer();
     this.below = spacer();

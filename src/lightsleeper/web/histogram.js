@@ -18,6 +18,7 @@ export function drawHistogram(svg, results) {
   const totals = Array.from({ length: BINS }, (_, bin) => results.bins.reduce((sum, bins) => sum + bins[bin], 0));
   const highest = Math.max(1, ...totals);
   const width = WIDTH / (BINS - first);
+  /** @type {SVGElement[]} */
   const bars = [];
   for (let bin = first; bin < BINS; bin += 1) {
     let top = HEIGHT;

@@ -84,6 +84,7 @@ export function parseServerTiming(header) {
   return Object.fromEntries(entries.map(([, name, ms]) => [name, Number(ms)]));
 }
 
+/** @returns {Record<string, string>} */
 function authorization() {
   const key = apiKey.get();
   return key ? { authorization: `Bearer ${key}` } : {};
