@@ -39,6 +39,7 @@ class Service:
         self._reader = threading.Thread(target=self._listen)
         self._reader.start()
         assert self._listening.wait(timeout=60), self.output
+        assert self.process.poll() is None, self.output
 
     @property
     def output(self) -> str:
