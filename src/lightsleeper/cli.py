@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from lightsleeper.errors import LightsleeperError
+from lightsleeper.training.commands import add_prepare, add_train
 
 if TYPE_CHECKING:
     from lightsleeper.model import Model
@@ -57,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_serve(commands)
     _add_predict(commands)
+    add_train(commands)
+    add_prepare(commands)
+    _add_evaluate(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -165,3 +170,64 @@ def _open_model(bundle: Path | None) -> "Model":
     from lightsleeper.model import load_model  # noqa: PLC0415
 
     return load_model(bundle or EMBEDDED)
+
+
+def _add_evaluate(commands: "Commands") -> None:
+    command = commands.add_parser(
+        "evaluate",
+        help="accuracy, F1, calibration, confusion and speed on labelled files",
+        description="Judge a bundle on csv, tsv or jsonl files with a text and a label column.",
+    )
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="csv, tsv or jsonl with text and label")
+    command.add_argument("--bundle", type=Path, metavar="DIR", help="model bundle; the embedded one by default")
+    command.add_argument("--text-column", metavar="NAME", help="column with the text, if its name is unusual")
+    command.add_argument("--label-column", metavar="NAME", help="column with the label, if its name is unusual")
+    command.add_argument("--json", action="store_true", help="one JSON object per file instead of a table")
+    command.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415  # see the module's docstring
+
+    from lightsleeper.cpu_quota import cpus, worker_count  # noqa: PLC0415
+    from lightsleeper.records import labelled, read_file  # noqa: PLC0415
+    from lightsleeper.training.evaluate import evaluate  # noqa: PLC0415
+
+    model = _open_model(options.bundle)
+    for file in options.files:
+        rows = labelled(
+            read_file(file, text_column=options.text_column), model.labels, label_column=options.label_column
+        )
+        report = evaluate(model, rows, workers=worker_count(cpus()))
+        print(json.dumps({"file": str(file), **report.as_json()}) if options.json else f"{file}\n{report.as_table()}")
+    return 0
+
+
+def _add_bench(commands: "Commands") -> None:
+    command = commands.add_parser(
+        "bench",
+        help="measure one pod here and recommend its Knative numbers",
+        description="Start the service, measure service time, throughput and memory, and print the concurrency "
+        "target, containerConcurrency, CPU and memory for knative/base/service.yaml, with the arithmetic.",
+    )
+    command.add_argument("--bundle", type=Path, metavar="DIR", help="model bundle; the embedded one by default")
+    command.add_argument("--cpus", type=int, default=1, metavar="N", help="CPUs of the pod; 1 by default")
+    command.add_argument("--tokens", type=int, default=32, metavar="N", help="tokens of a typical text; 32 by default")
+    command.add_argument(
+        "--latency-target-ms", type=float, default=250, metavar="MS", help="p99 to stay below; 250 by default"
+    )
+    command.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from lightsleeper.bundle import EMBEDDED  # noqa: PLC0415  # see the module's docstring
+    from lightsleeper.capacity import describe, measure  # noqa: PLC0415
+
+    found = measure(
+        options.bundle or EMBEDDED,
+        cpus=options.cpus,
+        tokens=options.tokens,
+        latency_target_ms=options.latency_target_ms,
+    )
+    print(*describe(found), sep="\n")
+    return 0
