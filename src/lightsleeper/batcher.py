@@ -6,6 +6,7 @@ batch of mixed kinds, so nothing is padded to its company.
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from lightsleeper.errors import EngineFailed, LightsleeperError, Overloaded, ShuttingDown
+
+log = logging.getLogger("lightsleeper")
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -185,13 +188,16 @@ class Batcher(Generic[Item, Value]):
 
     def _report(self, batch: list[_Entry[Item, Value]], queue_s: list[float], run_s: float) -> None:
         for observer in self._observers:
-            observer.batch(
-                items=len(batch),
-                cost=sum(entry.cost for entry in batch),
-                queue_s=queue_s,
-                run_s=run_s,
-                origins=[entry.origin for entry in batch],
-            )
+            try:
+                observer.batch(
+                    items=len(batch),
+                    cost=sum(entry.cost for entry in batch),
+                    queue_s=queue_s,
+                    run_s=run_s,
+                    origins=[entry.origin for entry in batch],
+                )
+            except Exception:  # nobody who only looks on may end the worker
+                log.exception("an observer of batches failed")
 
     def _timed(self, items: list[Item]) -> tuple[Sequence[Value], float]:
         started_s = time.perf_counter()

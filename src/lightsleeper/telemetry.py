@@ -201,7 +201,9 @@ class _MetricExporter(OTLPMetricExporter):
     """Cumulative, as the SDK's default is: a lost export is made good by the next."""
 
     def __init__(self, endpoint: str, zeros: _Zeros, delivery: _Delivery) -> None:
-        super().__init__(f"{endpoint.rstrip('/')}/v1/metrics")
+        # Short, unless somebody said otherwise: the next export holds everything that this one did not deliver.
+        timeout_s = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else FLUSH_TIMEOUT_S
+        super().__init__(f"{endpoint.rstrip('/')}/v1/metrics", timeout=timeout_s)
         self._zeros = zeros
         self._delivery = delivery
 

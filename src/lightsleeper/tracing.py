@@ -66,7 +66,7 @@ class Spans:
         origins: Sequence[object],
     ) -> None:
         """One span per batch: in the first sampled request's trace, linked to the requests of all its texts."""
-        contexts = list(dict.fromkeys(_contexts(origins)))
+        contexts = list({context.span_id: context for context in _contexts(origins)}.values())
         if not contexts:
             return
         end_ns = time.time_ns()

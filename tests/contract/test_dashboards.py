@@ -1,0 +1,157 @@
+"""The dashboard, the rules and the runbook against what the service really measures."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from opentelemetry.exporter.prometheus._mapping import map_unit
+
+from lightsleeper.metrics import INSTRUMENTS, Instrument
+from lightsleeper.settings import variables
+
+OBSERVABILITY = Path(__file__).parents[2] / "observability"
+DASHBOARD = json.loads((OBSERVABILITY / "grafana/dashboards/lightsleeper.json").read_text())
+RULES = [
+    rule
+    for group in yaml.safe_load((OBSERVABILITY / "prometheus/rules.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
+
+#: What Knative 1.19 and later call theirs, in Prometheus' form: knative/docs, "Collecting metrics".
+KNATIVE = {
+    *(f"kn_revision_pods_{what}" for what in ("desired", "requested", "count")),
+    *(f"kn_revision_concurrency_{what}" for what in ("stable", "panic", "target")),
+}
+
+
+def prometheus_names(instrument: Instrument) -> set[str]:
+    """https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/"""
+    unit = map_unit(instrument.unit)
+    name = re.sub(r"[^a-zA-Z0-9]", "_", instrument.name)
+    name = name if not unit or name.endswith(f"_{unit}") else f"{name}_{unit}"
+    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(instrument.kind, ("",))
+    return {name + suffix for suffix in suffixes}
+
+
+OURS = {name for instrument in INSTRUMENTS for name in prometheus_names(instrument)}
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+
+
+def metrics_in(expression: str) -> set[str]:
+    without_labels = re.sub(r"\{[^}]*\}|by \([^)]*\)", "", expression)
+    return set(re.findall(r"\b(?:lightsleeper[:_]|http_server_|kn_)[a-zA-Z0-9_:]+", without_labels))
+
+
+def labels_in(expression: str) -> set[str]:
+    matched = re.findall(r"(\w+)=~?\"", expression)
+    grouped = re.findall(r"by \(([^)]*)\)", expression)
+    return {*matched, *(label.strip() for labels in grouped for label in labels.split(","))}
+
+
+@pytest.mark.parametrize("query", [*QUERIES, *(rule["expr"] for rule in RULES)])
+def test_every_metric_that_is_asked_for_exists(query: str) -> None:
+    assert metrics_in(query)
+    assert metrics_in(query) - OURS - RECORDED - KNATIVE == set()
+
+
+@pytest.mark.parametrize("query", [*QUERIES, *(rule["expr"] for rule in RULES)])
+def test_every_label_that_is_asked_for_exists(query: str) -> None:
+    ours = {re.sub(r"[^a-z0-9]", "_", label) for instrument in INSTRUMENTS for label in instrument.labels}
+    assert labels_in(query) - ours - {"job", "le", "kn_service_name"} == set()
+
+
+def test_grafana_understands_every_field_of_the_dashboard() -> None:
+    register_default_plugins()
+    understood = json.loads(json.dumps(Dashboard.from_json(DASHBOARD), cls=JSONEncoder))
+    assert lost(DASHBOARD, understood) == []
+
+
+def lost(written: Any, read: Any, path: str = "") -> list[str]:
+    """Paths in `written` that are not the same in `read`; Grafana adds its defaults."""
+    if isinstance(written, dict) and isinstance(read, dict):
+        return [step for key in written for step in lost(written[key], read.get(key), f"{path}/{key}")]
+    if isinstance(written, list) and isinstance(read, list) and len(written) == len(read):
+        return [
+            step
+            for n, (one, two) in enumerate(zip(written, read, strict=True))
+            for step in lost(one, two, f"{path}/{n}")
+        ]
+    return [] if written == read else [path]
+
+
+def test_the_dashboard_has_six_rows_and_no_more_than_fourteen_panels() -> None:
+    rows = [panel["title"].split(" ")[0] for panel in DASHBOARD["panels"] if panel["type"] == "row"]
+    assert rows == ["Users", "Waking", "Batching", "Cache", "Autoscaling", "Model"]
+    assert len(PANELS) <= 14
+
+
+def test_panels_do_not_overlap_and_explain_themselves() -> None:
+    cells = [
+        (column, line)
+        for position in (panel["gridPos"] for panel in DASHBOARD["panels"])
+        for column in range(position["x"], position["x"] + position["w"])
+        for line in range(position["y"], position["y"] + position["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(column for column, _ in cells) < 24
+    assert [panel["title"] for panel in PANELS if not panel["description"]] == []
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_every_alert_links_to_its_paragraph_of_the_runbook(alert: dict[str, Any]) -> None:
+    file, _, anchor = alert["annotations"]["runbook"].partition("#")
+    headings = re.findall(r"^## (\w+)\n\n\S", (OBSERVABILITY.parent / file).read_text(), re.MULTILINE)
+    assert anchor == alert["alert"].lower()
+    assert alert["alert"] in headings
+
+
+def test_every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_does_not() -> None:
+    cases = yaml.safe_load((OBSERVABILITY / "prometheus/rules_test.yaml").read_text())["tests"]
+    checks = [check for case in cases for check in case["alert_rule_test"]]
+    fires = {check["alertname"] for check in checks if check["exp_alerts"]}
+    silent = {check["alertname"] for check in checks if not check["exp_alerts"]}
+    assert fires == silent == {alert["alert"] for alert in ALERTS}
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed: apt-get install prometheus")
+@pytest.mark.parametrize(
+    "arguments",
+    [("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yaml")],
+    ids=["configuration", "rules"],
+)
+def test_promtool_accepts(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        ["promtool", *arguments], cwd=OBSERVABILITY / "prometheus", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_collector_uses_what_it_declares_and_takes_every_address_from_the_environment() -> None:
+    text = (OBSERVABILITY / "collector.yaml").read_text()
+    collector = yaml.safe_load(text)
+    default = re.compile(r"\$\{env:\w+:-([^}]+)\}")
+    for pipeline in collector["service"]["pipelines"].values():
+        for kind in ("receivers", "processors", "exporters"):
+            assert {default.sub(r"\1", name) for name in pipeline[kind]} <= collector[kind].keys()
+    assert re.findall(r"endpoint: (?!\$\{env:)\S+", text) == []
+
+
+def test_the_compose_file_mounts_what_exists_and_sets_what_is_a_setting() -> None:
+    services = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]
+    assert services.keys() == {"lightsleeper", "redis", "collector", "prometheus", "grafana"}
+    mounted = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", [])]
+    assert [path for path in mounted if not (OBSERVABILITY / path).exists()] == []
+    assert services["lightsleeper"]["environment"].keys() <= set(variables())
+    collector = (OBSERVABILITY / "collector.yaml").read_text()
+    assert [name for name in services["collector"]["environment"] if f"${{env:{name}" not in collector] == []

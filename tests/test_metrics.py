@@ -1,0 +1,159 @@
+"""What is counted, read back through the SDK's own in-memory reader."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from lightsleeper.metrics import INSTRUMENTS, REQUEST_DURATION, Identity, Metrics
+from lightsleeper.prediction import Classification, Timings
+
+IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=3, queue_limit_tokens=1000)
+
+
+class Measured:
+    """Metrics of its own, and what an exporter would see of them."""
+
+    def __init__(self) -> None:
+        self._reader = InMemoryMetricReader()
+        self.provider = MeterProvider([self._reader], shutdown_on_exit=False)
+        self.metrics = Metrics(self.provider.get_meter("test"), IDENTITY)
+
+    def points(self, name: str) -> list[Any]:
+        data = self._reader.get_metrics_data()
+        metrics = data.resource_metrics[0].scope_metrics[0].metrics if data else []
+        return [point for metric in metrics if metric.name == name for point in metric.data.data_points]
+
+    def values(self, name: str) -> dict[tuple[Any, ...], float]:
+        return {tuple(point.attributes.values()): point.value for point in self.points(name)}
+
+
+@pytest.fixture
+def measured() -> Iterator[Measured]:
+    """Fresh instruments."""
+    measured = Measured()
+    yield measured
+    measured.provider.shutdown()
+
+
+def answer(*logits: tuple[float, float], truncated: tuple[int, ...] = ()) -> Classification:
+    return Classification(logits=logits, truncated=truncated, hits=0, timings=Timings())
+
+
+def end(measured: Measured, status: int = 200, method: str = "POST", error: str | None = None) -> dict[str, Any]:
+    measured.metrics.request_began()
+    measured.metrics.request_ended(method, "http", status, "/predict", error=error, duration_s=0.0123)
+    (point,) = measured.points("http.server.request.duration")
+    assert point.count == 1
+    return dict(point.attributes)
+
+
+def test_a_request_is_labelled_as_the_semantic_conventions_ask(measured: Measured) -> None:
+    assert end(measured) == {
+        "http.request.method": "POST",
+        "url.scheme": "http",
+        "http.response.status_code": 200,
+        "http.route": "/predict",
+    }
+
+
+def test_a_method_nobody_knows_is_other_so_that_clients_cannot_add_series(measured: Measured) -> None:
+    assert end(measured, method="BREW")["http.request.method"] == "_OTHER"
+
+
+def test_an_error_of_ours_names_its_code(measured: Measured) -> None:
+    assert end(measured, status=503, error="overloaded")["error.type"] == "overloaded"
+
+
+def test_an_error_of_the_callers_is_no_error_type(measured: Measured) -> None:
+    assert "error.type" not in end(measured, status=422, error="invalid_input")
+
+
+def test_rejections_are_counted_by_reason_and_start_at_zero(measured: Measured) -> None:
+    assert measured.values("lightsleeper.rejections")[("overloaded",)] == 0
+    end(measured, status=503, error="overloaded")
+    assert measured.values("lightsleeper.rejections")[("overloaded",)] == 1
+
+
+def test_active_requests_return_to_zero(measured: Measured) -> None:
+    measured.metrics.request_began()
+    assert measured.values("http.server.active_requests") == {(): 1}
+    measured.metrics.request_ended("GET", "http", 200, None, error=None, duration_s=0.1)
+    assert measured.values("http.server.active_requests") == {(): 0}
+
+
+def test_every_answered_text_counts_for_its_label(measured: Measured) -> None:
+    measured.metrics.classified(answer((2.0, -1.0), (0.0, 3.0), (0.0, 1.0)), [], 0.0)
+    assert measured.values("lightsleeper.predictions") == {("NEGATIVE",): 1, ("POSITIVE",): 2}
+
+
+def test_only_computed_texts_enter_the_score_distribution(measured: Measured) -> None:
+    measured.metrics.classified(answer((0.0, 2.0), (0.0, 9.0)), [(0.0, 2.0)], 0.0)
+    (point,) = measured.points("lightsleeper.prediction.score")
+    assert (point.count, dict(point.attributes)) == (1, {"label": "POSITIVE"})
+    assert point.sum == pytest.approx(0.8808, abs=1e-4)
+
+
+def test_truncated_texts_are_counted(measured: Measured) -> None:
+    measured.metrics.classified(answer((0.0, 1.0), (0.0, 1.0), truncated=(1,)), [], 0.0)
+    assert measured.values("lightsleeper.truncations") == {(): 1}
+
+
+def test_a_batch_reports_its_size_its_waits_and_its_time_per_token(measured: Measured) -> None:
+    measured.metrics.batch(items=2, cost=100, queue_s=[0.001, 0.003], run_s=0.05, origins=[None, None])
+    names = ("batch.texts", "batch.tokens", "queue.wait", "inference.token.duration")
+    sums = {name: measured.points(f"lightsleeper.{name}")[0].sum for name in names}
+    assert sums == pytest.approx(
+        {"batch.texts": 2, "batch.tokens": 100, "queue.wait": 0.004, "inference.token.duration": 0.0005}
+    )
+    assert measured.values("lightsleeper.inference.busy") == {(): 0.05}
+
+
+def test_lookups_are_counted_by_level_and_result(measured: Measured) -> None:
+    measured.metrics.lookups("redis", "unavailable", 3)
+    assert measured.values("lightsleeper.cache.lookups") == {
+        ("memory", "hit"): 0,
+        ("memory", "miss"): 0,
+        ("redis", "unavailable"): 3,
+    }
+
+
+def test_redis_is_no_series_where_there_is_no_redis(measured: Measured) -> None:
+    assert measured.values("lightsleeper.redis.available") == {}
+    measured.metrics.redis_available(available=False)
+    assert measured.values("lightsleeper.redis.available") == {(): 0}
+
+
+def test_the_queue_is_read_when_it_is_exported(measured: Measured) -> None:
+    depth = 5
+    measured.metrics.watch_queue(lambda: depth)
+    assert measured.values("lightsleeper.queue.depth") == {(): 5}
+    depth = 7
+    assert measured.values("lightsleeper.queue.depth") == {(): 7}
+
+
+def test_a_wake_is_one_observation_and_its_phases_are_gauges(measured: Measured) -> None:
+    measured.metrics.started({"imports": 0.4, "model": 0.5, "ready": 0.6})
+    (wake,) = measured.points("lightsleeper.wake.duration")
+    assert (wake.count, wake.sum) == (1, 0.6)
+    assert measured.values("lightsleeper.startup.duration") == {("imports",): 0.4, ("model",): 0.5, ("ready",): 0.6}
+
+
+def test_the_bundle_says_who_answers(measured: Measured) -> None:
+    assert measured.values("lightsleeper.bundle.info") == {("a/model", "d1", "1.2.3"): 1}
+
+
+@pytest.mark.parametrize("seconds", [0.002, 2.0])
+def test_the_buckets_place_a_percentile_within_a_third_of_two_milliseconds_and_of_two_seconds(seconds: float) -> None:
+    above = next(bound for bound in REQUEST_DURATION.buckets if bound >= seconds)
+    below = max(bound for bound in REQUEST_DURATION.buckets if bound < seconds)
+    assert above / seconds < 1.34
+    assert below / seconds > 0.66
+
+
+def test_instrument_names_are_unique_and_histograms_alone_have_buckets() -> None:
+    names = [instrument.name for instrument in INSTRUMENTS]
+    assert len(names) == len(set(names))
+    assert {i.name for i in INSTRUMENTS if i.kind == "histogram"} == {i.name for i in INSTRUMENTS if i.buckets}

@@ -1,0 +1,252 @@
+"""The outputs against real sockets: what leaves, when, and what happens when nobody takes it."""
+
+import asyncio
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+from opentelemetry.sdk.trace import TracerProvider
+
+from lightsleeper.app import create_app
+from lightsleeper.errors import ConfigurationError
+from lightsleeper.logs import JsonFormatter
+from lightsleeper.metrics import INSTRUMENTS, Identity, Metrics
+from lightsleeper.settings import Settings
+from lightsleeper.telemetry import Telemetry
+from otlp_receiver import OtlpReceiver, attributes
+from redis_server import free_port
+
+IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=1, queue_limit_tokens=1000)
+NEVER_S = 3600.0
+
+
+@pytest.fixture
+def receiver() -> Iterator[OtlpReceiver]:
+    """A collector that answers."""
+    with OtlpReceiver() as receiver:
+        yield receiver
+
+
+def open_telemetry(endpoint: str | None, interval_s: float = NEVER_S, port: int | None = None) -> Telemetry:
+    return Telemetry(
+        otlp_endpoint=endpoint,
+        export_interval_s=interval_s,
+        metrics_address=None if port is None else ("127.0.0.1", port),
+        trace_ratio=0.0,
+        instance_id="pod-1",
+    )
+
+
+async def announced(telemetry: Telemetry) -> Metrics:
+    metrics = Metrics(telemetry.meter, IDENTITY)
+    await telemetry.announce(metrics.zeros())
+    return metrics
+
+
+async def test_every_counter_and_histogram_is_exported_at_zero_before_anything_happened(receiver: OtlpReceiver) -> None:
+    telemetry = open_telemetry(receiver.endpoint)
+    await announced(telemetry)
+    receiver.wait_for_exports(1)
+    summed = {i.name for i in INSTRUMENTS if i.kind in ("counter", "histogram")} - {"lightsleeper.cache.faults"}
+    assert {name: receiver.total(name, export=0) for name in summed} == dict.fromkeys(summed, 0)
+    await telemetry.close()
+
+
+async def test_a_refusal_can_be_seen_to_increase_because_its_series_exists_from_the_start(
+    receiver: OtlpReceiver,
+) -> None:
+    telemetry = open_telemetry(receiver.endpoint)
+    await announced(telemetry)
+    receiver.wait_for_exports(1)
+    points = receiver.metrics()["http.server.request.duration"].histogram.data_points
+    statuses = {attributes(point.attributes)["http.response.status_code"] for point in points}
+    assert statuses == {"200", "413", "422", "429", "500", "503", "504"}
+    await telemetry.close()
+
+
+async def test_what_was_measured_since_the_last_export_leaves_on_close(receiver: OtlpReceiver) -> None:
+    telemetry = open_telemetry(receiver.endpoint)
+    metrics = await announced(telemetry)
+    metrics.request_began()
+    metrics.request_ended("POST", "http", 200, "/predict", error=None, duration_s=0.01)
+    metrics.lookups("memory", "hit", 4)
+    await telemetry.close()
+    assert receiver.total("http.server.request.duration") == 1
+    assert receiver.total("lightsleeper.cache.lookups", level="memory", result="hit") == 4
+
+
+async def test_sums_are_cumulative_so_that_a_lost_export_loses_nothing(receiver: OtlpReceiver) -> None:
+    telemetry = open_telemetry(receiver.endpoint)
+    await announced(telemetry)
+    await telemetry.close()
+    metrics = receiver.metrics()
+    cumulative = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+    assert metrics["lightsleeper.predictions"].sum.aggregation_temporality == cumulative
+    assert metrics["http.server.request.duration"].histogram.aggregation_temporality == cumulative
+
+
+async def test_the_resource_says_which_service_and_which_process(receiver: OtlpReceiver) -> None:
+    telemetry = open_telemetry(receiver.endpoint)
+    await announced(telemetry)
+    await telemetry.close()
+    resource = attributes(receiver.exports[0].resource.attributes)
+    assert (resource["service.name"], resource["service.instance.id"]) == ("lightsleeper", "pod-1")
+
+
+async def test_knative_revision_is_reported(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("K_REVISION", "lightsleeper-00007")
+    telemetry = open_telemetry(receiver.endpoint)
+    await announced(telemetry)
+    await telemetry.close()
+    assert attributes(receiver.exports[0].resource.attributes)["kn.revision.name"] == "lightsleeper-00007"
+
+
+class Warned(logging.Handler):
+    """Opens when a warning was logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+        self.event = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+        self.event.set()
+
+
+@pytest.fixture
+def warned() -> Iterator[Warned]:
+    """Every warning of the whole process, whoever gives it."""
+    warned = Warned()
+    logging.getLogger().addHandler(warned)
+    yield warned
+    logging.getLogger().removeHandler(warned)
+
+
+async def test_a_collector_that_is_not_there_is_warned_of_with_its_address(warned: Warned) -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    telemetry = open_telemetry(endpoint, interval_s=0.05)
+    await announced(telemetry)
+    assert await asyncio.to_thread(warned.event.wait, 60)
+    await telemetry.close()
+    assert warned.messages == [f"metrics do not arrive at {endpoint}; counts are kept and sent when it answers"]
+
+
+async def test_a_collector_that_refuses_again_and_again_is_warned_of_once(
+    receiver: OtlpReceiver, warned: Warned
+) -> None:
+    receiver.status = 400
+    telemetry = open_telemetry(receiver.endpoint, interval_s=0.05)
+    await announced(telemetry)
+    await asyncio.to_thread(receiver.wait_for_refusals, 5)
+    await telemetry.close()
+    assert len(warned.messages) == 1
+
+
+async def test_a_collector_that_returns_is_sent_everything(receiver: OtlpReceiver) -> None:
+    receiver.status = 400
+    telemetry = open_telemetry(receiver.endpoint, interval_s=0.05)
+    metrics = await announced(telemetry)
+    metrics.lookups("memory", "hit", 4)
+    await asyncio.to_thread(receiver.wait_for_refusals, 3)
+    receiver.status = 200
+    await asyncio.to_thread(receiver.wait_for_exports, 1)
+    await telemetry.close()
+    assert receiver.total("lightsleeper.cache.lookups", level="memory", result="hit") == 4
+
+
+async def test_a_collector_that_never_answers_holds_up_neither_wake_nor_exit_and_nothing_grows() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        telemetry = open_telemetry(f"http://127.0.0.1:{black_hole.getsockname()[1]}", interval_s=0.02)
+        metrics = await asyncio.wait_for(announced(telemetry), 30)
+        threads = threading.active_count()
+        for _ in range(200):
+            metrics.lookups("memory", "hit", 1)
+            await asyncio.sleep(0)
+        assert threading.active_count() <= threads
+        await asyncio.wait_for(telemetry.close(), 30)
+
+
+async def test_the_page_is_on_a_port_of_its_own_and_closes_with_the_service() -> None:
+    telemetry = open_telemetry(None, port=0)
+    await announced(telemetry)
+    url = f"http://127.0.0.1:{telemetry.metrics_port}/metrics"
+    assert "http_server_request_duration_seconds_bucket" in httpx2.get(url).text
+    await telemetry.close()
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(url)
+
+
+def test_a_metrics_port_that_is_taken_is_a_configuration_error_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"LIGHTSLEEPER_METRICS_PORT: port {port}"):
+            open_telemetry(None, port=port)
+
+
+def exported_by(receiver: OtlpReceiver, trace_ratio: float = 1.0) -> TestClient:
+    """A client of the application; leaving it exports the rest."""
+    return TestClient(create_app(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint, trace_ratio=trace_ratio)))
+
+
+def test_the_stages_of_a_request_are_spans_under_its_server_span(receiver: OtlpReceiver) -> None:
+    with exported_by(receiver) as client:
+        client.post("/predict", json={"text": "A text."})
+    spans = {span.name: span for span in receiver.spans}
+    assert spans.keys() == {"POST /predict", "tokenize", "cache", "queue", "inference", "batch"}
+    server = spans["POST /predict"]
+    assert {spans[stage].parent_span_id for stage in ("tokenize", "cache", "queue", "inference")} == {server.span_id}
+    assert server.start_time_unix_nano <= spans["tokenize"].start_time_unix_nano
+    assert spans["tokenize"].end_time_unix_nano <= spans["inference"].start_time_unix_nano
+
+
+def test_a_batch_links_to_the_request_whose_texts_it_holds(receiver: OtlpReceiver) -> None:
+    with exported_by(receiver) as client:
+        client.post("/predict", json={"text": ["One text.", "Two text."]})
+    spans = {span.name: span for span in receiver.spans}
+    assert [link.span_id for link in spans["batch"].links] == [spans["POST /predict"].span_id]
+    assert attributes(spans["batch"].attributes)["lightsleeper.texts"] == "2"
+
+
+def test_the_trace_that_the_platform_began_is_continued(receiver: OtlpReceiver) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with exported_by(receiver, trace_ratio=0.000001) as client:
+        client.post("/predict", json={"text": "A text."}, headers={"traceparent": parent})
+    assert {span.trace_id.hex() for span in receiver.spans} == {"0af7651916cd43dd8448eb211c80319c"}
+
+
+def test_probes_leave_no_trace_and_requests_are_counted_by_route_template(receiver: OtlpReceiver) -> None:
+    with exported_by(receiver) as client:
+        client.get("/readyz?who=queue-proxy")
+        client.get("/no/such/path")
+    assert [span.name for span in receiver.spans if "readyz" in span.name] == []
+    routes = {attributes(point.attributes).get("http.route") for point in _request_points(receiver)}
+    assert routes == {"/predict", "/readyz", None}
+
+
+def _request_points(receiver: OtlpReceiver) -> Any:
+    return receiver.metrics()["http.server.request.duration"].histogram.data_points
+
+
+def test_a_log_line_is_one_json_object_with_the_trace_it_belongs_to() -> None:
+    record = logging.LogRecord("lightsleeper", logging.WARNING, "file", 1, "line one\nof %s", ("two",), None)
+    record.fields = {"reason": "test"}
+    with TracerProvider().get_tracer("test").start_as_current_span("span") as span:
+        line = JsonFormatter().format(record)
+    assert "\n" not in line
+    event = json.loads(line)
+    assert event["message"] == "line one\nof two"
+    assert (event["level"], event["reason"]) == ("warning", "test")
+    assert event["trace_id"] == f"{span.get_span_context().trace_id:032x}"
+
+
+def test_a_log_line_outside_of_any_span_has_no_trace() -> None:
+    record = logging.LogRecord("lightsleeper", logging.INFO, "file", 1, "event", (), None)
+    assert json.loads(JsonFormatter().format(record)).keys() == {"time", "level", "logger", "message"}
