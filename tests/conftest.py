@@ -1,6 +1,6 @@
 """Few fixtures: the real model, and a client of the real application."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi.testclient import TestClient
@@ -28,3 +28,14 @@ def client() -> Iterator[TestClient]:
     """A client of the application with default settings."""
     with TestClient(create_app(Settings()), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Says a measured number on the terminal, also of a test that passes."""
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}")  # noqa: T201  # the terminal is where it belongs
+
+    return say

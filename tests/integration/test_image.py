@@ -1,0 +1,183 @@
+"""The image, built by a real engine and run as a cluster runs it: no root, no capability, no writable file."""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from burst import Tally, burst
+from lightsleeper.settings import Settings
+from redis_server import free_port
+from rendering import ROOT
+
+MISSING = [tool for tool in ("podman", "runc", "debootstrap") if not shutil.which(tool)]
+
+pytestmark = [
+    pytest.mark.delivery,
+    # Debian from its packages, then the build: 5 minutes on 2 cores.
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(
+        os.geteuid() != 0 or bool(MISSING), reason=f"needs root, and on the PATH: {MISSING or 'nothing'}"
+    ),
+]
+
+BASE = "localhost/lightsleeper-test-base:bookworm"
+IMAGE = "localhost/lightsleeper-test:latest"
+MAX_MB_OVER_BASE = 200
+
+#: Where this machine keeps what pip needs to reach an index; absent on most.
+HOST_FILES = ("/etc/ssl/certs", "/etc/pip.conf")
+
+AS_IN_A_CLUSTER = ["--network=host", "--read-only", "--user=65532", "--cap-drop=ALL", "--memory=512m"]
+
+Report = Callable[[str], None]
+Podman = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
+    """The container engine: runc, because crun fails on mixed cgroup versions; no limits that a sandbox may not set."""
+    config = tmp_path_factory.mktemp("podman") / "containers.conf"
+    config.write_text('[containers]\ndefault_ulimits = []\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n')
+
+    def run(*arguments: str | Path) -> str:
+        environment = {**os.environ, "CONTAINERS_CONF": str(config)}
+        done = subprocess.run(["podman", *arguments], env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def base(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The official base cannot be had everywhere; Debian and its Python can."""
+    if not podman("images", "--quiet", BASE):
+        root = tmp_path_factory.mktemp("base")
+        packages = "--include=python3.11,python3-pip,ca-certificates"
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", packages, "bookworm", root], check=True, capture_output=True
+        )
+        archive = root.with_suffix(".tar")
+        subprocess.run(["tar", "-C", root, "-cf", archive, "--exclude=./var/cache/apt/*", "."], check=True)
+        podman("import", "--quiet", archive, BASE)
+        archive.unlink()
+        shutil.rmtree(root)
+    return BASE
+
+
+@pytest.fixture(scope="module")
+def image(podman: Podman, base: str) -> str:
+    """The Dockerfile, built."""
+    volumes = [f"--volume={path}:{path}:ro" for path in HOST_FILES if Path(path).exists()]
+    arguments = [f"--build-arg=PYTHON_IMAGE={base}", "--build-arg=PYTHON_DIGEST="]
+    podman("build", "--quiet", "--network=host", *volumes, *arguments, f"--tag={IMAGE}", ROOT)
+    return IMAGE
+
+
+@pytest.fixture
+def create(podman: Podman, image: str) -> Iterator[Callable[..., tuple[str, int]]]:
+    """Make a container that is not started yet; its id and port."""
+    made: list[str] = []
+
+    def create(*options: str) -> tuple[str, int]:
+        port = free_port()
+        settings = [f"--env=PORT={port}", "--env=LIGHTSLEEPER_CACHE_ENTRIES=0"]
+        made.append(podman("create", *AS_IN_A_CLUSTER, *options, *settings, image))
+        return made[-1], port
+
+    yield create
+    for container in made:
+        podman("rm", "--force", container)
+
+
+def until_open(port: int) -> None:
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.005)  # it polls; pytest's own time-out ends it
+        else:
+            return
+
+
+def peak_resident_mib(pid: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) // 1024
+
+
+def inside(podman: Podman, image: str, code: str, *options: str) -> str:
+    """What Python says inside the image."""
+    return podman("run", "--rm", "--network=none", *options, "--entrypoint=python3", image, "-c", code)
+
+
+def test_it_adds_little_to_its_base(podman: Podman, base: str, image: str, report: Report) -> None:
+    sizes = [int(podman("image", "inspect", "--format={{.Size}}", name)) for name in (base, image)]
+    over_base_mb = (sizes[1] - sizes[0]) / 1e6
+    report(f"image: {over_base_mb:.0f} MB on top of its base of {sizes[0] / 1e6:.0f} MB")
+    assert over_base_mb <= MAX_MB_OVER_BASE
+
+
+def test_it_holds_no_tool_that_built_it(podman: Podman, image: str) -> None:
+    code = "import importlib.util as u; print([n for n in ('torch', 'poetry', 'sympy', 'onnx') if u.find_spec(n)])"
+    assert inside(podman, image, code) == "[]"
+
+
+def test_it_compiles_nothing_at_start(podman: Podman, image: str) -> None:
+    code = (
+        "import pathlib, sys; print([str(s) for s in pathlib.Path('/app').rglob('*.py')"
+        " if not (s.parent / '__pycache__' / f'{s.stem}.{sys.implementation.cache_tag}.pyc').exists()])"
+    )
+    assert inside(podman, image, code) == "[]"
+
+
+def test_it_says_what_it_is(podman: Podman, image: str) -> None:
+    config = json.loads(podman("image", "inspect", image))[0]["Config"]
+    assert config["User"] == "65532:65532"
+    assert config["Entrypoint"] == ["python3", "-m", "lightsleeper"]
+    assert config["Cmd"] == ["serve"]
+    labels = {name.removeprefix("org.opencontainers.image.") for name in config["Labels"]}
+    assert {"title", "description", "licenses", "version", "revision"} <= labels
+
+
+@pytest.mark.parametrize(("quota", "workers"), [("0.5", 1), ("1", 1), ("2", 2)])
+def test_its_cpu_quota_decides_its_workers(podman: Podman, image: str, quota: str, workers: int) -> None:
+    code = "from lightsleeper.cpu_quota import cpus, worker_count; print(cpus(), worker_count(cpus()))"
+    assert inside(podman, image, code, f"--cpus={quota}") == f"{float(quota)} {workers}"
+
+
+async def test_it_wakes_answers_and_loses_nothing_when_it_is_stopped_under_load(
+    podman: Podman, create: Callable[..., tuple[str, int]], report: Report
+) -> None:
+    container, port = create("--cpus=1")
+    started_s = time.perf_counter()
+    podman("start", container)
+    until_open(port)
+    woke_s = time.perf_counter() - started_s
+    answer = httpx2.post(f"http://127.0.0.1:{port}/predict", json={"text": "What a lovely film."}, timeout=60)
+    assert answer.json()["predictions"][0][0]["label"] == "POSITIVE"
+    tally = Tally()
+    async with burst(port, random.Random(6), tally):
+        await asyncio.sleep(1)  # under load for a while
+        pid = podman("inspect", "--format={{.State.Pid}}", container)
+        peak_mib = await asyncio.to_thread(peak_resident_mib, pid)
+        stopping_s = time.perf_counter()
+        await asyncio.to_thread(podman, "stop", f"--time={Settings().drain_timeout_s:.0f}", container)
+        took_s = time.perf_counter() - stopping_s
+    report(
+        f"image, 1 CPU: open {woke_s:.2f} s after `podman start`, {peak_mib} MiB at its peak, "
+        f"{tally.answered} answered, {len(tally.lost)} lost, gone {took_s:.2f} s after SIGTERM"
+    )
+    assert tally.lost == []
+    assert tally.answered > 0
+    assert podman("inspect", "--format={{.State.ExitCode}}", container) == "0"
+    assert "telemetry_1ds" not in podman("logs", container), "the engine must not report to its vendor"
