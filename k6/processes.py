@@ -76,6 +76,13 @@ class Redis:
         )
         await listening(self._process, self._port, "redis-server")
 
+    async def keys(self) -> dict[str, float]:
+        """How many entries it holds: what the service has written there since it started."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        writer.write(b"DBSIZE\r\n")
+        with contextlib.closing(writer):
+            return {"keys": int((await reader.readline()).removeprefix(b":"))}
+
     async def kill(self) -> None:
         """SIGKILL: connections break without a word."""
         if self._process and self._process.returncode is None:

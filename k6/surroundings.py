@@ -56,6 +56,7 @@ async def around(script: Script, log: Path) -> AsyncIterator[dict[str, str]]:
             stack.push_async_callback(redis.kill)
             settings["LIGHTSLEEPER_REDIS_URL"] = redis.url
             actions |= {"kill-redis": _wordless(redis.kill), "restore-redis": _wordless(redis.start)}
+            actions["redis-keys"] = redis.keys
         if script.door:
             door = Door(lambda: Service.start(settings, log))
             port = await door.open()

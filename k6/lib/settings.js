@@ -75,8 +75,7 @@ export const cache = {
 export const stampede = { rounds: 5, requests: 500, lasts_s: 5, timeout_s: 120, max_ms: 5000 };
 
 export const outage = {
-  rate: share(0.3), duration_s: 26, kill_s: 6, restore_s: 16, killed_s: 2, restored_s: 4, vus: 100, hot_texts: 30,
-  hit_rate: 0.5, p99_ms: 2000,
+  rate: share(0.3), duration_s: 24, kill_s: 6, restore_s: 14, look_s: 22, vus: 100, hot_texts: 30, texts: 500, p99_ms: 2000,
 };
 
 export const drain = {
