@@ -1,6 +1,7 @@
 """What Knative Serving 1.23 refuses although its schema allows it, as its webhook does by default (no feature flags).
 
-Each rule names the source it was read from, in https://github.com/knative/serving/blob/release-1.23/.
+Each rule names the source it was read from, in https://github.com/knative/serving/blob/release-1.23/. Stricter than the
+webhook on purpose where it accepts what then has no effect: names it does not know, time-outs that never act.
 """
 
 import re

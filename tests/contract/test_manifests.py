@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,5 +226,7 @@ def test_the_collector_reads_the_file_of_the_observability_folder() -> None:
 
 
 def test_the_dockerfile_is_clean() -> None:
-    lint = subprocess.run(["hadolint", ROOT / "Dockerfile"], check=False, capture_output=True, text=True)
+    lint = subprocess.run(
+        [Path(sys.executable).parent / "hadolint", ROOT / "Dockerfile"], check=False, capture_output=True, text=True
+    )
     assert (lint.stdout, lint.returncode) == ("", 0)
