@@ -20,7 +20,7 @@ Object = dict[str, Any]
 
 @cache
 def _rendered(overlay: str) -> str:
-    command = [TOOLS / "kubectl", "kustomize", ROOT / "knative" / "overlays" / overlay]
+    command = [str(TOOLS / "kubectl"), "kustomize", str(ROOT / "knative" / "overlays" / overlay)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

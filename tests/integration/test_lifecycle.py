@@ -96,7 +96,7 @@ def test_a_broken_bundle_never_gets_ready(tmp_path: Path) -> None:
 
 async def test_readiness_is_answered_within_a_probe_while_the_engine_is_saturated(report: Report) -> None:
     dice = random.Random(5)
-    took_s = []
+    took_s: list[float] = []
     with Service(cache_entries=0, workers=2) as service:
         tally = Tally()
         async with burst(service.port, dice, tally, words=120):
