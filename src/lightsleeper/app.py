@@ -131,6 +131,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         app.add_middleware(RequestMetrics)
         if telemetry.tracers:
             instrument(app, telemetry.tracers)
+    app.router.routes[:0] = api.hot_routes
     app.include_router(api.router)
     app.include_router(page.router)
     app.add_exception_handler(LightsleeperError, _lightsleeper_error)
