@@ -15,8 +15,8 @@ from processes import CannotRun, Service
 #: What has been passed on, the old process has accepted after this; Knative waits 30 s of silence instead.
 SETTLE_S = 0.1
 
-#: A request comes every second or two while there is traffic.
-REQUEST_TIMEOUT_S = 15.0
+#: Longer than requests are apart while there is traffic.
+REQUEST_TIMEOUT_S = 60.0
 
 
 class Door:
@@ -28,6 +28,7 @@ class Door:
         self._service: Service | None = None
         self._waking = asyncio.Lock()
         self._arrived = asyncio.Event()
+        self._replacements = 0
 
     async def open(self) -> int:
         """Accept connections; the port."""
@@ -52,11 +53,16 @@ class Door:
         await asyncio.sleep(SETTLE_S)
         in_flight, began_s = old.connections, time.perf_counter()
         exit_status = await old.stop()
+        self._replacements += 1
         return {
             "in_flight": in_flight,
             "exit_status": exit_status,
             "drain_ms": (time.perf_counter() - began_s) * 1e3,
         }
+
+    async def count_replacements(self) -> dict[str, float]:
+        """How often `replace` has ended an old process."""
+        return {"count": self._replacements}
 
     async def _next_request(self) -> None:
         self._arrived.clear()
@@ -64,7 +70,7 @@ class Door:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 await self._arrived.wait()
         except TimeoutError:
-            raise CannotRun("the new process was ready only after the traffic had ended: too much else runs") from None
+            raise CannotRun(f"no request in {REQUEST_TIMEOUT_S:g} s: the traffic has ended") from None
 
     async def _awake(self) -> Service:
         async with self._waking:

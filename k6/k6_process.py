@@ -40,7 +40,9 @@ class K6:
         report.unlink(missing_ok=True)
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            *(self.binary, "run", "--no-color", "--log-format", "json", *self.arguments, str(HERE / f"{script}.js")),
+            # No API server: k6 1.x listens on a fixed port unless told not to.
+            *(self.binary, "run", "--address", "", "--no-color", "--log-format", "json"),
+            *(*self.arguments, str(HERE / f"{script}.js")),
             # By environment, not by `-e`: a key has no business in the list of processes.
             env={**os.environ, **self.environment, "RESULTS_DIR": str(self.results), **environment},
             stdout=pipe,

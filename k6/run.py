@@ -48,11 +48,15 @@ async def _run(options: argparse.Namespace) -> int:
         _check_remote(options, names)
     began_s = time.monotonic()
     capacity_per_s = options.capacity or await _capacity_per_s(k6, options)
-    reports = []
+    reports, failures = [], []
     for number, name in enumerate(names, 1):
-        title = f"[{number}/{len(names)}] {name}"
-        reports.append(await _report(k6, options, name, title, capacity_per_s))
+        try:
+            reports.append(await _report(k6, options, name, f"[{number}/{len(names)}] {name}", capacity_per_s))
+        except CannotRun as reason:
+            failures.append(str(reason))
     print(f"\n{_circumstances(capacity_per_s, time.monotonic() - began_s, options)}\n\n{table(reports)}")
+    if failures:
+        raise CannotRun("; ".join(failures))
     return 0 if all(report["passed"] for report in reports) else 1
 
 

@@ -61,7 +61,7 @@ async def around(script: Script, log: Path) -> AsyncIterator[dict[str, str]]:
             door = Door(lambda: Service.start(settings, log))
             port = await door.open()
             stack.push_async_callback(door.close)
-            actions |= {"sleep": door.sleep, "replace": door.replace}
+            actions |= {"sleep": door.sleep, "replace": door.replace, "count-replacements": door.count_replacements}
         else:
             service = await Service.start(settings, log)
             stack.push_async_callback(service.stop)
