@@ -50,3 +50,11 @@ def make_client(address: "RedisAddress", *, connect_timeout_s: float) -> "Redis 
     sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
     master: Redis = sentinel.master_for(address.service or "")
     return master
+
+
+async def close_client(client: Any) -> None:  # noqa: ANN401  # redis-py's clients share no type that says so
+    """Disconnect; a client that Sentinel made leaves its connections to the sentinels open otherwise."""
+    await client.aclose()
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    for sentinel in manager.sentinels if manager else ():
+        await sentinel.aclose()

@@ -14,7 +14,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lightsleeper.redis_client import make_client
+from lightsleeper.redis_client import close_client, make_client
 
 if TYPE_CHECKING:
     from lightsleeper.redis_address import RedisAddress
@@ -95,7 +95,7 @@ class RedisLink:
         if self._client:
             try:
                 async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                    await self._client.aclose()
+                    await close_client(self._client)
             except Exception as error:  # noqa: BLE001  # who is gone cannot be said goodbye to
                 log.debug("Redis could not be closed: %s", type(error).__name__)
 
