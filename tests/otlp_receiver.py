@@ -54,7 +54,7 @@ class OtlpReceiver:
         """The sum of a counter's points, or of a histogram's counts, over the series with these labels."""
         metric = self.metrics(export)[name]
         points: Any = metric.sum.data_points or metric.histogram.data_points
-        return sum(
+        return sum(  # type: ignore[no-any-return]  # the points are of three types without a common one
             point.count if metric.HasField("histogram") else point.as_double or point.as_int
             for point in points
             if labels.items() <= attributes(point.attributes).items()

@@ -31,7 +31,7 @@ class Workload(NamedTuple):
     distinct: int | None
 
 
-WORKLOADS = (Workload("cached", 8000, 50), Workload("computed", 300, None))
+WORKLOADS = (Workload("cached", 2000, 50), Workload("computed", 100, None))
 
 
 def main() -> None:

