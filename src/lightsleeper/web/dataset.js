@@ -1,6 +1,7 @@
 /** The rows of a file as the page holds them, which of their cells is the text, and reading them from a file. */
 
 const MAX_ROWS = 100_000;
+const EXCERPT_CHARS = 300;
 const TEXT_NAME = /text|review|comment|content|body|message|sentence|feedback|tweet|description/i;
 
 export class Dataset {
@@ -48,6 +49,16 @@ export class Dataset {
   /** @param {number} index */
   text(index) {
     return this.row(index).cells[this.column] ?? "";
+  }
+
+  /**
+   * What people see of the row: never nothing.
+   * @param {number} index
+   */
+  excerpt(index) {
+    const { problem, raw } = this.row(index);
+    const text = problem ? (raw ?? "") : this.text(index);
+    return text.slice(0, EXCERPT_CHARS).trim() || "(blank)";
   }
 
   /** Guess the header and the text column, once all rows are in. */

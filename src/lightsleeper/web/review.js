@@ -10,7 +10,6 @@ import { grouped, percent, plural, toneOf } from "./words.js";
 
 /** Often enough to look alive, seldom enough that counting 100,000 rows costs nothing. */
 const REDRAW_MS = 300;
-const LONGEST_CELL = 300;
 
 /** @typedef {"row" | "label" | "score"} SortKey */
 
@@ -128,7 +127,7 @@ export class Review {
   /** @param {number} row */
   #cells(row) {
     const { dataset, results } = this;
-    const text = dataset?.text(row).slice(0, LONGEST_CELL) ?? "";
+    const text = dataset?.excerpt(row) ?? "";
     const shown = { number: grouped(row + 1), text, label: "…", tone: "none", score: "", share: 0, title: "waiting" };
     if (results?.status[row] === FAILED) {
       const title = results.reasons.get(row) ?? "";

@@ -118,8 +118,8 @@ function draw(dataset) {
   byId("column").disabled = dataset.width === 1;
   byId("header").checked = dataset.hasHeader;
   byId("header").disabled = !dataset.canHaveHeader;
-  const sample = Array.from({ length: Math.min(SAMPLE_ROWS, dataset.count) }, (_, row) => dataset.text(row));
-  byId("sample").replaceChildren(...sample.map((text) => el("li", {}, text.slice(0, 200) || "(blank)")));
+  const sample = Array.from({ length: Math.min(SAMPLE_ROWS, dataset.count) }, (_, row) => dataset.excerpt(row));
+  byId("sample").replaceChildren(...sample.map((text) => el("li", {}, text)));
 }
 
 /** @param {Dataset} dataset */
