@@ -66,6 +66,10 @@ class RedisServer:
         assert self.process
         self.process.send_signal(signal.SIGCONT)
 
+    def empty(self) -> None:
+        with self.client() as client:
+            client.flushall()
+
     def client(self, **options: object) -> "redis.Redis":
         return redis.Redis(unix_socket_path=str(self.socket), **options)  # type: ignore[arg-type]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -82,8 +82,8 @@ async def test_a_redis_that_comes_and_goes_under_load_fails_no_request(redis: Re
     with Service(redis_url=redis.url, cache_entries=0) as service:
         async with load(service, model) as tally:
             await more(tally, 50, lambda: tally.hits > 0)
-            for shock in shocks(redis):
-                await shock()
+            for act in (redis.kill, redis.start, redis.freeze, redis.thaw, redis.empty, redis.kill, redis.start):
+                await asyncio.to_thread(act)
                 await more(tally, 50)
                 assert httpx2.get(f"{service.url}/readyz", timeout=60).status_code == 200
             hits = tally.hits
@@ -91,16 +91,6 @@ async def test_a_redis_that_comes_and_goes_under_load_fails_no_request(redis: Re
     assert tally.failed == []
     assert service.output.count("Redis failed") >= 2
     assert service.output.count("Redis answers") >= 3
-
-
-def shocks(redis: RedisServer) -> Iterator[Callable[[], Awaitable[None]]]:
-    for act in (redis.kill, redis.start, redis.freeze, redis.thaw, lambda: empty(redis), redis.kill, redis.start):
-        yield lambda act=act: asyncio.to_thread(act)
-
-
-def empty(redis: RedisServer) -> None:
-    with redis.client() as client:
-        client.flushall()
 
 
 async def test_a_text_computed_by_one_process_is_a_hit_in_another(redis: RedisServer) -> None:

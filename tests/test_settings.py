@@ -1,0 +1,66 @@
+import subprocess
+import sys
+
+import pytest
+
+from lightsleeper.errors import ConfigurationError
+from lightsleeper.settings import read_settings
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_URL", f"http://:{SECRET}@host"),
+        ("REDIS_URL", f"redis://:{SECRET}@host:port"),
+        ("REDIS_URL", f"redis+sentinel://:{SECRET}@host"),
+        ("REDIS_URL", f"redis://:{SECRET}@[::1"),
+        ("REDIS_TIMEOUT_MS", "0"),
+        ("REDIS_TTL_S", "-1"),
+        ("RATE_LIMIT_TEXTS", "-5"),
+        ("RATE_LIMIT_TEXTS", "10"),
+        ("RATE_LIMIT_WINDOW_S", "soon"),
+        ("API_KEY_DIGESTS", SECRET),
+        ("API_KEY_DIGESTS", ""),
+        ("API_KEY_DIGESTS", " , "),
+        ("TRUSTED_PROXIES", "*"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("MAX_TEXTS", "-1"),
+        ("MAX_BODY_BYTES", "many"),
+        ("NO_SUCH_THING", "1"),
+    ],
+)
+def test_a_setting_that_cannot_be_right_is_named_and_its_value_is_not(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(f"LIGHTSLEEPER_{variable}", value)
+    with pytest.raises(ConfigurationError) as refusal:
+        read_settings()
+    assert f"LIGHTSLEEPER_{variable}" in refusal.value.message
+    assert SECRET not in refusal.value.message
+    assert "\n" not in refusal.value.message
+
+
+def test_a_wrong_setting_ends_the_process_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTSLEEPER_REDIS_URL", f"redsi://:{SECRET}@host")
+    ended = subprocess.run(
+        [sys.executable, "-m", "lightsleeper", "serve"], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert ended.returncode != 0
+    assert ended.stderr.startswith("lightsleeper: LIGHTSLEEPER_REDIS_URL: the scheme must be")
+    assert (ended.stdout + ended.stderr).count("\n") == 1
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTSLEEPER_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,")
+    monkeypatch.setenv("LIGHTSLEEPER_API_KEY_DIGESTS", f"{'ab' * 32},{'CD' * 32}")
+    settings = read_settings()
+    assert settings.trusted_proxies == ("127.0.0.1", "10.0.0.0/8")
+    assert len(settings.api_key_digests) == 2
+
+
+def test_what_is_switched_off_is_not_imported() -> None:
+    """redis-py takes 0.13 s of CPU to import, `limits` 0.06: a service without them wakes without them."""
+    script = "import sys, lightsleeper.app; print(sorted({'redis', 'limits'} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
