@@ -78,13 +78,23 @@ def labelled(
     records: Iterable[Record], labels: Sequence[str], *, label_column: str | None = None
 ) -> Iterator[tuple[str, int]]:
     """Each record's text and label index; InvalidInput for a label that is neither a name in `labels` nor an index."""
-    by_name = {name: index for index, name in enumerate(labels)} | {str(index): index for index in range(len(labels))}
+    # A name wins over an index: of the labels 1 to 5, "1" is the first.
+    by_name = {str(index): index for index in range(len(labels))} | {name: index for index, name in enumerate(labels)}
     for record in records:
         label_column = label_column or _pick(record.columns, LABEL_COLUMNS, record.place, "--label-column")
         label = str(record.columns.get(label_column)).strip()
         if label not in by_name:
             raise InvalidInput(f"{record.place}: label {label!r} is none of {list(labels)}", field=label_column)
         yield record.text, by_name[label]
+
+
+def label_names(records: Iterable[Record], *, label_column: str | None = None) -> list[str]:
+    """The different labels of `records`, sorted; numbers by their value."""
+    names: set[str] = set()
+    for record in records:
+        label_column = label_column or _pick(record.columns, LABEL_COLUMNS, record.place, "--label-column")
+        names.add(str(record.columns.get(label_column)).strip())
+    return sorted(names, key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name))
 
 
 class Writer:

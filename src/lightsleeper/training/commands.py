@@ -25,8 +25,12 @@ def add_train(commands: "Commands") -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     command.add_argument("--dev", nargs="+", type=Path, default=[], metavar="FILE", help="labelled, only to measure on")
     command.add_argument("--labels", metavar="A,B,…", help="label names in id order, where FILE holds ids")
-    command.add_argument("--encoder", type=Path, metavar="DIR", help="BERT encoder to start from; the packaged one")
+    command.add_argument(
+        "--encoder", type=Path, metavar="DIR", help="BERT encoder, or earlier checkpoint, to start from"
+    )
     command.add_argument("--epochs", type=int, metavar="N", help="times every text is read; 3 by default")
+    command.add_argument("--learning-rate", type=float, metavar="X", help="its peak; 8e-5 by default")
+    command.add_argument("--word-dropout", type=float, metavar="X", help="share of tokens hidden in training; 0")
     command.add_argument("--name", help="the model's name in the manifest; by default that of DIR")
     command.add_argument("--work", type=Path, metavar="DIR", help="where checkpoints are kept meanwhile")
     _add_making(command)
@@ -38,13 +42,18 @@ def _train(options: argparse.Namespace) -> int:
     from lightsleeper.training.run import train  # noqa: PLC0415  # see the module's docstring
     from lightsleeper.training.train import Recipe  # noqa: PLC0415
 
+    chosen = {
+        "epochs": options.epochs,
+        "peak_learning_rate": options.learning_rate,
+        "word_dropout": options.word_dropout,
+    }
     bundle = train(
         options.files,
         options.out,
         dev=options.dev,
         labels=options.labels.split(",") if options.labels else None,
         encoder=options.encoder,
-        recipe=Recipe(epochs=options.epochs) if options.epochs else None,
+        recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
         name=options.name,
         work=options.work,
         keep_checkpoint=options.keep_checkpoint,

@@ -46,13 +46,16 @@ def packaged_encoder() -> Path:
 
 
 def load_encoder(folder: Path, labels: list[str]) -> DistilBertForSequenceClassification:
-    """A DistilBERT classifier with the encoder in `folder` and a fresh head for `labels`.
+    """A DistilBERT classifier for `labels` with the encoder in `folder`.
 
-    `folder` holds `config.json` and `model.safetensors` of a BERT or DistilBERT encoder.
+    `folder` holds `config.json` and `model.safetensors` of a BERT encoder, which gets a fresh head, or of a DistilBERT
+    classifier, which keeps its head if it has the same labels.
     """
     config = json.loads((folder / "config.json").read_text())
+    if config["model_type"] == "distilbert":
+        return _load_classifier(folder, labels)
     if config["model_type"] != "bert":
-        raise BundleError(f"{folder}: a {config['model_type']} encoder; training starts from a bert one")
+        raise BundleError(f"{folder}: a {config['model_type']} encoder; training starts from bert or distilbert")
     bert = load_file(folder / "model.safetensors")
     model = DistilBertForSequenceClassification(
         DistilBertConfig(
@@ -72,6 +75,21 @@ def load_encoder(folder: Path, labels: list[str]) -> DistilBertForSequenceClassi
     missing, unexpected = model.distilbert.load_state_dict(_as_distilbert(bert), strict=False)
     if missing or unexpected:
         raise BundleError(f"{folder}: not a BERT encoder: missing {missing}, unexpected {unexpected}")
+    return model
+
+
+def _load_classifier(folder: Path, labels: list[str]) -> DistilBertForSequenceClassification:
+    config = DistilBertConfig.from_pretrained(folder, attn_implementation="eager", attention_dropout=0.0)
+    same_labels = [config.id2label.get(index) for index in range(config.num_labels)] == labels
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
+    model = DistilBertForSequenceClassification(config)
+    weights = load_file(folder / "model.safetensors")
+    if not same_labels:
+        weights = {name: tensor for name, tensor in weights.items() if name.startswith("distilbert.")}
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    if unexpected or any(name.startswith("distilbert.") for name in missing):
+        raise BundleError(f"{folder}: not a DistilBERT classifier: missing {missing}, unexpected {unexpected}")
     return model
 
 

@@ -36,7 +36,10 @@ class Recipe:
     max_tokens: int = 512
     #: Before the last epoch a longer text is read through one random window of this many tokens.
     window_tokens: int = 192
-    average_decay: float = 0.999
+    #: Share of the run that the averaged weights span.
+    averaged_share: float = 0.2
+    #: Share of the tokens hidden behind the mask token: a model that knows its texts by heart learns from this again.
+    word_dropout: float = 0.0
     seed: int = 0
 
 
@@ -54,15 +57,16 @@ def fine_tune(
     recipe: Recipe,
     out: Path,
     *,
+    mask_token_id: int,
     checkpoint_every_steps: int = 100,
 ) -> DistilBertForSequenceClassification:
     """Train `model` on `examples` and return its averaged copy; continue from `out/checkpoint.pt` if there."""
-    plan = [batch for epoch in range(recipe.epochs) for batch in _epoch(examples, recipe, epoch)]
+    plan = [batch for epoch in range(recipe.epochs) for batch in _epoch(examples, recipe, epoch, mask_token_id)]
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, recipe.weight_decay), lr=recipe.peak_learning_rate, fused=True
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(plan), recipe))
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay))
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_decay(recipe, len(plan))))
     checkpoint = out / CHECKPOINT
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     done = _restore(checkpoint, parts, recipe) if checkpoint.exists() else 0
@@ -99,11 +103,13 @@ class _Batch:
     labels: Sequence[int]
 
 
-def _epoch(examples: Sequence[Example], recipe: Recipe, epoch: int) -> Iterator[_Batch]:
+def _epoch(examples: Sequence[Example], recipe: Recipe, epoch: int, mask_token_id: int) -> Iterator[_Batch]:
     """The batches of one epoch, in random order, each of texts of like length."""
     draw = random.Random(recipe.seed * 1_000 + epoch)
     longest = recipe.max_tokens if epoch == recipe.epochs - 1 else recipe.window_tokens
     views = [(_view(example.ids, longest, epoch < recipe.epochs - 1, draw), example.label) for example in examples]
+    if recipe.word_dropout:
+        views = [(_masked(ids, recipe.word_dropout, mask_token_id, draw), label) for ids, label in views]
     # Noise in the key keeps the company of a text different in every epoch.
     views.sort(key=lambda view: len(view[0]) * draw.uniform(0.9, 1.1))
     batches: list[_Batch] = []
@@ -130,6 +136,12 @@ def _view(ids: Sequence[int], longest: int, at_random: bool, draw: random.Random
     return [ids[0], *ids[start : start + longest - 2], ids[-1]]
 
 
+def _masked(ids: Sequence[int], share: float, mask_token_id: int, draw: random.Random) -> Sequence[int]:
+    """About `share` of the text's own ids replaced by the mask token."""
+    inner = (mask_token_id if draw.random() < share else token for token in ids[1:-1])
+    return [ids[0], *inner, ids[-1]]
+
+
 def _step(model: DistilBertForSequenceClassification, batch: _Batch, recipe: Recipe) -> float:
     width = max(map(len, batch.rows))
     ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in batch.rows])
@@ -139,14 +151,19 @@ def _step(model: DistilBertForSequenceClassification, batch: _Batch, recipe: Rec
     loss = torch.nn.functional.cross_entropy(
         logits.float(), torch.tensor(batch.labels), label_smoothing=recipe.label_smoothing
     )
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
-    return loss.item()
+    loss.backward()
+    return float(loss.item())
 
 
 def _rate(step: int, steps: int, recipe: Recipe) -> float:
     """The learning rate at `step` as a share of its peak: linear up, then linear down to zero."""
     warmup = max(1, round(steps * recipe.warmup_fraction))
     return min((step + 1) / warmup, (steps - step) / (steps - warmup + 1))
+
+
+def _decay(recipe: Recipe, steps: int) -> float:
+    """Of the exponential moving average, so that its time constant is `averaged_share` of the steps."""
+    return 1 - 1 / max(2.0, recipe.averaged_share * steps)
 
 
 def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -1,0 +1,196 @@
+"""Checkpoint → bundle: export, quantise, verify, write; or write nothing and say why in one line."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tqdm import tqdm
+
+from lightsleeper.bundle import CHECKPOINT, MANIFEST, MODEL, TOKENIZER, WEIGHTS, Bundle, Manifest, open_bundle
+from lightsleeper.cpu_quota import cpus, worker_count
+from lightsleeper.engine import OnnxEngine
+from lightsleeper.errors import BundleError, InvalidInput
+from lightsleeper.model import Model, load_model
+from lightsleeper.records import labelled, read_file
+from lightsleeper.training.checkpoint import Checkpoint, find_checkpoint
+from lightsleeper.training.evaluate import Report, evaluate
+from lightsleeper.training.export import export, save
+from lightsleeper.training.quantize import SCHEME, observe, quantize
+from lightsleeper.training.verify import check_agreement, check_company, check_export
+
+#: Accuracy, in percentage points, that int8 may cost.
+MAX_LOSS_POINTS = 0.5
+
+_OWN_TEXTS = Path(__file__).with_name("calibration.txt")
+_CALIBRATION_TEXTS = 400
+#: Every fifth text is kept from calibration for the verification.
+_VERIFY_EVERY = 5
+
+
+def prepare(
+    source: str,
+    out: Path,
+    *,
+    revision: str | None = None,
+    data: Sequence[Path] = (),
+    calibration: Path | None = None,
+    keep_checkpoint: bool = False,
+    max_loss_points: float = MAX_LOSS_POINTS,
+) -> Bundle:
+    """Make the bundle `out` from a sequence classifier: a local folder or a hub id, there at `revision`.
+
+    `data` are labelled files (csv, tsv, jsonl) whose accuracy is measured in float32 and in int8; losing more than
+    `max_loss_points` on one of them, or differing from torch in any other way, is a BundleError and writes nothing.
+    `calibration` is a file of texts like those that will be served, unlabelled; without it general ones are used.
+    `keep_checkpoint` adds what the torch engine runs.
+    """
+    refuse_foreign(out)
+    return make_bundle(
+        find_checkpoint(source, revision),
+        out,
+        calibration=own_texts() if calibration is None else _sample(calibration),
+        data=data,
+        keep_checkpoint=keep_checkpoint,
+        max_loss_points=max_loss_points,
+        made_by={"command": "lightsleeper prepare"},
+    )
+
+
+def make_bundle(
+    checkpoint: Checkpoint,
+    out: Path,
+    *,
+    calibration: Sequence[str],
+    data: Sequence[Path],
+    keep_checkpoint: bool,
+    max_loss_points: float,
+    made_by: Mapping[str, Any],
+) -> Bundle:
+    """`prepare` for a checkpoint at hand; `made_by` is what the manifest shall say besides versions."""
+    held_out = list(calibration[::_VERIFY_EVERY])
+    observed = [text for index, text in enumerate(calibration) if index % _VERIFY_EVERY]
+    with _staged(out) as stage, checkpoint.opened() as reference:
+        checkpoint.tokenizer().save(str(stage / TOKENIZER), pretty=False)
+        _write_graph(checkpoint, stage, reference, observed, held_out)
+        if keep_checkpoint:
+            checkpoint.model().save_pretrained(stage / CHECKPOINT)
+        manifest = replace(
+            checkpoint.manifest(), files=_files(stage), made_by={**made_by, **_versions(), **_digest(calibration)}
+        )
+        _write_manifest(stage, manifest)
+        manifest = _verified(manifest, reference, load_model(stage), held_out, data, max_loss_points)
+        _write_manifest(stage, manifest)
+    return open_bundle(out)
+
+
+def own_texts() -> list[str]:
+    """Sentences about many things, alone and run together up to the longest input."""
+    lines = _OWN_TEXTS.read_text(encoding="utf-8").splitlines()
+    joined = [" ".join(lines[start : start + size]) for size in (4, 12, 40) for start in range(0, len(lines), size)]
+    return [*lines, *joined]
+
+
+def refuse_foreign(out: Path) -> None:
+    """BundleError if `out` holds something that is not a bundle: it would be replaced."""
+    if out.exists() and not (out / MANIFEST).exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out} exists and is not a bundle: remove it or choose another folder")
+
+
+def _sample(file: Path) -> list[str]:
+    texts = [record.text for record in read_file(file) if record.text.strip()]
+    if len(texts) < 2 * _VERIFY_EVERY:
+        raise InvalidInput(f"{file.name}: {len(texts)} texts are too few to calibrate on")
+    return random.Random(0).sample(texts, min(len(texts), _CALIBRATION_TEXTS))  # noqa: S311  # not for secrets
+
+
+def _write_graph(
+    checkpoint: Checkpoint, stage: Path, reference: Model, observed: Sequence[str], held_out: Sequence[str]
+) -> None:
+    """The int8 graph of `checkpoint` into `stage`; its float32 form is checked against torch and not kept."""
+    exported = export(checkpoint.model())
+    with TemporaryDirectory() as folder:
+        save(exported, Path(folder, MODEL))
+        engine = OnnxEngine(Path(folder, MODEL), checkpoint.manifest().pad_token_id)
+        check_export(reference.engine, engine, reference, held_out)
+        engine.close()
+    texts = tqdm(reference.tokenizer.encode(observed), unit=" texts", desc="calibrate", disable=None)
+    save(quantize(exported, observe(exported, (text.ids for text in texts))), stage / MODEL)
+
+
+def _verified(
+    manifest: Manifest,
+    reference: Model,
+    model: Model,
+    held_out: Sequence[str],
+    data: Sequence[Path],
+    max_loss_points: float,
+) -> Manifest:
+    """The manifest with what was measured; BundleError if the bundle is not as good as its checkpoint."""
+    workers = worker_count(cpus())
+    check_company(model, held_out, workers=workers)
+    agreement = check_agreement(reference, model, held_out, workers=workers)
+    accuracy = {}
+    for file in data:
+        found, exact = (_evaluate(each, file, workers) for each in (model, reference))
+        lost = 100 * (exact.accuracy - found.accuracy)
+        if lost > max_loss_points:
+            raise BundleError(
+                f"int8 lost {lost:.2f} points of accuracy on {file.name} ({exact.accuracy:.2%} → {found.accuracy:.2%}),"
+                f" more than {max_loss_points:g}; calibrate on more texts like yours"
+            )
+        accuracy[f"{file.resolve().parent.name}/{file.name}"] = {
+            "rows": found.rows,
+            "accuracy": round(found.accuracy, 5),
+            "accuracy_fp32": round(exact.accuracy, 5),
+            "f1": round(found.f1, 5),
+            "ece": round(found.ece, 5),
+        }
+    return replace(manifest, quantization={**SCHEME, "agreement": asdict(agreement)}, accuracy=accuracy)
+
+
+def _evaluate(model: Model, file: Path, workers: int) -> Report:
+    return evaluate(model, labelled(read_file(file), model.labels), workers=workers)
+
+
+def _write_manifest(stage: Path, manifest: Manifest) -> None:
+    (stage / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _files(stage: Path) -> dict[str, dict[str, Any]]:
+    names = [MODEL, WEIGHTS, TOKENIZER]
+    names += [f"{CHECKPOINT}/{path.name}" for path in sorted((stage / CHECKPOINT).glob("*"))]
+    return {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        for name, content in ((name, (stage / name).read_bytes()) for name in names)
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in ("lightsleeper", "torch", "transformers", "onnx", "onnxruntime")}
+
+
+def _digest(texts: Sequence[str]) -> dict[str, Any]:
+    sha256 = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    return {"calibration": {"texts": len(texts), "sha256": sha256}}
+
+
+@contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """A folder that becomes `out` when all went well, in place of the bundle that was there, and vanishes if not."""
+    out = out.resolve()
+    refuse_foreign(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as beside:
+        stage = Path(beside, "new")
+        stage.mkdir()
+        yield stage
+        if out.exists():
+            out.rename(Path(beside, "old"))
+        stage.rename(out)

@@ -1,0 +1,264 @@
+"""An exported float32 graph → int8, with activation scales that were fixed beforehand.
+
+Fixed (static) scales make a text's answer independent of its batch-mates; ONNX Runtime's dynamic quantisation takes
+one scale per batch. What usually makes static scales inaccurate in transformers are a few channels with values ten
+times the others'. SmoothQuant (Xiao et al. 2023, arXiv:2211.10438) divides each channel of the activations by a
+constant and multiplies the matching row of the weights by it: the product is the same, the range is even.
+
+Mean error of the logit margin on 500 texts (embedded model, 24 % of its training): static MinMax 0.34, dynamic 0.043,
+this 0.019, at 0.78-0.87 of the dynamic graph's CPU time. Clipping ranges (MSE) was worse than MinMax on smoothed
+channels, and one scale per row no better.
+
+The product runs in one operator, `MatMulIntegerToFloat`, written as ONNX Runtime's own fusion of QuantizeLinear /
+DequantizeLinear pairs would leave it, so that nothing has to be found and fused at every wake.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+Floats = NDArray[np.float32]
+
+#: Rows of activations kept per tensor to compare the candidates on.
+_SAMPLE_ROWS = 1024
+#: SmoothQuant's α: 0.5 splits the outliers evenly between activations and weights, 1 leaves none in the activations.
+_ALPHAS = (0.5, 0.65, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+_WEIGHT_LEVELS = 127
+_ACTIVATION_LEVELS = 255
+
+SCHEME = {
+    "method": "SmoothQuant, static",
+    "weights": "int8 per output channel",
+    "activations": "uint8 per tensor, smoothed per channel",
+    "embeddings": "int8 per row",
+}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one tensor of activations looked like over the calibration texts."""
+
+    #: A sample of its rows, float32 [rows, channels].
+    rows: Floats
+    #: Extremes of each channel over every token seen, [channels].
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class _Input:
+    """How one tensor is made uint8: `round(x / (smoothing * scale)) + zero_point`."""
+
+    smoothing: Floats
+    scale: np.float32
+    zero_point: np.uint8
+
+    def rounded(self, rows: Floats) -> Floats:
+        """What is left of `rows / smoothing` after the detour through uint8."""
+        zero = float(self.zero_point)
+        levels = np.clip(np.rint(rows / (self.smoothing * self.scale)) + zero, 0, _ACTIVATION_LEVELS)
+        rounded: Floats = (levels - zero) * self.scale
+        return rounded
+
+
+def observe(model: onnx.ModelProto, texts: Iterable[Sequence[int]], *, seed: int = 0) -> dict[str, Observation]:
+    """Run `texts` (token ids), one at a time, through the float32 graph and watch the input of every linear layer."""
+    names = list(_linear_layers(model.graph))
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    draw = np.random.default_rng(seed)
+    watchers = {name: _Watcher(draw) for name in names}
+    for text in texts:
+        ids = np.array([text], dtype=np.int64)
+        for name, value in zip(
+            names, session.run(names, {"input_ids": ids, "attention_mask": np.ones_like(ids)}), strict=True
+        ):
+            watchers[name].add(value.reshape(-1, value.shape[-1]))
+    return {name: watcher.result() for name, watcher in watchers.items()}
+
+
+class _Watcher:
+    """Running extremes, and a uniform sample of rows by random priorities (Efraimidis and Spirakis 2006)."""
+
+    def __init__(self, draw: np.random.Generator) -> None:
+        self._draw = draw
+        self._rows: list[Floats] = []
+        self._priorities: list[NDArray[np.float64]] = []
+        self._low: list[Floats] = []
+        self._high: list[Floats] = []
+
+    def add(self, rows: Floats) -> None:
+        self._low.append(rows.min(axis=0))
+        self._high.append(rows.max(axis=0))
+        self._rows.append(rows)
+        self._priorities.append(self._draw.random(len(rows)))
+        if sum(map(len, self._priorities)) > 4 * _SAMPLE_ROWS:
+            self._shrink()
+
+    def result(self) -> Observation:
+        self._shrink()
+        return Observation(self._rows[0], np.min(self._low, axis=0), np.max(self._high, axis=0))
+
+    def _shrink(self) -> None:
+        priorities = np.concatenate(self._priorities)
+        kept = np.argsort(priorities)[:_SAMPLE_ROWS]
+        self._rows = [np.concatenate(self._rows)[kept]]
+        self._priorities = [priorities[kept]]
+
+
+def quantize(model: onnx.ModelProto, observations: dict[str, Observation]) -> onnx.ModelProto:
+    """A copy of `model` with int8 linear layers and word embeddings; the small head stays float32."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = _Graph(result.graph)
+    for name, layers in _linear_layers(result.graph).items():
+        weights = [graph.tensors[layer.input[1]] for layer in layers]
+        graph.quantize_layers(layers, _choose(observations[name], weights))
+    for lookup in [node for node in graph.proto.node if _is_word_embedding(node, graph.tensors)]:
+        graph.quantize_embedding(lookup)
+    graph.finish()
+    result.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return result
+
+
+def _linear_layers(graph: onnx.GraphProto) -> dict[str, list[NodeProto]]:
+    """The matrix products with constant weights, by the tensor they read: queries, keys and values share one."""
+    constants = {tensor.name for tensor in graph.initializer}
+    layers: dict[str, list[NodeProto]] = {}
+    for node in graph.node:
+        if node.op_type == "MatMul" and node.input[1] in constants:
+            layers.setdefault(node.input[0], []).append(node)
+    return layers
+
+
+def _is_word_embedding(node: NodeProto, tensors: dict[str, Floats]) -> bool:
+    return node.op_type == "Gather" and node.input[0] in tensors and node.input[1] == "input_ids"
+
+
+def _choose(seen: Observation, weights: Sequence[Floats]) -> _Input:
+    """The α whose quantised products come closest to the float ones, relative to their size, over `weights`."""
+    products = [seen.rows @ weight for weight in weights]
+
+    def error(candidate: _Input) -> float:
+        rows = candidate.rounded(seen.rows)
+        pairs = zip(weights, products, strict=True)
+        return sum(_error(rows @ _rounded(candidate.smoothing[:, None] * weight), exact) for weight, exact in pairs)
+
+    return min(_candidates(seen, weights), key=error)
+
+
+def _error(found: Floats, exact: Floats) -> float:
+    return float(np.square(found - exact).mean() / np.square(exact).mean())
+
+
+def _candidates(seen: Observation, weights: Sequence[Floats]) -> Iterator[_Input]:
+    tiny = np.float32(1e-5)  # a channel that was never active
+    activations = np.maximum(np.maximum(-seen.low, seen.high), tiny)
+    rows = np.maximum(np.abs(np.concatenate(weights, axis=1)).max(axis=1), tiny)
+    for alpha in _ALPHAS:
+        smoothing = (activations**alpha / rows ** (1 - alpha)).astype(np.float32)
+        low = min(float((seen.low / smoothing).min()), 0.0)
+        high = max(float((seen.high / smoothing).max()), 0.0)
+        scale = np.float32((high - low) / _ACTIVATION_LEVELS)
+        yield _Input(smoothing, scale, np.uint8(np.rint(-low / scale)))
+
+
+def _int8(weight: Floats, axis: int) -> tuple[NDArray[np.int8], Floats]:
+    """`weight` as int8 with one scale for each slice along the other axis."""
+    scale = np.maximum(np.abs(weight).max(axis=axis, keepdims=True) / _WEIGHT_LEVELS, 1e-12).astype(np.float32)
+    return np.rint(weight / scale).astype(np.int8), scale
+
+
+def _rounded(weight: Floats) -> Floats:
+    levels, scale = _int8(weight, axis=0)
+    rounded: Floats = levels * scale
+    return rounded
+
+
+class _Graph:
+    """A graph while nodes are exchanged; `finish` drops the tensors that nothing reads any more."""
+
+    def __init__(self, proto: onnx.GraphProto) -> None:
+        self.proto = proto
+        self.tensors: dict[str, Floats] = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.initializer}
+        self._readers: dict[str, list[NodeProto]] = {}
+        for node in proto.node:
+            for name in node.input:
+                self._readers.setdefault(name, []).append(node)
+        # Keyed by a node's first output, which no two nodes share.
+        self._replacements: dict[str, list[NodeProto]] = {}
+
+    def quantize_layers(self, layers: Sequence[NodeProto], chosen: _Input) -> None:
+        """Exchange linear layers that read one tensor for a shared quantisation and their integer products."""
+        name = layers[0].input[0]
+        levels, zero, scale = f"{name}.uint8", f"{name}.zero_point", f"{name}.scale"
+        before = [
+            # One multiplication smooths and scales; QuantizeLinear then only rounds.
+            helper.make_node(
+                "Mul", [name, self._add(f"{name}.factor", 1 / (chosen.smoothing * chosen.scale))], [f"{name}.scaled"]
+            ),
+            helper.make_node(
+                "QuantizeLinear",
+                [f"{name}.scaled", self._add("one", np.float32(1)), self._add(zero, chosen.zero_point)],
+                [levels],
+            ),
+        ]
+        self._add(scale, chosen.scale)
+        for layer in layers:
+            weight, weight_scale = _int8(chosen.smoothing[:, None] * self.tensors[layer.input[1]], axis=0)
+            quantized = self._add(f"{layer.input[1]}.int8", weight)
+            scales = self._add(f"{layer.input[1]}.scale", weight_scale[0])
+            bias, output = self._take_bias(layer)
+            product = helper.make_node(
+                "MatMulIntegerToFloat",
+                [levels, quantized, scale, scales, zero, *(["", bias] if bias else [])],
+                [output],
+                domain="com.microsoft",
+            )
+            self._replacements[layer.output[0]] = [*before, product]
+            before = []
+
+    def quantize_embedding(self, lookup: NodeProto) -> None:
+        """Look the word up in an int8 table, and its scale in another."""
+        table, output = lookup.input[0], lookup.output[0]
+        levels, scale = _int8(self.tensors[table], axis=1)
+        self._replacements[output] = [
+            helper.make_node("Gather", [self._add(f"{table}.int8", levels), "input_ids"], [f"{table}.levels"]),
+            helper.make_node("Cast", [f"{table}.levels"], [f"{table}.float"], to=TensorProto.FLOAT),
+            helper.make_node("Gather", [self._add(f"{table}.scales", scale), "input_ids"], [f"{table}.scale"]),
+            helper.make_node("Mul", [f"{table}.float", f"{table}.scale"], [output]),
+        ]
+
+    def finish(self) -> None:
+        """Put the new nodes where the old ones were."""
+        nodes = [new for node in self.proto.node for new in self._replacements.get(node.output[0], [node])]
+        read = {name for node in nodes for name in node.input}
+        self.proto.ClearField("node")
+        self.proto.node.extend(nodes)
+        self.proto.ClearField("initializer")
+        self.proto.initializer.extend(
+            numpy_helper.from_array(np.asarray(tensor), name) for name, tensor in self.tensors.items() if name in read
+        )
+
+    def _take_bias(self, layer: NodeProto) -> tuple[str | None, str]:
+        """The bias that is added right after `layer` and where the sum goes; that addition is then dropped."""
+        readers = self._readers[layer.output[0]]
+        if len(readers) == 1 and readers[0].op_type == "Add":
+            for name in readers[0].input:
+                if name in self.tensors and self.tensors[name].ndim == 1:
+                    self._replacements[readers[0].output[0]] = []
+                    return name, readers[0].output[0]
+        return None, layer.output[0]
+
+    def _add(self, name: str, tensor: object) -> str:
+        self.tensors[name] = np.asarray(tensor)
+        return name

@@ -1,0 +1,73 @@
+"""Is the int8 bundle still the model it was made from? Every check ends in one clear line, or in figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightsleeper.bulk import classify_all
+from lightsleeper.engine import Engine
+from lightsleeper.errors import BundleError
+from lightsleeper.model import Model
+from lightsleeper.prediction import softmax
+
+#: The exported float32 graph against torch: the same arithmetic in another order (found: up to 1e-5).
+_EXPORT_TOLERANCE = 1e-3
+#: A text alone against the same text in company (found: 0.0).
+_COMPANY_TOLERANCE = 1e-4
+#: int8 against float32 on unlabelled texts, where no accuracy can be measured.
+_LEAST_SAME_LABEL = 0.95
+_MOST_PROBABILITY_MOVED = 0.03
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far the answers of two models lie apart."""
+
+    texts: int
+    #: Share of texts with the same best label.
+    same_label: float
+    #: Mean and largest difference of a label's probability.
+    mean_difference: float
+    largest_difference: float
+
+
+def check_export(reference: Engine, exported: Engine, model: Model, texts: Sequence[str]) -> None:
+    """BundleError if the float32 graph computes other logits than torch."""
+    tokenized = model.tokenizer.encode(texts)
+    moved = max(float(np.abs(reference.run([text]) - exported.run([text])).max()) for text in tokenized)
+    if not moved <= _EXPORT_TOLERANCE:
+        raise BundleError(f"the exported graph moves logits by {moved:.2g}, more than {_EXPORT_TOLERANCE}")
+
+
+def check_company(model: Model, texts: Sequence[str], *, workers: int) -> None:
+    """BundleError if a text's logits depend on the texts that share its batch."""
+    alone = np.array([model.run([text])[0] for text in model.tokenizer.encode(texts)])
+    moved = float(np.abs(alone - _logits(model, texts, workers)).max())
+    if not moved <= _COMPANY_TOLERANCE:
+        raise BundleError(f"a text's logits move by {moved:.2g} with its batch-mates, more than {_COMPANY_TOLERANCE}")
+
+
+def check_agreement(reference: Model, model: Model, texts: Sequence[str], *, workers: int) -> Agreement:
+    """How int8 compares with float32 on real texts; BundleError if they are no longer the same model."""
+    ours = np.array([softmax(tuple(row)) for row in _logits(model, texts, workers)])
+    theirs = np.array([softmax(tuple(row)) for row in _logits(reference, texts, workers)])
+    moved = np.abs(ours - theirs)
+    found = Agreement(
+        texts=len(texts),
+        same_label=float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+        mean_difference=float(moved.mean()),
+        largest_difference=float(moved.max()),
+    )
+    if not (found.same_label >= _LEAST_SAME_LABEL and found.mean_difference <= _MOST_PROBABILITY_MOVED):
+        raise BundleError(
+            f"int8 lost too much: {found.same_label:.1%} of {found.texts} texts keep their label, probabilities move "
+            f"by {found.mean_difference:.3f} on average (at least {_LEAST_SAME_LABEL:.0%}, at most "
+            f"{_MOST_PROBABILITY_MOVED}); calibrate on more texts like yours"
+        )
+    return found
+
+
+def _logits(model: Model, texts: Sequence[str], workers: int) -> NDArray[np.float64]:
+    return np.array([logits for logits, _ in classify_all(model, texts, workers=workers)])
