@@ -199,7 +199,9 @@ class Run {
     if (job.waitingFor) return `${job.waitingFor.title}. ${job.waitingFor.advice}`;
     if (job.state === "cancelled") return "What came in is kept. Classify goes on with the rest.";
     const restarts = job.instances.size - 1;
-    return restarts > 0 ? `The service was restarted meanwhile; nothing is lost.` : "Results appear below while they come in.";
+    if (restarts > 0) return "The service was restarted meanwhile; nothing is lost.";
+    if (job.state === "done") return "Download the rows below, with all the columns they came with.";
+    return "Results appear below while they come in.";
   }
 
   #drawButtons() {
