@@ -20,9 +20,7 @@ _SECONDS = (
     *(0.16, 0.25, 0.4, 0.63, 1.0, 1.6, 2.5, 4.0, 6.3, 10.0, 16.0, 25.0, 40.0),
 )
 #: 10 µs is the embedded model on a fast core in a full batch, 10 ms a large model on a throttled one.
-_SECONDS_PER_TOKEN = (
-    *(1e-5, 1.6e-5, 2.5e-5, 4e-5, 6.3e-5, 1e-4, 1.6e-4, 2.5e-4, 4e-4, 6.3e-4, 1e-3, 1.6e-3, 2.5e-3, 4e-3, 1e-2),
-)
+_SECONDS_PER_TOKEN = tuple(bound * 1e-6 for bound in (10, 16, 25, 40, 63, 100, 160, 250, 400, 630, 1000, 2500, 10_000))
 #: Batches are bounded by tokens (1024 by default), so these are powers of two around that.
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128)
 _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -75,13 +73,9 @@ QUEUE_DEPTH = Instrument("gauge", "lightsleeper.queue.depth", "{token}", "Padded
 QUEUE_LIMIT = Instrument("gauge", "lightsleeper.queue.limit", "{token}", "Padded tokens that may wait; more is 503.")
 BATCH_TEXTS = Instrument("histogram", "lightsleeper.batch.texts", "{text}", "Texts of a batch.", (), _TEXTS)
 BATCH_TOKENS = Instrument("histogram", "lightsleeper.batch.tokens", "{token}", "Tokens of a batch.", (), _TOKENS)
+#: Comparable whatever the texts' lengths.
 TOKEN_DURATION = Instrument(
-    "histogram",
-    "lightsleeper.inference.token.duration",
-    "s",
-    "Inference time of a batch per padded token: comparable whatever the texts' lengths.",
-    (),
-    _SECONDS_PER_TOKEN,
+    "histogram", "lightsleeper.inference.token.duration", "s", "A batch's time per token.", (), _SECONDS_PER_TOKEN
 )
 WORKER_BUSY = Instrument(
     "counter", "lightsleeper.inference.busy", "s", "Time all workers spent in the model; divide by the workers."
@@ -89,13 +83,9 @@ WORKER_BUSY = Instrument(
 WORKERS = Instrument("gauge", "lightsleeper.inference.workers", "{thread}", "Inference threads.")
 TRUNCATIONS = Instrument("counter", "lightsleeper.truncations", "{text}", "Texts cut to what the model can read.")
 PREDICTIONS = Instrument("counter", "lightsleeper.predictions", "{text}", "Answered texts by best label.", ("label",))
+#: Only of texts that were computed: a cached one that is asked for often would bend the curve.
 SCORE = Instrument(
-    "histogram",
-    "lightsleeper.prediction.score",
-    "1",
-    "Probability of the best label of each text that was computed: a cached one asked often would bend the curve.",
-    ("label",),
-    _PROBABILITY,
+    "histogram", "lightsleeper.prediction.score", "1", "Probability of the best label.", ("label",), _PROBABILITY
 )
 WAKE_DURATION = Instrument(
     "histogram", "lightsleeper.wake.duration", "s", "From the start of the process to ready, once.", (), _SECONDS
@@ -108,14 +98,12 @@ BUNDLE = Instrument(
 )
 
 INSTRUMENTS = tuple(value for value in globals().values() if isinstance(value, Instrument))
-
 #: What /predict can answer: exported as zeros at once, so that a pod's first 503 is an increase, not a beginning.
 _PREDICT_OUTCOMES = (
     *((status, "/predict", None) for status in (200, 413, 422, 429)),
     *((500, "/predict", "engine_failed"), (503, "/predict", "overloaded"), (504, "/predict", "deadline_exceeded")),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
-_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -169,12 +157,12 @@ class Metrics:
         self._busy = _Counts(self._meter, WORKER_BUSY)
         self._truncations = _Counts(self._meter, TRUNCATIONS)
         self._predictions = _Counts(self._meter, PREDICTIONS)
-        for counts in (self._busy, self._truncations):
-            counts.add(0)
+        self._busy.add(0)
+        self._truncations.add(0)
         for reason in ("invalid_input", "overloaded", "deadline_exceeded", "shutting_down", "engine_failed"):
             self._rejections.add(0, reason)
-        for result in ("hit", "miss"):
-            self._lookups.add(0, "memory", result)
+        self._lookups.add(0, "memory", "hit")
+        self._lookups.add(0, "memory", "miss")
         for label in self._labels:
             self._predictions.add(0, label)
 
@@ -202,11 +190,9 @@ class Metrics:
         self._gauge(BUNDLE, lambda: [Observation(1, who)])
         self._gauge(STARTUP, lambda: [Observation(s, {"phase": phase}) for phase, s in self._phases.items()])
         self._gauge(REDIS_AVAILABLE, self._observe_redis)
+        active = ACTIVE_REQUESTS
         self._meter.create_observable_up_down_counter(
-            ACTIVE_REQUESTS.name,
-            [lambda _: [Observation(self._active)]],
-            ACTIVE_REQUESTS.unit,
-            ACTIVE_REQUESTS.description,
+            active.name, [lambda _: [Observation(self._active)]], active.unit, active.description
         )
 
     def _gauge(self, instrument: Instrument, observe: Callable[[], Iterable[Observation]]) -> None:
@@ -243,12 +229,12 @@ class Metrics:
         """A request's head was read."""
         self._active += 1
 
-    def request_ended(  # noqa: PLR0913  # the labels that the semantic conventions ask for
+    def request_ended(
         self, method: str, scheme: str, status: int, route: str | None, *, error: str | None, duration_s: float
     ) -> None:
         """Its last byte was handed over. `route` is the template, `error` our error code where there was one."""
         self._active -= 1
-        error_type = (error or str(status)) if status >= _SERVER_ERROR else None
+        error_type = (error or str(status)) if str(status).startswith("5") else None
         labels = self._request_labels(method, scheme, status, route, error_type)
         self._request_duration.record(duration_s, labels)
         if error:
@@ -306,7 +292,7 @@ class Metrics:
         self._faults.add(1, "malformed_value")
 
     def writes_dropped(self, entries: int) -> None:
-        """That many answers were not written to Redis."""
+        """So many answers were not written to Redis."""
         self._faults.add(entries, "write_dropped")
 
     def redis_available(self, *, available: bool) -> None:

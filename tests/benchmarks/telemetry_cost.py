@@ -5,6 +5,7 @@
 Answers from the cache are the worst case: nothing is cheaper to answer, so nothing shows the cost more.
 """
 
+import os
 import statistics
 import sys
 import threading
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple
 
 from load import Sample, Server, drive, free_port, mixed_texts, one_each, serving
@@ -47,27 +49,39 @@ def main() -> None:
             "on, 10 % traced": stack.enter_context(serving(SERVE, {**push, "LIGHTSLEEPER_TRACE_RATIO": "0.1"})),
         }
         stack.enter_context(_scraping(port))
-        print("| | telemetry | requests/s | ratio | p50 ms | p99 ms | ratio |\n|---|---|---|---|---|---|---|")
+        print("| | telemetry | requests/s | ratio | p50 ms | p99 ms | ratio | CPU µs each | ratio |")
+        print("|---|---|---|---|---|---|---|---|---|")
         for workload in WORKLOADS:
             _compare(workload, servers, rounds)
 
 
 def _compare(workload: Workload, servers: dict[str, Server], rounds: int) -> None:
     samples: dict[str, list[Sample]] = {kind: [] for kind in servers}
+    cpu_s: dict[str, list[float]] = {kind: [] for kind in servers}
     for number in tqdm(range(rounds + 1), desc=workload.name):
         texts = mixed_texts(workload.distinct or workload.requests, seed=0 if workload.distinct else number)
         bodies = one_each(texts) * (workload.requests // len(texts))
         for kind, server in servers.items():
+            before_s = _cpu_s(server)
             sample = drive(server.port, bodies, in_flight=IN_FLIGHT)
             if number:  # the first fills the cache
                 samples[kind].append(sample)
+                cpu_s[kind].append((_cpu_s(server) - before_s) / len(bodies))
     per_s = {kind: statistics.median(sample.per_s for sample in taken) for kind, taken in samples.items()}
     p50_ms = {kind: statistics.median(sample.percentile_ms(50) for sample in taken) for kind, taken in samples.items()}
     p99_ms = {kind: statistics.median(sample.percentile_ms(99) for sample in taken) for kind, taken in samples.items()}
     for kind in servers:
         ratios = per_s[kind] / per_s["off"], p99_ms[kind] / p99_ms["off"]
+        cpu_us = {each: statistics.median(seconds) * 1e6 for each, seconds in cpu_s.items()}
         print(f"| {workload.name} | {kind} | {per_s[kind]:.0f} | {ratios[0]:.2f} |", end="")
-        print(f" {p50_ms[kind]:.2f} | {p99_ms[kind]:.2f} | {ratios[1]:.2f} |")
+        print(f" {p50_ms[kind]:.2f} | {p99_ms[kind]:.2f} | {ratios[1]:.2f} |", end="")
+        print(f" {cpu_us[kind]:.0f} | {cpu_us[kind] / cpu_us['off']:.2f} |")
+
+
+def _cpu_s(server: Server) -> float:
+    """CPU time of the process so far: the one figure that other work on the machine hardly moves."""
+    fields = Path(f"/proc/{server.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
