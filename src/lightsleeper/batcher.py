@@ -54,7 +54,7 @@ class _Entry(Generic[Item, Value]):
 class Batcher(Generic[Item, Value]):
     """Runs `run(items) -> values` (n in, n out) on batches of submitted items. Belongs to one event loop."""
 
-    def __init__(  # noqa: PLR0913  # all but the first are named where they are given
+    def __init__(
         self,
         run: Callable[[Sequence[Item]], Sequence[Value]],
         *,

@@ -85,7 +85,9 @@ def make_bundle(
             checkpoint.manifest(), files=_files(stage), made_by={**made_by, **_versions(), **_digest(calibration)}
         )
         _write_manifest(stage, manifest)
-        manifest = _verified(manifest, reference, load_model(stage), held_out, data, max_loss_points)
+        manifest = _verified(
+            manifest, reference, load_model(stage), held_out=held_out, data=data, max_loss_points=max_loss_points
+        )
         _write_manifest(stage, manifest)
     return open_bundle(out)
 
@@ -128,6 +130,7 @@ def _verified(
     manifest: Manifest,
     reference: Model,
     model: Model,
+    *,
     held_out: Sequence[str],
     data: Sequence[Path],
     max_loss_points: float,

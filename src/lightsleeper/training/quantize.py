@@ -60,7 +60,7 @@ class _Input:
 
     def rounded(self, rows: Floats) -> Floats:
         """What is left of `rows / smoothing` after the detour through uint8."""
-        zero = float(self.zero_point)
+        zero = np.float32(self.zero_point)
         levels = np.clip(np.rint(rows / (self.smoothing * self.scale)) + zero, 0, _ACTIVATION_LEVELS)
         rounded: Floats = (levels - zero) * self.scale
         return rounded

@@ -55,7 +55,7 @@ def train(
     work = out.with_name(out.name + ".training") if work is None else work
     facts = _facts(files, labels, folder)
     _claim(work, facts)
-    checkpoint = _fine_tuned(rows, labels, folder, recipe, work, name or out.name)
+    checkpoint = _fine_tuned(rows, labels, encoder=folder, recipe=recipe, work=work, name=name or out.name)
     (checkpoint.folder / _MADE_BY).write_text(json.dumps({**facts, "recipe": asdict(recipe)}, indent=2) + "\n")
     bundle = make_bundle(
         checkpoint,
@@ -105,7 +105,7 @@ def _claim(work: Path, facts: dict[str, Any]) -> None:
 
 
 def _fine_tuned(
-    rows: Sequence[tuple[str, int]], labels: Sequence[str], encoder: Path, recipe: Recipe, work: Path, name: str
+    rows: Sequence[tuple[str, int]], labels: Sequence[str], *, encoder: Path, recipe: Recipe, work: Path, name: str
 ) -> Checkpoint:
     torch.set_num_threads(worker_count(cpus()))
     torch.manual_seed(recipe.seed)  # draws the new head

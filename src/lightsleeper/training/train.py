@@ -105,9 +105,10 @@ class _Batch:
 
 def _epoch(examples: Sequence[Example], recipe: Recipe, epoch: int, mask_token_id: int) -> Iterator[_Batch]:
     """The batches of one epoch, in random order, each of texts of like length."""
-    draw = random.Random(recipe.seed * 1_000 + epoch)
+    draw = random.Random(recipe.seed * 1_000 + epoch)  # noqa: S311  # not for secrets
     longest = recipe.max_tokens if epoch == recipe.epochs - 1 else recipe.window_tokens
-    views = [(_view(example.ids, longest, epoch < recipe.epochs - 1, draw), example.label) for example in examples]
+    anywhere = draw if epoch < recipe.epochs - 1 else None
+    views = [(_view(example.ids, longest, anywhere), example.label) for example in examples]
     if recipe.word_dropout:
         views = [(_masked(ids, recipe.word_dropout, mask_token_id, draw), label) for ids, label in views]
     # Noise in the key keeps the company of a text different in every epoch.
@@ -128,11 +129,11 @@ def _epoch(examples: Sequence[Example], recipe: Recipe, epoch: int, mask_token_i
     return iter(batches)
 
 
-def _view(ids: Sequence[int], longest: int, at_random: bool, draw: random.Random) -> Sequence[int]:
-    """The first and last id (the special tokens) around at most `longest - 2` ids of the text itself."""
+def _view(ids: Sequence[int], longest: int, anywhere: random.Random | None) -> Sequence[int]:
+    """The first and last id (the special tokens) around at most `longest - 2` from the start, or from `anywhere`."""
     if len(ids) <= longest:
         return ids
-    start = draw.randrange(1, len(ids) - longest + 2) if at_random else 1
+    start = anywhere.randrange(1, len(ids) - longest + 2) if anywhere else 1
     return [ids[0], *ids[start : start + longest - 2], ids[-1]]
 
 
