@@ -261,6 +261,7 @@ def test_prometheus_has_counted_the_requests_that_k6_has_sent(watched: Prometheu
     assert value(texts) == 2 * (value(answered_requests) - value(refused))
 
 
+@pytest.mark.timeout(400)  # its burst takes a minute
 @pytest.mark.skipif(not PICTURE, reason="make dashboard draws it")
 def test_the_dashboard_is_drawn_from_the_burst(watched: Prometheus) -> None:
     from drawing import draw  # noqa: PLC0415  # matplotlib is in the group `load`
