@@ -62,6 +62,9 @@ JSON = "application/json"
 #: Answers say how long the wake took while somebody may still be waiting for it: proxies rarely wait longer.
 _WAKE_NEWS_S = 60
 
+#: Longer than Redis takes, shorter than any inference worth withdrawing.
+_WATCH_AFTER_S = 0.003
+
 #: Made once: `json.dumps` makes one per call unless its options are the defaults.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -158,30 +161,37 @@ def error_response(error: LightsleeperError) -> Response:
 
 async def _read_body(request: Request, limit: int) -> bytes:
     """The body, refused as soon as it is known to be larger than `limit` bytes."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != JSON:
+    headers = request.headers
+    content_type = headers.get("content-type", "")
+    if content_type != JSON and content_type.partition(";")[0].strip().lower() != JSON:
         raise UnsupportedMediaType(f"send the request as {JSON}", field="content-type")
-    too_large = BodyTooLarge(f"the body has more than {limit} bytes", limit=limit)
-    declared = request.headers.get("content-length", "0")
+    too_large = f"the body has more than {limit} bytes"
+    declared = headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > limit:
-        raise too_large
+        raise BodyTooLarge(too_large, limit=limit)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise _Disconnected
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
         if size > limit:
-            raise too_large
-        chunks.append(chunk)
+            raise BodyTooLarge(too_large, limit=limit)
+        more = message.get("more_body", False)
     return b"".join(chunks)
 
 
 async def _answer(request: Request, asked: PredictRequest) -> tuple[Classification, dict[str, Any]]:
     """The classification, and the body of the response."""
-    classifier: Classifier = request.state.classifier
-    labels: tuple[str, ...] = request.state.labels
+    state = request.state
+    classifier: Classifier = state.classifier
+    labels: tuple[str, ...] = state.labels
     texts = asked.texts
     without = leave_one_out(texts[0]) if asked.explain else []
-    await request.state.rate_limit.spend(request.scope, len(texts) + len(without))
+    await state.rate_limit.spend(request.scope, len(texts) + len(without))
     answer = await classifier.classify([*texts, *without], truncate=asked.truncate)
     predictions = [
         [
@@ -240,7 +250,7 @@ class _WithdrawOnDisconnect:
     """Cancels the body of the `async with` when the client leaves, so that its queued texts are dropped.
 
     ASGI servers do not cancel a handler whose client is gone; they only say so to whoever calls `receive`. The
-    watch begins one loop iteration later: an answer from the in-process cache never pays for it.
+    watch begins after `_WATCH_AFTER_S`: an answer from a cache, of which nothing is queued, never pays for it.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -250,7 +260,7 @@ class _WithdrawOnDisconnect:
 
     async def __aenter__(self) -> None:
         self._handler = asyncio.current_task()
-        self._start = asyncio.get_running_loop().call_soon(self._begin)
+        self._start = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._begin)
 
     async def __aexit__(self, *failure: object) -> None:
         self._start.cancel()

@@ -35,6 +35,8 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+_API_HEADERS = (*_HEADERS, (b"content-security-policy", _API_POLICY))
+_DOCS_HEADERS = (*_HEADERS, (b"content-security-policy", _DOCS_POLICY))
 
 
 class NoRateLimit:
@@ -67,8 +69,9 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_missing(message["headers"], scope["path"])]
-                message["headers"].extend(state.get("rate_limit_headers", ()))
+                headers = message["headers"]
+                extra = _missing(headers, scope["path"])
+                message["headers"] = [*headers, *extra, *state.get("rate_limit_headers", ())]
             await send(message)
 
         if self._key_digests and scope["method"] not in _FREE_METHODS:
@@ -94,9 +97,8 @@ class Guard:
         return response
 
 
-def _missing(present: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
-    """What the route has not set itself."""
-    names = {name for name, _ in present}
-    policy = _DOCS_POLICY if path.endswith(_DOCS_PATHS) else _API_POLICY
-    wanted = (*_HEADERS, (b"content-security-policy", policy))
-    return [header for header in wanted if header[0] not in names]
+def _missing(present: Iterable[tuple[bytes, bytes]], path: str) -> tuple[tuple[bytes, bytes], ...]:
+    """What the route has not set itself: the page brings all of them."""
+    if any(name == b"content-security-policy" for name, _ in present):
+        return ()
+    return _DOCS_HEADERS if path.endswith(_DOCS_PATHS) else _API_HEADERS
