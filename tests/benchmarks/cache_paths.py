@@ -143,7 +143,7 @@ def memory_line(redis: RedisServer) -> None:
     """What one entry takes in Redis."""
     with redis.client() as client:
         client.flushall()
-        before = client.info("memory")["used_memory_dataset"]
+        before = client.info("memory")["used_memory"]
         pipeline = client.pipeline(transaction=False)
         for number in range(REDIS_ENTRIES):
             pipeline.set(KEY_PREFIX + number.to_bytes(16, "big"), b"\x01" + bytes(8), ex=604_800)
@@ -151,7 +151,7 @@ def memory_line(redis: RedisServer) -> None:
         info = client.info("memory")
         key = KEY_PREFIX + bytes(16)
         each = client.memory_usage(key)
-        grown = (info["used_memory_dataset"] - before) / REDIS_ENTRIES
+        grown = (info["used_memory"] - before) / REDIS_ENTRIES
     print(f"\nRedis memory per entry: {each} bytes (MEMORY USAGE), {grown:.0f} bytes with its share of the tables")
 
 
