@@ -6,6 +6,8 @@ import shutil
 import signal
 import socket
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,12 +88,17 @@ def test_a_broken_bundle_never_gets_ready(tmp_path: Path) -> None:
     damaged = bytearray(weights.read_bytes())
     damaged[len(damaged) // 2] ^= 0xFF
     weights.write_bytes(damaged)
-    service = Service(bundle=broken)
-    service.start()  # until it listens or ends
-    assert service.stop() == 1
-    assert service.output.count("\n") == 1
-    assert "model.onnx.data" in service.output
-    assert "running on" not in service.output
+    done = subprocess.run(
+        [sys.executable, "-m", "lightsleeper", "serve"],
+        env=Service(bundle=broken).environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "model.onnx.data" in done.stderr
 
 
 async def test_readiness_is_answered_within_a_probe_while_the_engine_is_saturated(report: Report) -> None:
