@@ -28,17 +28,22 @@ class Door:
         self._service: Service | None = None
         self._waking = asyncio.Lock()
         self._arrived = asyncio.Event()
+        #: asyncio itself holds its tasks weakly.
+        self._connections: set[asyncio.Task[None]] = set()
         self._replacements = 0
 
     async def open(self) -> int:
         """Accept connections; the port."""
-        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         """Accept no more, and end what runs."""
         self._server.close()
         await self.sleep()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def sleep(self) -> dict[str, float]:
         """As a service scaled to zero: nothing runs until the next connection."""
@@ -48,7 +53,11 @@ class Door:
     async def replace(self) -> dict[str, float]:
         """New process up, new connections to it, then SIGTERM to the old one while it still answers requests."""
         old, new = await self._awake(), await self._start()
-        await self._next_request()  # so that the old process has one in its hands
+        try:
+            await self._next_request()  # so that the old process has one in its hands
+        except BaseException:
+            await new.stop()
+            raise
         self._service = new
         await asyncio.sleep(SETTLE_S)
         in_flight, began_s = old.connections, time.perf_counter()
@@ -78,6 +87,11 @@ class Door:
                 self._service = await self._start()
             return self._service
 
+    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        connection = asyncio.create_task(self._pass_on(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
     async def _pass_on(self, reader: StreamReader, writer: StreamWriter) -> None:
         """One connection, to whichever process is current when it arrives."""
         with contextlib.suppress(CannotRun), contextlib.closing(writer):
@@ -95,8 +109,10 @@ async def _relay(reader: StreamReader, writer: StreamWriter, port: int) -> None:
         behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
         with contextlib.closing(behind_writer):
             asking = asyncio.create_task(_copy(reader, behind_writer))
-            await _copy(behind_reader, writer)
-            asking.cancel()
+            try:
+                await _copy(behind_reader, writer)
+            finally:
+                asking.cancel()
 
 
 async def _copy(reader: StreamReader, writer: StreamWriter) -> None:

@@ -7,6 +7,7 @@ one. Exit status: 0 every threshold held, 1 one did not, 2 there was nothing to 
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ SETS = {
 def main() -> int:
     """The exit status."""
     options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended, however this ends
     try:
         return asyncio.run(_run(options))
     except CannotRun as reason:
