@@ -28,8 +28,9 @@ function expected(stream) {
 // Computed once, not by every virtual user.
 const ratios = new SharedArray('expected hit ratios', () => mixes.map(([, stream]) => expected(stream)));
 
+// A repeat that comes while its first is still being computed is a miss: there may be fewer hits, hardly more.
 const bounds = (ratio) => (ratio
-  ? [`rate>${(ratio - cache.tolerance).toFixed(3)}`, `rate<${(ratio + cache.tolerance).toFixed(3)}`] : ['rate==0']);
+  ? [`rate>${(ratio - cache.fewer).toFixed(3)}`, `rate<${(ratio + cache.more).toFixed(3)}`] : ['rate==0']);
 
 export const options = plan({
   lasts_s: mixes.length * cache.duration_s,

@@ -68,7 +68,7 @@ export const burst = {
 export const wake = { sleeps: 5, max_ms: 1000, warm_max_ms: 500, lasts_s: 15, timeout_s: 9000 };
 
 export const cache = {
-  rate: share(0.4), duration_s: seconds(8), vus: 100, hot_texts: 64, tolerance: 0.04,
+  rate: share(0.4), duration_s: seconds(8), vus: 100, hot_texts: 64, fewer: 0.08, more: 0.02,
   ratios: { hits_0: 0, hits_50: 0.5, hits_95: 0.95 }, zipf: { texts: 400, exponent: 1.1 }, hit_p95_ms: 100,
 };
 
