@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 Series = dict[str, Any]
 
-_STYLE = {
+_STYLE: Any = {  # matplotlib types the name of every setting, one by one
     "axes.edgecolor": "#3b3d45",
     "axes.facecolor": "#181b1f",
     "axes.grid": True,

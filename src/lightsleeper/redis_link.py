@@ -134,9 +134,7 @@ class RedisLink:
         """What goes wrong: one command connects, a second is judged by the limit that requests have."""
         try:
             if self._client is None:
-                self._client = await asyncio.to_thread(
-                    make_client, self.address, connect_timeout_s=_CONNECT_TIMEOUT_S
-                )
+                self._client = await asyncio.to_thread(make_client, self.address, connect_timeout_s=_CONNECT_TIMEOUT_S)
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 await self._client.get(KEY_PREFIX)
             async with asyncio.timeout(self.timeout_s):

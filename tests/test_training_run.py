@@ -1,0 +1,170 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from tokenizers import Tokenizer
+
+from checkpoints import write_checkpoint, write_encoder
+from lightsleeper.errors import BundleError, InvalidInput
+from lightsleeper.model import load_model
+from lightsleeper.training.encoder import load_encoder
+from lightsleeper.training.run import train
+from lightsleeper.training.train import Example, Recipe, fine_tune, tokenize
+
+pytestmark = pytest.mark.torch
+
+#: Two of these words decide the label, whatever stands around them.
+GOOD, BAD = ("love", "enjoy"), ("hate", "broke")
+FILLERS = ("the film", "this app", "our train", "it rained and", "my order", "everything here", "a keyboard")
+RECIPE = Recipe(epochs=6, peak_learning_rate=3e-3, tokens_per_batch=128)
+
+
+def write_labelled(file: Path, fillers: tuple[str, ...] = FILLERS) -> Path:
+    """Every filler before and after every word, labelled by the word."""
+    words = [(word, "pleased") for word in GOOD] + [(word, "angry") for word in BAD]
+    rows = [
+        {"text": f"{one} {word} {two}", "label": label} for one in fillers for two in fillers for word, label in words
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT encoder."""
+    return write_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+def test_a_trained_bundle_knows_the_labels_of_texts_it_never_saw(encoder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "bundle"
+    dev = write_labelled(tmp_path / "dev.jsonl", ("the waiter", "nobody", "a bag"))
+    bundle = train(
+        [write_labelled(tmp_path / "train.jsonl")], out, dev=[dev], encoder=encoder, recipe=RECIPE, keep_checkpoint=True
+    )
+    manifest = bundle.manifest
+    (measured,) = manifest.accuracy.values()
+    assert manifest.labels == ("angry", "pleased")
+    assert measured["accuracy"] >= 0.95
+    assert list(manifest.made_by["data"]) == [f"{tmp_path.name}/train.jsonl"]
+    assert manifest.made_by["recipe"]["peak_learning_rate"] == 3e-3
+    model = load_model(out)
+    for text, label in (("they hate the soup", 0), ("they love the soup", 1)):
+        (logits,) = model.run(model.tokenizer.encode([text]))
+        assert logits.index(max(logits)) == label
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "dev.jsonl", "train.jsonl"]
+
+
+class Interrupted(Exception):
+    """What ends a run halfway in these tests."""
+
+
+def interrupt_after(steps: int) -> Callable[..., None]:
+    """A hook that lets that many batches through the model."""
+    left = iter(range(steps))
+
+    def hook(*_: object) -> None:
+        if next(left, None) is None:
+            raise Interrupted
+
+    return hook
+
+
+@pytest.fixture(scope="module")
+def examples(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    """The labelled texts, tokenised."""
+    lines = write_labelled(tmp_path_factory.mktemp("rows") / "rows.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
+    return tokenize(tokenizer, [row["text"] for row in rows], [int(row["label"] == "pleased") for row in rows])
+
+
+def test_an_interrupted_run_continues_to_the_same_weights(
+    encoder: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    recipe = Recipe(epochs=1, tokens_per_batch=128, word_dropout=0.1)
+
+    def fresh() -> torch.nn.Module:
+        torch.manual_seed(0)
+        return load_encoder(encoder, ["angry", "pleased"])
+
+    def run(model: torch.nn.Module, out: Path) -> dict[str, torch.Tensor]:
+        out.mkdir(exist_ok=True)
+        weights: dict[str, torch.Tensor] = fine_tune(
+            model, examples, recipe, out, mask_token_id=4, checkpoint_every_steps=2
+        ).state_dict()
+        return weights
+
+    whole = run(fresh(), tmp_path / "whole")
+    interrupted = fresh()
+    interrupted.register_forward_pre_hook(interrupt_after(5))
+    with pytest.raises(Interrupted):
+        run(interrupted, tmp_path / "halved")
+    torch.manual_seed(99)
+    resumed = run(fresh(), tmp_path / "halved")
+    assert all(torch.equal(whole[name], tensor) for name, tensor in resumed.items())
+    begun = fresh().state_dict()
+    assert not torch.equal(whole["classifier.weight"], begun["classifier.weight"])
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(encoder: Path, examples: list[Example], tmp_path: Path) -> None:
+    model = load_encoder(encoder, ["angry", "pleased"])
+    fine_tune(model, examples[:20], Recipe(epochs=1), tmp_path, mask_token_id=4)
+    with pytest.raises(BundleError, match="another recipe"):
+        fine_tune(model, examples[:20], Recipe(epochs=2), tmp_path, mask_token_id=4)
+
+
+def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "run.json").write_text(json.dumps({"data": {"elsewhere.csv": "0"}}))
+    with pytest.raises(BundleError, match="unfinished run on other data"):
+        train([write_labelled(tmp_path / "train.jsonl")], tmp_path / "bundle", encoder=encoder, work=work)
+
+
+def test_one_label_alone_cannot_be_trained_on(encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\none,yes\ntwo,yes\n")
+    with pytest.raises(InvalidInput, match=r"train\.csv: only the label \['yes'\] occurs"):
+        train([tmp_path / "train.csv"], tmp_path / "bundle", encoder=encoder)
+
+
+def test_a_wrong_label_is_named_before_anything_is_trained(encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\none,yes\ntwo,no\nthree,maybe\n")
+    with pytest.raises(InvalidInput, match="'maybe'"):
+        train([tmp_path / "train.csv"], tmp_path / "bundle", labels=["no", "yes"], encoder=encoder)
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+def test_a_bert_encoder_becomes_a_distilbert_one_exactly(encoder: Path) -> None:
+    from transformers import BertModel  # noqa: PLC0415  # transformers looks its classes up slowly
+
+    bert = BertModel.from_pretrained(encoder, attn_implementation="eager").eval()
+    distilbert = load_encoder(encoder, ["angry", "pleased"]).eval()
+    ids = torch.arange(5, 105).reshape(4, 25)
+    mask = torch.ones_like(ids)
+    mask[1, 10:] = 0
+    with torch.no_grad():
+        expected = bert(input_ids=ids, attention_mask=mask).last_hidden_state[mask == 1]
+        found = distilbert.distilbert(input_ids=ids, attention_mask=mask).last_hidden_state[mask == 1]
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_training_may_start_from_an_earlier_checkpoint_with_its_head(tmp_path: Path) -> None:
+    folder = write_checkpoint("distilbert", tmp_path / "earlier", id2label={0: "a", 1: "b"}, label2id={"a": 0, "b": 1})
+    same, other = load_encoder(folder, ["a", "b"]), load_encoder(folder, ["c", "d"])
+    again = load_encoder(folder, ["a", "b"])
+    assert torch.equal(same.classifier.weight, again.classifier.weight)
+    assert not torch.equal(same.classifier.weight, other.classifier.weight)
+    assert torch.equal(
+        same.distilbert.embeddings.word_embeddings.weight, other.distilbert.embeddings.word_embeddings.weight
+    )
+
+
+def test_another_kind_of_encoder_is_refused(tmp_path: Path) -> None:
+    folder = write_checkpoint("roberta", tmp_path / "roberta")
+    with pytest.raises(BundleError, match="a roberta encoder"):
+        load_encoder(folder, ["a", "b"])
