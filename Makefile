@@ -10,7 +10,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser screenshots test-delivery load load-ci soak dashboard bench-telemetry check format torch lock clean
+.PHONY: help serve test test-torch test-browser screenshots test-delivery load load-ci soak dashboard bench bench-telemetry bench-cache check format torch lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,13 +48,16 @@ soak: $(LOAD) ## put load on it for half an hour: does it grow, does it slow dow
 dashboard: $(LOAD) ## draw the dashboard from a burst, as the README shows it (needs Debian's package `prometheus`)
 	DASHBOARD=.github/screenshots/dashboard.png .venv/bin/pytest tests/integration/test_observability.py $(ARGS)
 
+bench: $(INSTALLED)/dev torch ## measure the service against FastAPI around transformers.pipeline
+	.venv/bin/python tests/benchmarks/plain_way.py $(ARGS)
+
 bench-telemetry: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what telemetry costs, on against off
 	.venv/bin/python tests/benchmarks/telemetry_cost.py $(ARGS)
 
 bench-cache: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what a cache hit and a miss cost (ARGS=FILE takes its texts)
 	.venv/bin/python tests/benchmarks/cache_paths.py $(ARGS)
 
-check: $(INSTALLED)/serve $(INSTALLED)/dev ## lint, check the format, the types and the imports
+check: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser $(INSTALLED)/load ## lint, check the format, the types and the imports
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy

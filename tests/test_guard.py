@@ -39,6 +39,13 @@ def guarded(answer: Answer | None = None, *, digests: list[bytes] | None = None)
     return TestClient(Guard(app, DIGESTS if digests is None else digests, api.error_response))
 
 
+def test_every_answer_names_its_request_and_keeps_the_callers_name() -> None:
+    ours = [guarded().get("/").headers["x-request-id"] for _ in range(2)]
+    assert len(set(ours)) == 2
+    assert guarded().post("/", headers={"x-request-id": "their-1.a_b"}).headers["x-request-id"] == "their-1.a_b"
+    assert guarded().get("/", headers={"x-request-id": "two words"}).headers["x-request-id"] != "two words"
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -21,7 +21,7 @@ from lightsleeper.classifier import Classifier
 from lightsleeper.cpu_quota import cpus, worker_count
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
 from lightsleeper.explain import MAX_WORDS
-from lightsleeper.guard import Guard, NoRateLimit
+from lightsleeper.guard import CORS, Guard, NoRateLimit
 from lightsleeper.metrics import Identity, Metrics
 from lightsleeper.model import Model, load_model
 from lightsleeper.prediction import Logits
@@ -126,7 +126,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         refuse=api.error_response,
     )
     if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
-        app.add_middleware(CORSMiddleware, **_cors(settings))
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     if telemetry:
         app.add_middleware(RequestMetrics)
         if telemetry.tracers:
@@ -216,23 +216,6 @@ def _rate_limit(settings: Settings, link: RedisLink | None) -> "RateLimiter | No
     from lightsleeper.rate_limit import RateLimiter  # noqa: PLC0415  # its library takes 60 ms of CPU to import
 
     return RateLimiter(max_texts=settings.rate_limit_texts, window_s=settings.rate_limit_window_s, link=link)
-
-
-def _cors(settings: Settings) -> dict[str, Any]:
-    return {
-        "allow_origins": settings.cors_origins,
-        "allow_methods": ["GET", "POST"],
-        "allow_headers": ["authorization", "content-type", "x-api-key"],
-        "expose_headers": [
-            "retry-after",
-            "server-timing",
-            "x-cache",
-            "x-instance-id",
-            "ratelimit-limit",
-            "ratelimit-remaining",
-            "ratelimit-reset",
-        ],
-    }
 
 
 def _limits(settings: Settings) -> Limits:

@@ -6,13 +6,35 @@ the page, its files, the documentation, the facts about the model, and the probe
 
 import hashlib
 import hmac
+import os
+import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lightsleeper.errors import LightsleeperError, Unauthorized
+
+#: For Starlette's CORSMiddleware: what a page of another origin may send, and may read of an answer.
+CORS: dict[str, Any] = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["authorization", "content-type", "x-api-key", "x-request-id"],
+    "expose_headers": [
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "retry-after",
+        "server-timing",
+        "x-cache",
+        "x-instance-id",
+        "x-request-id",
+    ],
+}
+
+#: What is taken over from the caller: nothing that could break a header or a log line.
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 _FREE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -71,7 +93,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
                 extra = _missing(headers, scope["path"])
-                message["headers"] = [*headers, *extra, *state.get("rate_limit_headers", ())]
+                named = (b"x-request-id", _request_id(scope))
+                message["headers"] = [*headers, *extra, named, *state.get("rate_limit_headers", ())]
             await send(message)
 
         if self._key_digests and scope["method"] not in _FREE_METHODS:
@@ -95,6 +118,14 @@ class Guard:
         )
         response.headers["www-authenticate"] = "Bearer"
         return response
+
+
+def _request_id(scope: Scope) -> bytes:
+    """The caller's own, so that both sides can name the request; else a new one of 128 random bits."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return bytes(value)
+    return os.urandom(16).hex().encode()
 
 
 def _missing(present: Iterable[tuple[bytes, bytes]], path: str) -> tuple[tuple[bytes, bytes], ...]:
