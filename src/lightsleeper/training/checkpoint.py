@@ -10,7 +10,12 @@ from typing import Any
 
 import torch
 from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
@@ -126,6 +131,10 @@ def find_checkpoint(source: str, revision: str | None = None, *, name: str | Non
         return _download(source, revision)
     except HFValidationError as error:
         raise BundleError(f"{source} is neither a folder nor the id of a model on the hub") from error
+    except RepositoryNotFoundError as error:
+        raise BundleError(f"{source}: the hub has no such model, or none that these credentials may read") from error
+    except RevisionNotFoundError as error:
+        raise BundleError(f"{source}: the hub has no revision {revision} of it") from error
     except (HfHubHTTPError, OSError) as error:
         raise BundleError(f"{source} cannot be downloaded: {_first_line(error)}") from error
 

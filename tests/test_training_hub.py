@@ -1,0 +1,60 @@
+"""`lightsleeper prepare` as a process, with the hub's own client, against a hub on this machine."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from checkpoints import write_checkpoint
+from hub import COMMIT, serve_hub
+from lightsleeper.model import load_model
+
+pytestmark = pytest.mark.torch
+
+MODEL = "someone/tiny-sentiment"
+
+
+def prepare(address: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lightsleeper", "prepare", *arguments],
+        env={**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_model_of_the_hub_is_downloaded_at_its_commit_and_prepared(tmp_path: Path) -> None:
+    source = write_checkpoint("distilbert", tmp_path / "source")
+    (source / "training_log.txt").write_text("nothing that a bundle needs")
+    (source / "pytorch_model.bin").write_bytes(b"the same weights, pickled")
+    out = tmp_path / "bundle"
+    with serve_hub(MODEL, source) as hub:
+        found = prepare(hub.address, tmp_path / "home", "--model", MODEL, "--revision", "main", "--out", str(out))
+    assert found.returncode == 0, found.stderr
+    assert sorted(hub.given) == ["config.json", "model.safetensors", "tokenizer.json"]
+    manifest = load_model(out).bundle.manifest
+    assert (manifest.model_id, manifest.revision) == (MODEL, COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("model", "revision", "reason"),
+    [
+        ("someone/else", "main", "someone/else: the hub has no such model"),
+        (MODEL, "v2", f"{MODEL}: the hub has no revision v2 of it"),
+        ("not a/model/id", "main", "not a/model/id is neither a folder nor the id of a model on the hub"),
+    ],
+)
+def test_what_the_hub_does_not_have_is_said_in_one_line(tmp_path: Path, model: str, revision: str, reason: str) -> None:
+    with serve_hub(MODEL, tmp_path) as hub:
+        found = prepare(
+            hub.address, tmp_path / "home", "--model", model, "--revision", revision, "--out", str(tmp_path / "bundle")
+        )
+    assert found.returncode == 1
+    (line,) = found.stderr.splitlines()
+    assert line.startswith(f"lightsleeper: {reason}")
+    assert not (tmp_path / "bundle").exists()
