@@ -29,7 +29,10 @@ class RedisServer:
             self._command += ["--unixsocket", str(self.socket), "--dir", self._folder.name, "--save", "", *options]
         else:
             configuration = Path(self._folder.name) / "sentinel.conf"
-            configuration.write_text(f"sentinel monitor main 127.0.0.1 {sentinel_of} 1\n")
+            configuration.write_text(
+                f"sentinel monitor main 127.0.0.1 {sentinel_of} 1\n"
+                "sentinel down-after-milliseconds main 500\n"  # by default half a minute
+            )
             self._command[1:1] = [str(configuration), "--sentinel"]
         self.process: subprocess.Popen[str] | None = None
 

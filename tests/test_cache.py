@@ -7,6 +7,7 @@ import pytest
 from lightsleeper.batcher import Batcher
 from lightsleeper.cache import Cache, KeyMaker, LruCache, TwoLevelCache
 from lightsleeper.classifier import Classifier
+from lightsleeper.encoding import Encoder
 from lightsleeper.model import Model
 from lightsleeper.prediction import Logits
 from lightsleeper.redis_address import parse_redis_url
@@ -99,8 +100,8 @@ async def test_five_hundred_simultaneous_requests_for_a_new_text_cost_one_infere
         shared = RedisCache(link, labels=2, ttl_s=60)
         shared.start()
         cache: Cache = TwoLevelCache(LruCache(entries, 100_000), shared) if entries else shared
-        keys = KeyMaker(model.bundle.digest)
-        classifier = Classifier(tokenizer=model.tokenizer, keys=keys, cache=cache, batcher=batcher)
+        encoder = Encoder(model.tokenizer, KeyMaker(model.bundle.digest), max_entries=entries)
+        classifier = Classifier(encoder=encoder, cache=cache, batcher=batcher)
         for text in ("new", "newer", "newest"):
             await asyncio.gather(*(staggered(classifier, text, delay) for delay in range(500)))
         await batcher.close(5)

@@ -7,6 +7,7 @@ from fakes import GatedRun
 from lightsleeper.batcher import Batcher
 from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache
 from lightsleeper.classifier import Classifier
+from lightsleeper.encoding import Encoder
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model import Model
 from lightsleeper.prediction import Logits
@@ -37,8 +38,8 @@ def classifier(model: Model, run: object, cache: Cache) -> tuple[Classifier, Bat
         max_queued_cost=65_536,
     )
     batcher.start()
-    keys = KeyMaker(model.bundle.digest)
-    return Classifier(tokenizer=model.tokenizer, keys=keys, cache=cache, batcher=batcher), batcher
+    encoder = Encoder(model.tokenizer, KeyMaker(model.bundle.digest), max_entries=100)
+    return Classifier(encoder=encoder, cache=cache, batcher=batcher), batcher
 
 
 async def test_answers_come_in_the_order_of_the_texts(model: Model) -> None:

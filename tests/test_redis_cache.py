@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import trustme
 
 from lightsleeper.cache import KeyMaker, LruCache, TwoLevelCache
@@ -284,7 +285,7 @@ async def test_a_server_killed_while_it_is_written_to_loses_entries_and_nothing_
     async with opened(server.url, observer=observer) as cache:
         server.freeze()
         cache.put_many({bytes([n]) * 16: LOGITS for n in range(200)})
-        await asyncio.sleep(0.001)  # the pipeline is on its way
+        await asyncio.sleep(0.1)  # the pipeline is on its way
         server.kill()
         await lost(cache)
         server.start()
@@ -416,6 +417,30 @@ async def test_sentinel_names_the_master() -> None:
             await written(cache)
         with master.client() as client:
             assert client.exists(KEY_PREFIX + A)
+
+
+async def test_a_master_that_dies_is_followed_to_the_replica_that_sentinel_promotes() -> None:
+    with (
+        RedisServer("--repl-diskless-sync-delay", "0", port=free_port()) as master,
+        RedisServer("--replicaof", f"127.0.0.1 {master.port}", port=free_port()) as replica,
+        RedisServer(port=free_port(), sentinel_of=master.port) as watcher,
+    ):
+        sentinel = redis.Redis(port=watcher.port)
+        with sentinel, replica.client() as client:
+            _until(lambda: client.info("replication")["master_link_status"] == "up")
+            _until(lambda: len(sentinel.sentinel_slaves("main")) == 1)
+            async with opened(f"redis+sentinel://127.0.0.1:{watcher.port}/main") as cache:
+                cache.put_many({A: LOGITS})
+                await written(cache)
+                _until(lambda: client.exists(KEY_PREFIX + A))
+                master.kill()
+                assert await cache.get_many([A]) == [None]
+                await available_again(cache)
+                assert await cache.get_many([A]) == [LOGITS]
+                cache.put_many({B: LOGITS})
+                await written(cache)
+            assert client.role()[0] == b"master"
+            assert client.exists(KEY_PREFIX + B)
 
 
 async def test_tls_needs_a_certificate_that_can_be_verified(server: RedisServer, tmp_path: Path) -> None:

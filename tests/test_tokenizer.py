@@ -32,8 +32,9 @@ def test_a_text_of_exactly_the_limit_is_not_truncated(model: Model) -> None:
 
 
 def test_refusing_truncation_names_the_text_and_its_tokens(model: Model) -> None:
+    texts = model.tokenizer.encode(["fine", "good " * 511])
     with pytest.raises(InvalidInput) as refusal:
-        model.tokenizer.encode(["fine", "good " * 511], truncate=False)
+        model.tokenizer.require_whole(texts)
     assert (refusal.value.field, refusal.value.limit) == ("text[1]", 512)
     assert "513 tokens" in refusal.value.message
 

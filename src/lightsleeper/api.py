@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope
 
@@ -65,9 +66,6 @@ _WAKE_NEWS_S = 60
 #: Longer than Redis takes, shorter than any inference worth withdrawing.
 _WATCH_AFTER_S = 0.003
 
-#: Made once: `json.dumps` makes one per call unless its options are the defaults.
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
 router = APIRouter()
 
 
@@ -101,7 +99,7 @@ async def predict(request: Request) -> Response:
         ) from None
     except _Disconnected:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return Response(_ENCODER.encode(content).encode(), media_type=JSON, headers=_headers(answer, state.wake, started_s))
+    return Response(to_json(content), media_type=JSON, headers=_headers(answer, state.wake, started_s))
 
 
 class _DirectRoute(Route):
@@ -224,17 +222,17 @@ def _server_timing(timings: Timings, wake: Wake, total_s: float) -> str:
 
     `wake` and `age` appear while the process is young: whoever began to wait before `age` waited for the wake.
     """
-    stages = {
-        "tokenize": timings.tokenize_s,
-        "cache": timings.cache_s,
-        "queue": timings.queue_s,
-        "inference": timings.inference_s,
-        "total": total_s,
-    }
+    stages = [
+        ("tokenize", timings.tokenize_s),
+        ("cache", timings.cache_s),
+        ("queue", timings.queue_s),
+        ("inference", timings.inference_s),
+        ("total", total_s),
+    ]
     age_s = wake.age_s
     if age_s < _WAKE_NEWS_S:
-        stages |= {"wake": wake.took_s, "age": age_s}
-    return ", ".join(f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages.items())
+        stages += [("wake", wake.took_s), ("age", age_s)]
+    return ", ".join([f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages])
 
 
 def _require_ready(request: Request) -> None:

@@ -19,6 +19,7 @@ from lightsleeper.bundle import EMBEDDED, Bundle
 from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
 from lightsleeper.classifier import Classifier
 from lightsleeper.cpu_quota import cpus, worker_count
+from lightsleeper.encoding import Encoder
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
 from lightsleeper.explain import MAX_WORDS
 from lightsleeper.guard import CORS, Guard, NoRateLimit
@@ -89,8 +90,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
             metrics.started(phases)
         yield {
             "classifier": Classifier(
-                tokenizer=model.tokenizer,
-                keys=KeyMaker(model.bundle.digest),
+                encoder=Encoder(model.tokenizer, KeyMaker(model.bundle.digest), max_entries=settings.cache_entries),
                 cache=cache,
                 batcher=batcher,
                 observers=observers,

@@ -1,10 +1,10 @@
 """Answers by what the model saw. A cache may forget and may fail; it never lies and never delays an answer."""
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
+from lightsleeper.lru import Lru
 from lightsleeper.prediction import Logits
 
 if TYPE_CHECKING:
@@ -81,11 +81,8 @@ class LruCache:
 
     def __init__(self, max_entries: int, max_bytes: int, observer: Observer | None = None) -> None:
         """Both bounds are at least 1."""
-        self._entries: OrderedDict[bytes, Logits] = OrderedDict()
-        self._max_entries = max_entries
-        self._max_bytes = max_bytes
+        self._entries = Lru(max_entries, max_bytes, _size)
         self._observer = observer
-        self._bytes = 0
 
     def __len__(self) -> int:
         """Entries held."""
@@ -108,29 +105,16 @@ class LruCache:
 
     def peek(self, keys: Sequence[bytes]) -> list[Logits | None]:
         """`look_up` that is not observed."""
-        return [self._get(key) for key in keys]
+        return [self._entries.get(key) for key in keys]
 
     def put_many(self, entries: Mapping[bytes, Logits]) -> None:
         """See `Cache.put_many`."""
         for key, logits in entries.items():
-            if key not in self._entries:
-                self._bytes += _size(logits)
-            self._entries[key] = logits
-            self._entries.move_to_end(key)
-        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
-            _, forgotten = self._entries.popitem(last=False)
-            self._bytes -= _size(forgotten)
+            self._entries.put(key, logits)
 
     async def close(self) -> None:
         """See `Cache.close`."""
         self._entries.clear()
-        self._bytes = 0
-
-    def _get(self, key: bytes) -> Logits | None:
-        logits = self._entries.get(key)
-        if logits is not None:
-            self._entries.move_to_end(key)
-        return logits
 
 
 class TwoLevelCache:

@@ -10,14 +10,11 @@ from functools import partial
 from typing import Protocol
 
 from lightsleeper.batcher import Batcher, Done
-from lightsleeper.cache import Cache, KeyMaker
+from lightsleeper.cache import Cache
+from lightsleeper.encoding import Encoder
 from lightsleeper.prediction import Classification, Logits, Timings
 from lightsleeper.single_flight import SingleFlight
-from lightsleeper.tokenizer import TokenizedText, Tokenizer
-
-#: Tokenising runs at about 1 µs a character; from here on it would hold up the event loop for longer than a
-#: thread hand-over costs (about 0.1 ms).
-_LARGE_CHARS = 2_000
+from lightsleeper.tokenizer import TokenizedText
 
 
 class Observer(Protocol):
@@ -33,15 +30,13 @@ class Classifier:
     def __init__(
         self,
         *,
-        tokenizer: Tokenizer,
-        keys: KeyMaker,
+        encoder: Encoder,
         cache: Cache,
         batcher: Batcher[TokenizedText, Logits],
         observers: Sequence[Observer] = (),
     ) -> None:
         """All parts come started; whoever made them closes them."""
-        self._tokenizer = tokenizer
-        self._keys = keys
+        self._encoder = encoder
         self._cache = cache
         self._batcher = batcher
         self._observers = observers
@@ -54,22 +49,22 @@ class Classifier:
         Cancelling the call withdraws what only this call waits for.
         """
         started_s = time.perf_counter()
-        tokenized = await self._tokenize(texts, truncate=truncate)
-        tokenized_s = time.perf_counter()
-        keys = [self._keys.key(text.ids) for text in tokenized]
+        encoded = await self._encoder.encode(texts, truncate=truncate)
+        encoded_s = time.perf_counter()
+        keys = [text.key for text in encoded]
         cached = await self._cache.get_many(keys)
         looked_up_s = time.perf_counter()
         found = {key: logits for key, logits in zip(keys, cached, strict=True) if logits is not None}
-        wanted = {key: text for key, text in zip(keys, tokenized, strict=True) if key not in found}
+        wanted = {text.key: text.tokenized for text in encoded if text.key not in found}
         computed = await self._compute(wanted) if wanted else {}
         logits = {**found, **{key: done.value for key, done in computed.items()}}
         answer = Classification(
             logits=[logits[key] for key in keys],
-            truncated=[index for index, text in enumerate(tokenized) if text.truncated],
+            truncated=[index for index, text in enumerate(encoded) if text.tokenized.truncated],
             hits=sum(value is not None for value in cached),
             timings=Timings(
-                tokenize_s=tokenized_s - started_s,
-                cache_s=looked_up_s - tokenized_s,
+                tokenize_s=encoded_s - started_s,
+                cache_s=looked_up_s - encoded_s,
                 queue_s=max((done.queue_s for done in computed.values()), default=0.0),
                 inference_s=max((done.run_s for done in computed.values()), default=0.0),
             ),
@@ -80,12 +75,7 @@ class Classifier:
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
         """How many characters of each text the model reads, in order."""
-        return await asyncio.to_thread(lambda: [self._tokenizer.cut_at(text) for text in texts])
-
-    async def _tokenize(self, texts: Sequence[str], *, truncate: bool) -> list[TokenizedText]:
-        if sum(map(len, texts)) < _LARGE_CHARS:
-            return self._tokenizer.encode(texts, truncate=truncate)
-        return await asyncio.to_thread(self._tokenizer.encode, texts, truncate=truncate)
+        return await self._encoder.cut_at(texts)
 
     async def _compute(self, wanted: dict[bytes, TokenizedText]) -> dict[bytes, Done[Logits]]:
         return await self._flights.wait(list(wanted), lambda keys: self._start(keys, wanted))

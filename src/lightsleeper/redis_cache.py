@@ -23,11 +23,35 @@ VALUE_VERSION = 1
 _MAX_KEYS = 512
 _MAX_WRITES = 128
 
+#: A write waits for company: alone it costs 0.1 ms of CPU time, a twentieth of the inference it follows.
+_GATHER_S = 0.02
+
 #: Entries waiting to be written, about 1 MB: a second of new texts at full speed. More are dropped and counted.
 _MAX_UNWRITTEN = 4_096
 
 #: What the last writes get at shutdown.
 _FLUSH_TIMEOUT_S = 1.0
+
+
+class _Lookup:
+    """What one request waits for: one future for all of its keys, which costs a third of a future for each."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self.found: dict[bytes, Logits | None] = dict.fromkeys(keys)
+        self.left = len(self.found)
+        self.over = asyncio.get_running_loop().create_future()
+
+    def land(self, key: bytes, logits: Logits | None) -> None:
+        """Redis has told about `key`, or it became known otherwise."""
+        self.found[key] = logits
+        self.left -= 1
+        if self.left == 0:
+            self.end()
+
+    def end(self) -> None:
+        """Whoever waits goes on with what there is."""
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 class RedisCache:
@@ -42,8 +66,8 @@ class RedisCache:
         self._ttl_s = ttl_s
         self._observer = observer
         self._layout = struct.Struct(f"<B{labels}f")
-        #: Futures of what has been asked and not yet been answered; the reader has taken those not in `_asked`.
-        self._lookups: dict[bytes, asyncio.Future[Logits | None]] = {}
+        #: Who waits for what has not been answered yet; the reader has taken the keys that are not in `_asked`.
+        self._waiting: dict[bytes, list[_Lookup]] = {}
         self._asked: list[bytes] = []
         self._unwritten: dict[bytes, Logits] = {}
         self._to_read = asyncio.Event()
@@ -65,10 +89,12 @@ class RedisCache:
         """
         found = {key: self._unwritten.get(key) for key in keys}
         unknown = [key for key, logits in found.items() if logits is None]
+        asked = False
         if unknown and self._link.available:
-            found |= await self._ask(unknown)
+            lookup = await self._ask(unknown)
+            found |= {key: logits or self._unwritten.get(key) for key, logits in lookup.found.items()}
+            asked = lookup.left == 0 and self._link.available
         hits = sum(found[key] is not None for key in keys)
-        asked = self._link.available and self._lookups.keys().isdisjoint(unknown)
         self._count("hit", hits)
         self._count("miss" if asked else "unavailable", len(keys) - hits)
         return [found[key] for key in keys]
@@ -94,30 +120,28 @@ class RedisCache:
                 task.cancel()
             await asyncio.wait(self._tasks)
         self._drop(len(self._unwritten))
-        for key in list(self._lookups):
+        for key in list(self._waiting):
             self._land(key, None)
 
-    async def _ask(self, keys: Sequence[bytes]) -> dict[bytes, Logits | None]:
-        lookups = {key: self._lookup(key) for key in keys}
-        # Waiting is not owning: who leaves, or waits no longer, takes nothing from the others.
-        await asyncio.wait(lookups.values(), timeout=self._link.timeout_s)
-        return {
-            key: (lookup.result() if lookup.done() else None) or self._unwritten.get(key)
-            for key, lookup in lookups.items()
-        }
-
-    def _lookup(self, key: bytes) -> "asyncio.Future[Logits | None]":
-        lookup = self._lookups.get(key)
-        if lookup is None:
-            lookup = self._lookups[key] = asyncio.get_running_loop().create_future()
-            self._asked.append(key)
-            self._to_read.set()
+    async def _ask(self, keys: Sequence[bytes]) -> _Lookup:
+        lookup = _Lookup(keys)
+        for key in keys:
+            if key not in self._waiting:
+                self._waiting[key] = []
+                self._asked.append(key)
+                self._to_read.set()
+            self._waiting[key].append(lookup)
+        # Not `asyncio.timeout`, which costs more than Redis itself takes.
+        end = asyncio.get_running_loop().call_later(self._link.timeout_s, lookup.end)
+        try:
+            await lookup.over
+        finally:
+            end.cancel()
         return lookup
 
     def _land(self, key: bytes, logits: Logits | None) -> None:
-        lookup = self._lookups.pop(key, None)
-        if lookup:
-            lookup.set_result(logits)
+        for lookup in self._waiting.pop(key, ()):
+            lookup.land(key, logits)
 
     async def _read(self) -> None:
         while True:
@@ -131,17 +155,10 @@ class RedisCache:
     async def _fetch(self, keys: Sequence[bytes]) -> list[Logits | None]:
         names = [KEY_PREFIX + key for key in keys]
         try:
-            values = await self._link.call(lambda client: self._mget(client, names))
+            values = await self._link.mget(names)
         except RedisUnavailable:
             return [None] * len(keys)
         return [self._unpack(value) for value in values]
-
-    async def _mget(self, client: Any, names: list[bytes]) -> list[Any]:  # noqa: ANN401  # see RedisLink
-        clustered = self._link.address.mode == "cluster"
-        values = await (client.mget_nonatomic(names) if clustered else client.mget(names))
-        if not isinstance(values, list) or len(values) != len(names):
-            raise ValueError("the reply to MGET is not one value per key")
-        return values
 
     def _unpack(self, value: object) -> Logits | None:
         if value is None:
@@ -158,6 +175,8 @@ class RedisCache:
         while self._unwritten or not self._closing:
             await self._to_write.wait()
             self._to_write.clear()
+            if not self._closing:
+                await asyncio.sleep(_GATHER_S)
             while self._unwritten:
                 await self._link.wait_available()
                 entries = dict(islice(self._unwritten.items(), _MAX_WRITES))

@@ -1,5 +1,7 @@
 """A redis-py client for each form of address. The only module that imports redis-py, and only when it is called."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,6 +52,47 @@ def make_client(address: "RedisAddress", *, connect_timeout_s: float) -> "Redis 
     sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
     master: Redis = sentinel.master_for(address.service or "")
     return master
+
+
+class Mget:
+    """MGET over a connection of its own: what the client does around one command takes 25 µs of CPU time.
+
+    A cluster's keys live on several nodes, so there the client finds them.
+    """
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401  # redis-py's clients share no type
+        """Connects when it is first called, and again after a failure, as the client would."""
+        pool = getattr(client, "connection_pool", None)
+        self._connection: Any = pool.make_connection() if pool else None
+        self._client = client
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, names: Sequence[bytes]) -> list[Any]:
+        """One value per name, in order; ValueError if the server answers anything else."""
+        async with self._turn:
+            try:
+                return await self._ask(names)
+            except BaseException:  # a time-out is a cancellation: what is still on its way must answer nobody else
+                await self.close()
+                raise
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._connection:
+            await self._connection.disconnect(nowait=True)
+
+    async def _ask(self, names: Sequence[bytes]) -> list[Any]:
+        values = await (self._over_connection(names) if self._connection else self._client.mget_nonatomic(names))
+        if not isinstance(values, list) or len(values) != len(names):
+            raise ValueError("the reply to MGET is not one value per key")
+        return values
+
+    async def _over_connection(self, names: Sequence[bytes]) -> Any:  # noqa: ANN401  # whatever the server says
+        connection = self._connection
+        if not connection.is_connected:  # sending would connect, too, but without asking the sentinels where
+            await connection.connect()
+        await connection.send_packed_command(connection.pack_command("MGET", *names), check_health=False)
+        return await connection.read_response(disable_decoding=True)
 
 
 async def close_client(client: Any) -> None:  # noqa: ANN401  # redis-py's clients share no type that says so

@@ -11,10 +11,10 @@ The same task imports and connects the client in the first place, so a waking se
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lightsleeper.redis_client import close_client, make_client
+from lightsleeper.redis_client import Mget, close_client, make_client
 
 if TYPE_CHECKING:
     from lightsleeper.redis_address import RedisAddress
@@ -58,6 +58,7 @@ class RedisLink:
         self._observer = observer
         # redis-py's client classes share their commands, but no type that says so.
         self._client: Any = None
+        self._mget: Mget | None = None
         self._available = asyncio.Event()
         self._failed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -86,6 +87,13 @@ class RedisLink:
             self._open_breaker(error)
             raise RedisUnavailable from error
 
+    async def mget(self, names: Sequence[bytes]) -> list[Any]:
+        """What Redis holds under `names`, in order; RedisUnavailable as `call`. One at a time is fastest."""
+        mget = self._mget
+        if mget is None:
+            raise RedisUnavailable
+        return await self.call(lambda _: mget(names))
+
     async def close(self) -> None:
         """Disconnect, within a bound."""
         if self._task:
@@ -95,6 +103,8 @@ class RedisLink:
         if self._client:
             try:
                 async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                    if self._mget:
+                        await self._mget.close()
                     await close_client(self._client)
             except Exception as error:  # noqa: BLE001  # who is gone cannot be said goodbye to
                 log.debug("Redis could not be closed: %s", type(error).__name__)
@@ -131,14 +141,18 @@ class RedisLink:
                     self._open_breaker(error)
 
     async def _trial(self) -> Exception | None:
-        """What goes wrong: one command connects, a second is judged by the limit that requests have."""
+        """What goes wrong: the first commands connect, the last is judged by the limit that requests have."""
         try:
-            if self._client is None:
-                self._client = await asyncio.to_thread(make_client, self.address, connect_timeout_s=_CONNECT_TIMEOUT_S)
+            client, mget = self._client, self._mget
+            if client is None or mget is None:
+                client = await asyncio.to_thread(make_client, self.address, connect_timeout_s=_CONNECT_TIMEOUT_S)
+                mget = Mget(client)
+                self._client, self._mget = client, mget
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                await self._client.get(KEY_PREFIX)
+                await client.get(KEY_PREFIX)
+                await mget([KEY_PREFIX])
             async with asyncio.timeout(self.timeout_s):
-                await self._client.get(KEY_PREFIX)
+                await mget([KEY_PREFIX])
         except Exception as error:  # noqa: BLE001  # see `call`
             return error
         return None

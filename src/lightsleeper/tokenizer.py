@@ -50,22 +50,20 @@ class Tokenizer:
             raise BundleError(f"{path.name} does not add exactly one token before and one after a text")
         self._max_tokens = max_tokens
 
-    def encode(self, texts: Sequence[str], *, truncate: bool = True) -> list[TokenizedText]:
-        """One `TokenizedText` per text, in order: n in, n out.
+    def encode(self, texts: Sequence[str]) -> list[TokenizedText]:
+        """One `TokenizedText` per text, in order: n in, n out."""
+        return [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
-        With `truncate=False` a text of more than `max_tokens` tokens raises InvalidInput with its index and count.
-        """
-        tokenized = [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
-        if not truncate:
-            for index, text in enumerate(tokenized):
-                if text.truncated:
-                    raise InvalidInput(
-                        f"text {index} has {text.total_tokens} tokens; the model reads {self._max_tokens}",
-                        code="too_many_tokens",
-                        field=f"text[{index}]",
-                        limit=self._max_tokens,
-                    )
-        return tokenized
+    def require_whole(self, texts: Sequence[TokenizedText]) -> None:
+        """InvalidInput with its index and token count for the first text of more than `max_tokens` tokens."""
+        for index, text in enumerate(texts):
+            if text.truncated:
+                raise InvalidInput(
+                    f"text {index} has {text.total_tokens} tokens; the model reads {self._max_tokens}",
+                    code="too_many_tokens",
+                    field=f"text[{index}]",
+                    limit=self._max_tokens,
+                )
 
     def cut_at(self, text: str) -> int:
         """How many characters of `text`, in Unicode code points, the model reads."""

@@ -1,0 +1,79 @@
+import gc
+import tracemalloc
+from collections.abc import Sequence
+
+import pytest
+
+from lightsleeper.bundle import Bundle
+from lightsleeper.cache import KeyMaker
+from lightsleeper.encoding import Encoder
+from lightsleeper.errors import InvalidInput
+from lightsleeper.model import Model
+from lightsleeper.tokenizer import TokenizedText, Tokenizer
+
+
+class CountingTokenizer(Tokenizer):
+    """Counts the texts it is given."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle.tokenizer, bundle.manifest.max_tokens)
+        self.texts = 0
+
+    def encode(self, texts: Sequence[str]) -> list[TokenizedText]:
+        self.texts += len(texts)
+        return super().encode(texts)
+
+
+def encoder(model: Model, max_entries: int = 100) -> tuple[Encoder, CountingTokenizer]:
+    tokenizer = CountingTokenizer(model.bundle)
+    return Encoder(tokenizer, KeyMaker(model.bundle.digest), max_entries=max_entries), tokenizer
+
+
+async def test_a_text_that_comes_again_is_not_tokenised_again(model: Model) -> None:
+    whole, tokenizer = encoder(model)
+    first = await whole.encode(["good", "bad"])
+    again = await whole.encode(["bad", "new", "good"])
+    assert tokenizer.texts == 3
+    assert [again[0], again[2]] == [first[1], first[0]]
+
+
+async def test_what_is_remembered_is_what_would_be_made_anew(model: Model) -> None:
+    whole, _ = encoder(model)
+    forgetful, _ = encoder(model, 0)
+    texts = ["Good", "good", "\u00e9", "e\u0301", "a\x00b", "good " * 600, "🙂", " good "]
+    await whole.encode(texts)
+    assert await whole.encode(texts) == await forgetful.encode(texts)
+
+
+async def test_other_case_and_spacing_make_the_same_key(model: Model) -> None:
+    whole, _ = encoder(model)
+    plain, dressed = await whole.encode(["a lovely cafe", "  A LOVELY\n Café "])
+    assert plain.key == dressed.key
+
+
+async def test_with_no_entries_nothing_is_remembered(model: Model) -> None:
+    whole, tokenizer = encoder(model, 0)
+    for _ in range(2):
+        await whole.encode(["good"])
+    assert tokenizer.texts == 2
+
+
+async def test_a_remembered_text_may_still_be_too_long(model: Model) -> None:
+    whole, _ = encoder(model)
+    await whole.encode(["good " * 600])
+    with pytest.raises(InvalidInput, match="text 1 has 602 tokens"):
+        await whole.encode(["fine", "good " * 600], truncate=False)
+
+
+async def test_what_is_remembered_takes_no_more_memory_than_counted(model: Model) -> None:
+    whole, _ = encoder(model, 10_000)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(2_000):
+            await whole.encode([f"good number {number} " * (1 + number % 9)])
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert whole._seen is not None  # noqa: SLF001  # its estimate is what is tested
+    assert grown <= whole._seen._bytes <= 2 * grown  # noqa: SLF001  # see above
