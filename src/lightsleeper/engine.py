@@ -41,6 +41,10 @@ class OnnxEngine:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
+        # CPUs without VNNI (before Ice Lake and Zen 4): their fast uint8 × int8 kernels add two products in 16 bits,
+        # which overflows silently and moved logits by up to 0.28. There this takes exact kernels; elsewhere, nothing.
+        # https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = onnxruntime.InferenceSession(
                 os.fspath(model), sess_options=options, providers=["CPUExecutionProvider"]

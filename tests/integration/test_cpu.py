@@ -1,0 +1,43 @@
+"""The model on a CPU that this machine is not: Haswell, which has AVX2 and no VNNI, emulated by qemu."""
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+#: Where the kernels overflow, these move by 0.05 to 0.17.
+TEXTS = [
+    "On a rainy evening every single scene works far better than it should and I have seen a few (26)",
+    "The plot is thin but the cast is a joy.",
+    "meh",
+    "not bad at all, quite the opposite",
+    "Two hours I will never get back.",
+]
+CODE = """
+import json, sys
+from lightsleeper.bundle import EMBEDDED
+from lightsleeper.model import load_model
+model = load_model(EMBEDDED)
+print(json.dumps([model.run([text])[0] for text in model.tokenizer.encode(json.loads(sys.argv[1]))]))
+"""
+
+
+@pytest.mark.delivery
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the overflow is a matter of x86-64 alone")
+@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="needs Debian's package qemu-user")
+def test_a_cpu_without_vnni_gives_the_same_answers() -> None:
+    here = logits([])
+    there = logits(["qemu-x86_64", "-cpu", "Haswell"])
+    for ours, theirs in zip(here, there, strict=True):
+        assert ours == pytest.approx(theirs, abs=2e-3)
+
+
+def logits(emulator: Sequence[str]) -> list[list[float]]:
+    command = [*emulator, sys.executable, "-c", CODE, json.dumps(TEXTS)]
+    answer: list[list[float]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return answer
