@@ -23,7 +23,9 @@ print(*(pin for pin in pins if not re.match(f"(?:{unused})==", pin)), sep="\n")'
     && python3 -m pip install --no-cache-dir --quiet --no-deps --require-hashes --target /app -r requirements.txt
 # Weight that no import touches: the library for C programs beside the extension module that holds it all again
 # (35 MB), graph tools, tests, type stubs and sources. Each package keeps its metadata, for whoever lists them.
-RUN rm -rf /app/bin /app/onnxruntime/capi/libonnxruntime.so* \
+# FastAPI would import pydantic's old version (6 % of its own import) to ask whether our models are of it, and takes
+# its absence for a no.
+RUN rm -rf /app/bin /app/pydantic/v1 /app/onnxruntime/capi/libonnxruntime.so* \
         /app/onnxruntime/backend /app/onnxruntime/datasets /app/onnxruntime/quantization /app/onnxruntime/tools \
         /app/onnxruntime/transformers /app/numpy/distutils /app/numpy/f2py \
     && find /app -depth \( -name tests -o -name '*.py[ix]' -o -name '*.pxd' -o -name '*.[ch]' -o -name '*.lib' \) \
