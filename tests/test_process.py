@@ -63,3 +63,10 @@ def test_where_a_text_was_cut_is_said_on_request_only(client: TestClient) -> Non
     assert "truncated" not in client.post("/predict", json={"text": text[:cut]}).json()
     assert "truncated" in client.post("/predict", json={"text": text[: cut + 10]}).json()
     assert "truncated_at" not in client.post("/predict", json={"text": text}).json()
+
+
+def test_garbage_is_looked_for_again_once_it_serves() -> None:
+    told = "lambda _: print(gc.isenabled(), gc.get_freeze_count() > 0)"
+    code = f"import gc, uvicorn; uvicorn.Server.run = {told}; from lightsleeper.server import serve; serve()"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "True True\n"
