@@ -112,6 +112,14 @@ def violations(service: Object, enabled_features: frozenset[str] = frozenset()) 
     ]
 
 
+def autoscaler_violations(config: Object) -> list[str]:
+    """What the webhook would say of config-autoscaler's scales (pkg/autoscaler/config/config.go); empty if nothing."""
+    limit, most = (int(config.get(name, "0")) for name in ("max-scale-limit", "max-scale"))
+    if limit and not 1 <= most <= limit:
+        return [f"max-scale is {most}, with max-scale-limit it must be 1 to {limit}"]
+    return []
+
+
 def _service_annotations(annotations: Object) -> Iterator[str]:
     """ValidateHasNoAutoscalingAnnotation in pkg/apis/serving/metadata_validation.go."""
     for name in annotations:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from admission import violations
+from admission import autoscaler_violations, violations
 from rendering import SERVICE_OVERLAYS, one, service
 
 pytestmark = pytest.mark.delivery
@@ -25,6 +25,19 @@ def test_the_features_that_the_service_needs_are_the_ones_that_the_cluster_switc
     serving = one("aks/cluster", "KnativeServing", "knative-serving")
     enabled = {flag for flag, value in serving["spec"]["config"]["features"].items() if value == "enabled"}
     assert enabled == SPREAD
+
+
+def test_knative_admits_the_cluster_s_limits_and_they_admit_the_service() -> None:
+    limits = one("aks/cluster", "KnativeServing", "knative-serving")["spec"]["config"]["autoscaler"]
+    assert autoscaler_violations(limits) == []
+    annotations = service("aks")["spec"]["template"]["metadata"]["annotations"]
+    assert int(annotations["autoscaling.knative.dev/max-scale"]) <= int(limits["max-scale-limit"])
+
+
+@pytest.mark.parametrize("most", ["0", "51"])
+def test_a_limit_without_a_default_below_it_is_noticed(most: str) -> None:
+    (found,) = autoscaler_violations({"max-scale": most, "max-scale-limit": "50"})
+    assert found.startswith(f"max-scale is {most}")
 
 
 def annotate(key: str, value: object) -> Callable[[Object], None]:
