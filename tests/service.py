@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Self
 
 import httpx2
+import pytest
 
 from redis_server import free_port
 
@@ -38,8 +39,9 @@ class Service:
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._listen)
         self._reader.start()
-        assert self._listening.wait(timeout=60), self.output
-        assert self.process.poll() is None, self.output
+        if not self._listening.wait(timeout=60) or self.process.poll() is not None:
+            self.kill()
+            pytest.fail(f"the service did not start:\n{self.output}")
 
     @property
     def output(self) -> str:

@@ -9,20 +9,28 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from bare_server import bare_server
 from burst import Tally, burst
 from lightsleeper.bundle import EMBEDDED
 from lightsleeper.settings import Settings
+from otlp_receiver import OtlpReceiver
 from service import Service
 
 #: Of queue-proxy's readiness probe: https://github.com/knative/serving/blob/release-1.23/pkg/queue/readiness/probe.go
 PROBE_TIMEOUT_S = 0.1
+PROBES = 100
 
 ROUNDS = 50
+#: Between two exports: what arrives at the collector in a shorter life was sent by its end.
+NEVER_S = 3600.0
 
 Report = Callable[[str], None]
 
@@ -42,25 +50,31 @@ async def killed_in_a_burst(service: Service, dice: random.Random) -> tuple[Tall
 
 @pytest.mark.delivery
 @pytest.mark.timeout(900)
-async def test_sigterm_at_any_moment_of_a_burst_loses_no_accepted_request(report: Report) -> None:
+async def test_sigterm_at_any_moment_of_a_burst_loses_no_accepted_request_and_no_count(report: Report) -> None:
     dice = random.Random(4)
     bound_s = Settings().drain_timeout_s
-    tallies, endings_s, statuses = [], [], []
+    tallies, endings_s, statuses, counted = [], [], [], []
     for _ in range(ROUNDS):
-        with Service(cache_entries=0) as service:
-            tally, took_s, status = await killed_in_a_burst(service, dice)
+        service = Service(cache_entries=0, export_interval_s=NEVER_S)
+        with OtlpReceiver() as collector:
+            service.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
+            with service:
+                tally, took_s, status = await killed_in_a_burst(service, dice)
+            answers = {"http.route": "/predict", "http.response.status_code": "200"}
+            counted.append(collector.total("http.server.request.duration", -1, **answers))
         tallies.append(tally)
         endings_s.append(took_s)
         statuses.append(status)
     report(
-        f"{ROUNDS} SIGTERMs: {sum(tally.answered for tally in tallies)} answered, "
-        f"{sum(len(tally.lost) for tally in tallies)} accepted and lost, "
+        f"{ROUNDS} SIGTERMs: {sum(tally.answered for tally in tallies)} answered, {sum(counted):.0f} counted at the "
+        f"collector, {sum(len(tally.lost) for tally in tallies)} accepted and lost, "
         f"{sum(tally.never_accepted for tally in tallies)} not accepted; "
         f"end after {statistics.median(endings_s):.2f} s (median), {max(endings_s):.2f} s (longest)"
     )
     assert [lost for tally in tallies for lost in tally.lost] == []
     assert set(statuses) == {0}
     assert max(endings_s) < bound_s
+    assert counted == [tally.answered for tally in tallies]
     assert all(tally.answered for tally in tallies), "each round must have had load"
 
 
@@ -68,17 +82,24 @@ async def test_the_port_stays_closed_until_the_service_is_warm() -> None:
     service = Service()
     starting = asyncio.create_task(asyncio.to_thread(service.start))
     refusals = 0
-    while not starting.done():
+    opened_at = None
+    while opened_at is None:
         try:
-            with socket.create_connection(("127.0.0.1", service.port), timeout=1) as early:
-                early.sendall(b"GET /readyz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
-                assert early.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+            socket.create_connection(("127.0.0.1", service.port), timeout=1).close()
         except ConnectionRefusedError:
             refusals += 1
-        await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
+        else:
+            opened_at = time.time()
     await starting
-    service.stop()
+    try:
+        process = httpx2.get(f"{service.url}/model").json()["process"]
+        assert httpx2.get(f"{service.url}/readyz").status_code == 200
+    finally:
+        service.stop()
+    warm_at = datetime.fromisoformat(process["started_at"]).timestamp() + process["wake_ms"] / 1e3
     assert refusals > 0
+    assert opened_at >= warm_at
 
 
 def test_a_broken_bundle_never_gets_ready(tmp_path: Path) -> None:
@@ -101,22 +122,46 @@ def test_a_broken_bundle_never_gets_ready(tmp_path: Path) -> None:
     assert "model.onnx.data" in done.stderr
 
 
-async def test_readiness_is_answered_within_a_probe_while_the_engine_is_saturated(report: Report) -> None:
-    dice = random.Random(5)
-    took_s: list[float] = []
-    with Service(cache_entries=0, workers=2) as service:
+async def test_readiness_answers_as_soon_as_a_server_that_does_nothing_else_while_the_engine_is_saturated(
+    report: Report,
+) -> None:
+    took_s: dict[str, list[float]] = {"service": [], "bare server": []}
+    with bare_server() as bare_port, Service(cache_entries=0, workers=2) as service:
+        ports = {"service": service.port, "bare server": bare_port}
         tally = Tally()
-        async with burst(service.port, dice, tally, words=120):
-            while len(took_s) < 60:
-                started_s = time.perf_counter()
-                reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-                writer.write(b"GET /readyz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
-                assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
-                took_s.append(time.perf_counter() - started_s)
-                writer.close()
-                await writer.wait_closed()
-                await asyncio.sleep(0.03)
-    took_s.sort()
-    report(f"/readyz under load: median {took_s[30] * 1e3:.1f} ms, slowest of 60 {took_s[-1] * 1e3:.1f} ms")
+        async with burst(service.port, random.Random(5), tally, words=120):
+            for _ in range(PROBES):
+                for name, port in ports.items():
+                    took_s[name].append(await asyncio.to_thread(probe, port))
+                    await asyncio.sleep(0.01)
+            stages = stages_ms(await asyncio.to_thread(service.predict, "How long does this one wait?"))
+    for name, each in took_s.items():
+        p50, p95, *_, slowest = (1e3 * sorted(each)[round(share * (PROBES - 1))] for share in (0.5, 0.95, 1))
+        report(
+            f"/readyz under load, {name}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, slowest {slowest:.1f} ms, "
+            f"{late(each)} of {PROBES} later than queue-proxy waits"
+        )
     assert tally.answered > 0
-    assert statistics.median(took_s) < PROBE_TIMEOUT_S
+    # One in fifty is chance; a machine that is busy with something else keeps the bare server waiting as well.
+    assert late(took_s["service"]) <= PROBES // 50 + 2 * late(took_s["bare server"])
+    assert stages["queue"] > stages["inference"], "the engine was not saturated"
+
+
+def probe(port: int) -> float:
+    """Seconds until a new connection has its answer, as queue-proxy asks; it gives up, too, a little later."""
+    started_s = time.perf_counter()
+    with suppress(TimeoutError), socket.create_connection(("127.0.0.1", port), timeout=5 * PROBE_TIMEOUT_S) as asking:
+        asking.sendall(b"GET /readyz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        assert asking.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+    return time.perf_counter() - started_s
+
+
+def late(took_s: Sequence[float]) -> int:
+    """How many of these probes queue-proxy would have given up."""
+    return sum(each >= PROBE_TIMEOUT_S for each in took_s)
+
+
+def stages_ms(answer: httpx2.Response) -> dict[str, float]:
+    """`Server-Timing`: milliseconds by stage."""
+    stages = (stage.split(";dur=") for stage in answer.headers["server-timing"].split(", "))
+    return {name: float(milliseconds) for name, milliseconds in stages}
