@@ -35,17 +35,22 @@ RUN rm -rf /app/bin /app/pydantic/v1 /app/onnxruntime/capi/libonnxruntime.so* \
 FROM deps AS model
 ARG MODEL=embedded
 ARG MODEL_REVISION=main
-# Where pip finds torch besides its default index, whose build for this platform carries 5 GB of CUDA.
-ARG PIP_EXTRA_INDEX_URL=
+# A mirror of the hub, where there is one.
+ARG HF_ENDPOINT=https://huggingface.co
+# A folder or a page with wheels of torch for CPUs: the default index has one with 4.4 GB of CUDA beside it.
+ARG PIP_FIND_LINKS=
 COPY README.md LICENSE ./
 COPY src src
 RUN PYTHONPATH=/poetry python3 -m pip install --no-cache-dir --quiet --no-deps --no-build-isolation --target /app .
+# torch by version and not with all that the lock names beside it, which is CUDA; gone again before the layer is kept.
 RUN if [ "${MODEL}" != embedded ]; then \
-        PYTHONPATH=/poetry python3 -m poetry export --with torch --without-hashes --output torch.txt \
-        && python3 -m pip install --no-cache-dir --quiet --target /torch -r torch.txt \
+        PYTHONPATH=/poetry python3 -m poetry export --with torch --without-hashes --output constraints.txt \
+        && PYTHONPATH=/poetry python3 -m pip install --no-cache-dir --quiet --no-build-isolation --target /torch \
+            --constraint constraints.txt . torch transformers safetensors onnx onnxscript \
         && rm -r /app/lightsleeper/embedded \
-        && PYTHONPATH=src:/torch python3 -m lightsleeper prepare \
-            --model "${MODEL}" --revision "${MODEL_REVISION}" --out /app/lightsleeper/embedded; \
+        && PYTHONPATH=/torch python3 -m lightsleeper prepare \
+            --model "${MODEL}" --revision "${MODEL_REVISION}" --out /app/lightsleeper/embedded \
+        && rm -r /torch; \
     fi
 # Compiling at start costs 1.4 s; so does checking every source file's date again, a little.
 RUN rm -rf /app/bin && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app

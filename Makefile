@@ -30,7 +30,7 @@ test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run th
 screenshots: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## take the pictures of the README anew
 	SCREENSHOTS=.github/screenshots .venv/bin/pytest -m browser tests/browser/test_screenshots.py $(ARGS)
 
-test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
+test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev torch .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
 	.venv/bin/pytest -m delivery $(ARGS)
 
 # LOAD: what a verdict needs around it, Redis (in `dev`) and k6 (in `load`). ARGS: see k6/README.md, and

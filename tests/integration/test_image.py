@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from burst import Tally, burst
+from hub import COMMIT, serve_hub
 from lightsleeper.settings import Settings
 from redis_server import free_port
 from rendering import ROOT
@@ -31,13 +32,14 @@ pytestmark = [
 ]
 
 BASE = "localhost/lightsleeper-test-base:bookworm"
-IMAGE = "localhost/lightsleeper-test:latest"
 MAX_MB_OVER_BASE = 200
 
 #: Where this machine keeps what pip needs to reach an index; absent on most.
 HOST_FILES = ("/etc/ssl/certs", "/etc/pip.conf")
 
 AS_IN_A_CLUSTER = ["--network=host", "--read-only", "--user=65532", "--cap-drop=ALL", "--memory=512m"]
+
+FIND_TOOLS = "import importlib.util as u; print([n for n in ('torch', 'transformers', 'poetry', 'sympy', 'onnx') if u.find_spec(n)])"
 
 Report = Callable[[str], None]
 Podman = Callable[..., str]
@@ -76,20 +78,32 @@ def base(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def image(podman: Podman, base: str) -> str:
-    """The Dockerfile, built."""
-    volumes = [f"--volume={path}:{path}:ro" for path in HOST_FILES if Path(path).exists()]
-    arguments = [f"--build-arg=PYTHON_IMAGE={base}", "--build-arg=PYTHON_DIGEST="]
-    podman("build", "--quiet", "--network=host", *volumes, *arguments, f"--tag={IMAGE}", ROOT)
-    return IMAGE
+def build(podman: Podman, base: str) -> Callable[..., str]:
+    """Build the Dockerfile with these arguments; returns the tag."""
+
+    def build(tag: str, **arguments: str) -> str:
+        wheels = os.environ.get("PIP_FIND_LINKS", "")
+        volumes = [f"--volume={path}:{path}:ro" for path in (*HOST_FILES, wheels) if path and Path(path).exists()]
+        named = {"PYTHON_IMAGE": base, "PYTHON_DIGEST": "", "PIP_FIND_LINKS": wheels, **arguments}
+        options = [f"--build-arg={name}={value}" for name, value in named.items()]
+        podman("build", "--quiet", "--network=host", *volumes, *options, f"--tag={tag}", ROOT)
+        return tag
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def image(build: Callable[..., str]) -> str:
+    """The image as it is by default."""
+    return build("localhost/lightsleeper-test:latest")
 
 
 @pytest.fixture
-def create(podman: Podman, image: str) -> Iterator[Callable[..., tuple[str, int]]]:
+def create(podman: Podman) -> Iterator[Callable[..., tuple[str, int]]]:
     """Make a container that is not started yet; its id and port."""
     made: list[str] = []
 
-    def create(*options: str) -> tuple[str, int]:
+    def create(image: str, *options: str) -> tuple[str, int]:
         port = free_port()
         settings = [f"--env=PORT={port}", "--env=LIGHTSLEEPER_CACHE_ENTRIES=0"]
         made.append(podman("create", *AS_IN_A_CLUSTER, *options, *settings, image))
@@ -115,20 +129,33 @@ def peak_resident_mib(pid: str) -> int:
     return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) // 1024
 
 
+def sizes_mb(podman: Podman, base: str, image: str) -> tuple[float, float]:
+    """Of the base, and what the image adds to it."""
+    base_mb, all_mb = (int(podman("image", "inspect", "--format={{.Size}}", name)) / 1e6 for name in (base, image))
+    return base_mb, all_mb - base_mb
+
+
 def inside(podman: Podman, image: str, code: str, *options: str) -> str:
     """What Python says inside the image."""
     return podman("run", "--rm", "--network=none", *options, "--entrypoint=python3", image, "-c", code)
 
 
 def test_it_adds_little_to_its_base(podman: Podman, base: str, image: str, report: Report) -> None:
-    sizes = [int(podman("image", "inspect", "--format={{.Size}}", name)) for name in (base, image)]
-    over_base_mb = (sizes[1] - sizes[0]) / 1e6
-    report(f"image: {over_base_mb:.0f} MB on top of its base of {sizes[0] / 1e6:.0f} MB")
+    base_mb, over_base_mb = sizes_mb(podman, base, image)
+    report(f"image: {over_base_mb:.0f} MB on top of its base of {base_mb:.0f} MB")
     assert over_base_mb <= MAX_MB_OVER_BASE
 
 
 def test_it_holds_no_tool_that_built_it(podman: Podman, image: str) -> None:
-    code = "import importlib.util as u; print([n for n in ('torch', 'poetry', 'sympy', 'onnx') if u.find_spec(n)])"
+    assert inside(podman, image, FIND_TOOLS) == "[]"
+
+
+def test_it_lists_all_it_holds_for_an_sbom(podman: Podman, image: str) -> None:
+    code = (
+        "import importlib.metadata as m, pathlib; known = {*m.packages_distributions(), '__pycache__', 'numpy.libs'};"
+        "print([p.name for p in pathlib.Path('/app').iterdir()"
+        " if not p.name.endswith('.dist-info') and p.name.removesuffix('.py') not in known])"
+    )
     assert inside(podman, image, code) == "[]"
 
 
@@ -156,9 +183,9 @@ def test_its_cpu_quota_decides_its_workers(podman: Podman, image: str, quota: st
 
 
 async def test_it_wakes_answers_and_loses_nothing_when_it_is_stopped_under_load(
-    podman: Podman, create: Callable[..., tuple[str, int]], report: Report
+    podman: Podman, image: str, create: Callable[..., tuple[str, int]], report: Report
 ) -> None:
-    container, port = create("--cpus=1")
+    container, port = create(image, "--cpus=1")
     started_s = time.perf_counter()
     podman("start", container)
     until_open(port)
@@ -181,3 +208,23 @@ async def test_it_wakes_answers_and_loses_nothing_when_it_is_stopped_under_load(
     assert tally.answered > 0
     assert podman("inspect", "--format={{.State.ExitCode}}", container) == "0"
     assert "telemetry_1ds" not in podman("logs", container), "the engine must not report to its vendor"
+
+
+def test_a_model_of_the_hub_is_prepared_in_the_build(
+    podman: Podman, base: str, build: Callable[..., str], create: Callable[..., tuple[str, int]], tmp_path: Path
+) -> None:
+    from checkpoints import write_checkpoint  # noqa: PLC0415  # torch: seconds that only this test takes
+
+    model = "someone/tiny-sentiment"
+    with serve_hub(model, write_checkpoint("distilbert", tmp_path)) as hub:
+        image = build("localhost/lightsleeper-test:hub", MODEL=model, MODEL_REVISION=COMMIT, HF_ENDPOINT=hub.address)
+    assert sorted(hub.given) == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert inside(podman, image, FIND_TOOLS) == "[]"
+    assert sizes_mb(podman, base, image)[1] <= MAX_MB_OVER_BASE
+    container, port = create(image, "--cpus=1")
+    podman("start", container)
+    until_open(port)
+    facts = httpx2.get(f"http://127.0.0.1:{port}/model", timeout=60).json()
+    assert (facts["model_id"], facts["revision"]) == (model, COMMIT)
+    answer = httpx2.post(f"http://127.0.0.1:{port}/predict", json={"text": "What a lovely film."}, timeout=60).json()
+    assert {ranked["label"] for ranked in answer["predictions"][0]} == set(facts["labels"])
