@@ -65,12 +65,16 @@ class K6:
         return result
 
 
-def find_k6() -> str:
-    """The k6 of this environment, else the one on the PATH."""
+def find_k6(chosen: str | None) -> str:
+    """The `chosen` binary, else the k6 of this environment, else the one on the PATH."""
     beside = Path(sys.executable).parent / "k6"
-    found = str(beside) if beside.exists() else shutil.which("k6")
+    found = shutil.which(chosen or (str(beside) if beside.exists() else "k6"))
     if not found:
-        raise CannotRun("k6 is not installed: `make load` installs it, or put one on the PATH")
+        raise CannotRun(
+            f"{chosen} is no program"
+            if chosen
+            else "k6 is not installed: `make load` installs it, or put one on the PATH, or name it with --k6"
+        )
     return found
 
 

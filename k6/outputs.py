@@ -38,6 +38,7 @@ def _otlp_environment(url: str) -> dict[str, str]:
     return {
         "K6_OTEL_EXPORTER_TYPE": "http",  # until 1.3
         "K6_OTEL_EXPORTER_PROTOCOL": "http/protobuf",  # from 1.4
+        "K6_OTEL_FLUSH_INTERVAL": "200ms",  # k6 1.1 loses what it holds at its end: by default a second, all of `smoke`
         "K6_OTEL_HTTP_EXPORTER_ENDPOINT": parts.netloc,
         "K6_OTEL_HTTP_EXPORTER_INSECURE": str(parts.scheme == "http").lower(),
         "K6_OTEL_HTTP_EXPORTER_URL_PATH": f"{parts.path.rstrip('/')}/v1/metrics",

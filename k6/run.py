@@ -42,7 +42,7 @@ def main() -> int:
 
 async def _run(options: argparse.Namespace) -> int:
     names = [name for asked in options.scripts or ["load"] for name in SETS.get(asked, [asked])]
-    binary = find_k6()
+    binary = find_k6(options.k6)
     output = output_of(binary, options.otlp, options.prometheus)
     k6 = K6(binary, options.results.resolve(), output.arguments, {**_environment(options), **output.environment})
     k6.results.mkdir(parents=True, exist_ok=True)
@@ -130,6 +130,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--capacity", type=float, help="new texts per second, instead of measuring it first")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**6 + 1, help="of all texts and draws")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="where reports go")
+    parser.add_argument("--k6", metavar="BINARY", help="this k6 instead of the one that `make load` installs")
     parser.add_argument("--otlp", metavar="URL", help="send k6's metrics there as well, such as http://localhost:4318")
     parser.add_argument("--prometheus", metavar="URL", help="or there, such as http://localhost:9090/api/v1/write")
     options = parser.parse_args()
