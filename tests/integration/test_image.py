@@ -1,14 +1,18 @@
 """The image, built by a real engine and run as a cluster runs it: no root, no capability, no writable file."""
 
 import asyncio
+import io
 import json
 import os
 import random
 import shutil
 import socket
+import statistics
 import subprocess
+import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -16,9 +20,10 @@ import pytest
 
 from burst import Tally, burst
 from hub import COMMIT, serve_hub
+from lightsleeper import __version__
 from lightsleeper.settings import Settings
 from redis_server import free_port
-from rendering import ROOT
+from rendering import ROOT, container
 
 MISSING = [tool for tool in ("podman", "runc", "debootstrap") if not shutil.which(tool)]
 
@@ -39,7 +44,13 @@ HOST_FILES = ("/etc/ssl/certs", "/etc/pip.conf")
 
 AS_IN_A_CLUSTER = ["--network=host", "--read-only", "--user=65532", "--cap-drop=ALL", "--memory=512m"]
 
-FIND_TOOLS = "import importlib.util as u; print([n for n in ('torch', 'transformers', 'poetry', 'sympy', 'onnx') if u.find_spec(n)])"
+#: How `skaffold dev` hands over a saved file, with `podman exec` for `kubectl exec`:
+#: https://github.com/GoogleContainerTools/skaffold/blob/v2.24.0/pkg/skaffold/sync/kubectl.go
+RECEIVE = ("exec", "--interactive")
+UNPACK = ("tar", "xmf", "-", "-C", "/", "--no-same-owner")
+
+BUILD_TOOLS = ("torch", "transformers", "poetry", "sympy", "onnx")
+FIND_TOOLS = f"import importlib.util as u; print([name for name in {BUILD_TOOLS} if u.find_spec(name)])"
 
 Report = Callable[[str], None]
 Podman = Callable[..., str]
@@ -51,11 +62,11 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
     config = tmp_path_factory.mktemp("podman") / "containers.conf"
     config.write_text('[containers]\ndefault_ulimits = []\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n')
 
-    def run(*arguments: str | Path) -> str:
+    def run(*arguments: str | Path, stdin: bytes = b"") -> str:
         environment = {**os.environ, "CONTAINERS_CONF": str(config)}
-        done = subprocess.run(["podman", *arguments], env=environment, check=False, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-2000:]
-        return done.stdout.strip()
+        done = subprocess.run(["podman", *arguments], env=environment, check=False, capture_output=True, input=stdin)
+        assert done.returncode == 0, done.stderr[-2000:].decode()
+        return done.stdout.decode().strip()
 
     return run
 
@@ -103,15 +114,15 @@ def create(podman: Podman) -> Iterator[Callable[..., tuple[str, int]]]:
     """Make a container that is not started yet; its id and port."""
     made: list[str] = []
 
-    def create(image: str, *options: str) -> tuple[str, int]:
+    def create(image: str, *options: str, command: Sequence[str] = ()) -> tuple[str, int]:
         port = free_port()
         settings = [f"--env=PORT={port}", "--env=LIGHTSLEEPER_CACHE_ENTRIES=0"]
-        made.append(podman("create", *AS_IN_A_CLUSTER, *options, *settings, image))
+        made.append(podman("create", *AS_IN_A_CLUSTER, *options, *settings, image, *command))
         return made[-1], port
 
     yield create
-    for container in made:
-        podman("rm", "--force", container)
+    for each in made:
+        podman("rm", "--force", each)
 
 
 def until_open(port: int) -> None:
@@ -228,3 +239,56 @@ def test_a_model_of_the_hub_is_prepared_in_the_build(
     assert (facts["model_id"], facts["revision"]) == (model, COMMIT)
     answer = httpx2.post(f"http://127.0.0.1:{port}/predict", json={"text": "What a lovely film."}, timeout=60).json()
     assert {ranked["label"] for ranked in answer["predictions"][0]} == set(facts["labels"])
+
+
+@pytest.mark.timeout(600)
+def test_in_dev_a_saved_file_answers_as_soon_as_a_start_takes(
+    podman: Podman, image: str, create: Callable[..., tuple[str, int]], report: Report
+) -> None:
+    shell, option, script = container("dev")["command"]
+    served, served_port = create(image, "--cpus=1")
+    dev, port = create(
+        image,
+        "--cpus=1",
+        "--tmpfs=/source:mode=1777",
+        f"--entrypoint={shell}",
+        command=[option, script.replace("--port 8080", '--port "$PORT"')],
+    )
+    podman("start", dev)
+    until_version(port, __version__)
+    starts_s, reloads_s = [], []
+    for number in range(5):
+        podman("stop", served)
+        started_s = time.perf_counter()
+        podman("start", served)
+        until_version(served_port, __version__)
+        starts_s.append(time.perf_counter() - started_s)
+        version = f"{__version__}+saved{number}"
+        saved_s = time.perf_counter()
+        podman(*RECEIVE, dev, *UNPACK, stdin=saved_with(version))
+        until_version(port, version)
+        reloads_s.append(time.perf_counter() - saved_s)
+    start_s, reload_s = statistics.median(starts_s), statistics.median(reloads_s)
+    report(f"dev, 1 CPU: a saved file answers after {reload_s:.2f} s; `podman start` → answer takes {start_s:.2f} s")
+    assert reload_s < 1.5 * start_s
+
+
+def until_version(port: int, version: str) -> None:
+    """Return once the service on that port answers and is of that version."""
+    while True:
+        with suppress(httpx2.TransportError):  # it starts; pytest's own time-out ends it
+            if httpx2.get(f"http://127.0.0.1:{port}/model", timeout=60).json()["version"] == version:
+                return
+        time.sleep(0.005)
+
+
+def saved_with(version: str) -> bytes:
+    """The package's first file, of another version, packed as Skaffold sends what was saved."""
+    name = "lightsleeper/__init__.py"
+    content = (ROOT / "src" / name).read_text().replace(__version__, version).encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo(f"source/{name}")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
