@@ -134,10 +134,8 @@ def test_the_queue_is_read_when_it_is_exported(measured: Measured) -> None:
     assert measured.values("lightsleeper.queue.depth") == {(): 7}
 
 
-def test_a_wake_is_one_observation_and_its_phases_are_gauges(measured: Measured) -> None:
+def test_the_phases_of_the_start_are_gauges(measured: Measured) -> None:
     measured.metrics.started({"imports": 0.4, "model": 0.5, "ready": 0.6})
-    (wake,) = measured.points("lightsleeper.wake.duration")
-    assert (wake.count, wake.sum) == (1, 0.6)
     assert measured.values("lightsleeper.startup.duration") == {("imports",): 0.4, ("model",): 0.5, ("ready",): 0.6}
 
 

@@ -1,6 +1,7 @@
 """The outputs against real sockets: what leaves, when, and what happens when nobody takes it."""
 
 import asyncio
+import hashlib
 import json
 import logging
 import socket
@@ -229,6 +230,39 @@ def test_probes_leave_no_trace_and_requests_are_counted_by_route_template(receiv
     points = receiver.metrics()["http.server.request.duration"].histogram.data_points
     routes = {attributes(point.attributes).get("http.route") for point in points}
     assert routes == {"/predict", "/readyz", None}
+
+
+def reasons(receiver: OtlpReceiver) -> dict[str, float]:
+    """What was refused and why, by the last export."""
+    points = receiver.metrics()["lightsleeper.rejections"].sum.data_points
+    counts = {attributes(point.attributes)["reason"]: point.as_double or point.as_int for point in points}
+    return {reason: count for reason, count in counts.items() if count}
+
+
+def test_whoever_refuses_a_request_its_reason_is_counted(receiver: OtlpReceiver) -> None:
+    key = hashlib.sha256(b"a key").hexdigest()
+    app = create_app(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint, api_key_digests=[key]))
+    with TestClient(app) as client:
+        client.post("/predict", json={"text": "No key."})  # the guard
+        client.post("/predict", json={"text": []}, headers={"x-api-key": "a key"})  # the route
+        client.get("/no/such/path")  # the router
+        client.delete("/model", headers={"x-api-key": "a key"})
+    assert reasons(receiver) == {"unauthorized": 1, "no_texts": 1, "not_found": 1, "method_not_allowed": 1}
+
+
+def test_a_bug_of_ours_is_counted_as_internal(receiver: OtlpReceiver) -> None:
+    app = create_app(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        client.app_state["facts"] = None  # what no code does, so that the route raises
+        assert client.get("/model").status_code == 500
+    assert reasons(receiver) == {"internal": 1}
+
+
+def test_the_variants_of_an_explanation_are_no_predictions(receiver: OtlpReceiver) -> None:
+    with TestClient(create_app(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint))) as client:
+        client.post("/predict", json={"text": "pneumonoultramicroscopicsilicovolcanoconiosis " * 150, "explain": True})
+    counted = ("predictions", "prediction.score", "truncations")
+    assert [receiver.total(f"lightsleeper.{name}") for name in counted] == [1, 1, 1]
 
 
 def test_a_log_line_is_one_json_object_with_the_trace_it_belongs_to() -> None:

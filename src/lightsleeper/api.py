@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope
+from starlette.types import Receive, Scope, Send
 
 from lightsleeper.errors import (
     BodyTooLarge,
@@ -29,6 +29,7 @@ from lightsleeper.errors import (
 from lightsleeper.explain import explain, leave_one_out
 from lightsleeper.prediction import Classification, Timings, rank
 from lightsleeper.process import INSTANCE_ID, Wake
+from lightsleeper.request_metrics import ERROR_CODE
 from lightsleeper.schemas import (
     ErrorResponse,
     Limits,
@@ -152,9 +153,19 @@ def error_response(error: LightsleeperError) -> Response:
     if error.limit is not None:
         detail["limit"] = error.limit
     headers = {} if error.retry_after_s is None else {"retry-after": f"{max(1, round(error.retry_after_s))}"}
-    return Response(
-        json.dumps({"error": detail}), status_code=STATUS.get(type(error), 500), media_type=JSON, headers=headers
-    )
+    return _Refusal(error.code, json.dumps({"error": detail}), STATUS.get(type(error), 500), headers)
+
+
+class _Refusal(Response):
+    """Leaves its error's code where `request_metrics` looks for it, whoever sends it: route, handler or guard."""
+
+    def __init__(self, code: str, body: str, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(body, status, headers, JSON)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[ERROR_CODE] = self._code
+        await super().__call__(scope, receive, send)
 
 
 async def _read_body(request: Request, limit: int) -> bytes:
@@ -190,7 +201,7 @@ async def _answer(request: Request, asked: PredictRequest) -> tuple[Classificati
     texts = asked.texts
     without = leave_one_out(texts[0]) if asked.explain else []
     await state.rate_limit.spend(request.scope, len(texts) + len(without))
-    answer = await classifier.classify([*texts, *without], truncate=asked.truncate)
+    answer = await classifier.classify([*texts, *without], truncate=asked.truncate, variants=len(without))
     predictions = [
         [
             {"label": ranked.label, "score": ranked.score}

@@ -30,7 +30,7 @@ from lightsleeper.process import INSTANCE_ID, Wake, age_s
 from lightsleeper.redis_address import parse_redis_url
 from lightsleeper.redis_cache import RedisCache
 from lightsleeper.redis_link import RedisLink
-from lightsleeper.request_metrics import ERROR_CODE, RequestMetrics
+from lightsleeper.request_metrics import RequestMetrics
 from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.settings import Settings, read_settings
 from lightsleeper.tokenizer import TokenizedText
@@ -248,9 +248,8 @@ def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:
     )
 
 
-async def _lightsleeper_error(request: Request, error: Exception) -> Response:
+async def _lightsleeper_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, LightsleeperError)  # noqa: S101  # Starlette's signature is wider than its contract
-    request.scope[ERROR_CODE] = error.code
     if isinstance(error, EngineFailed):
         log.error("inference failed", exc_info=error.__cause__)
     return api.error_response(error)

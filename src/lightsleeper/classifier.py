@@ -5,7 +5,8 @@ Knows no HTTP, no Redis, no ONNX Runtime: each is behind the object it is handed
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from lightsleeper.tokenizer import TokenizedText
 
 
 class Observer(Protocol):
-    """Told about each answer; `metrics` and `tracing` implement it."""
+    """Told what users were answered; `metrics` and `tracing` implement it."""
 
     def classified(self, answer: Classification, fresh: Sequence[Logits], started_s: float) -> None:
         """`fresh` are the logits that no cache had; `started_s` is the `time.perf_counter` of the call."""
@@ -42,8 +43,11 @@ class Classifier:
         self._observers = observers
         self._flights: SingleFlight[bytes, Done[Logits]] = SingleFlight()
 
-    async def classify(self, texts: Sequence[str], *, truncate: bool = True) -> Classification:
+    async def classify(self, texts: Sequence[str], *, truncate: bool = True, variants: int = 0) -> Classification:
         """One `Logits` per text, in order.
+
+        The last `variants` texts are ours, made of the others: observers are not told of them, or what users ask
+        would seem to drift whenever somebody wants an explanation.
 
         Raises InvalidInput (a text too long, with `truncate=False`), Overloaded, ShuttingDown, EngineFailed.
         Cancelling the call withdraws what only this call waits for.
@@ -69,8 +73,9 @@ class Classifier:
                 inference_s=max((done.run_s for done in computed.values()), default=0.0),
             ),
         )
+        asked, fresh = _without_variants(answer, computed, keys, variants)
         for observer in self._observers:
-            observer.classified(answer, [done.value for done in computed.values()], started_s)
+            observer.classified(asked, fresh, started_s)
         return answer
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
@@ -90,3 +95,15 @@ class Classifier:
         """Also when everybody has left meanwhile: the work is done, the next one profits."""
         if not future.cancelled() and future.exception() is None:
             self._cache.put_many({key: future.result().value})
+
+
+def _without_variants(
+    answer: Classification, computed: Mapping[bytes, Done[Logits]], keys: Sequence[bytes], variants: int
+) -> tuple[Classification, list[Logits]]:
+    """The answer to what was asked, and those logits of it that no cache had."""
+    if not variants:
+        return answer, [done.value for done in computed.values()]
+    asked = keys[:-variants]
+    truncated = [index for index in answer.truncated if index < len(asked)]
+    fresh = [done.value for key, done in computed.items() if key in asked]
+    return replace(answer, logits=answer.logits[: len(asked)], truncated=truncated), fresh

@@ -87,11 +87,9 @@ PREDICTIONS = Instrument("counter", "lightsleeper.predictions", "{text}", "Answe
 SCORE = Instrument(
     "histogram", "lightsleeper.prediction.score", "1", "Probability of the best label.", ("label",), _PROBABILITY
 )
-WAKE_DURATION = Instrument(
-    "histogram", "lightsleeper.wake.duration", "s", "From the start of the process to ready, once.", (), _SECONDS
-)
+#: A gauge, not a histogram, which had its one observation before anybody could see it at zero.
 STARTUP = Instrument(
-    "gauge", "lightsleeper.startup.duration", "s", "When a phase of the start was over, since exec.", ("phase",)
+    "gauge", "lightsleeper.startup.duration", "s", "From exec to the end of a phase; `ready` is the wake.", ("phase",)
 )
 BUNDLE = Instrument(
     "gauge", "lightsleeper.bundle.info", "{bundle}", "1, with the model's identity.", ("model_id", "digest", "version")
@@ -102,6 +100,10 @@ INSTRUMENTS = tuple(value for value in globals().values() if isinstance(value, I
 _PREDICT_OUTCOMES = (
     *((status, "/predict", None) for status in (200, 413, 422, 429)),
     *((500, "/predict", "engine_failed"), (503, "/predict", "overloaded"), (504, "/predict", "deadline_exceeded")),
+)
+_LIKELY_REASONS = (
+    *("invalid_input", "unauthorized", "overloaded"),
+    *("deadline_exceeded", "shutting_down", "engine_failed", "internal"),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
@@ -159,7 +161,7 @@ class Metrics:
         self._predictions = _Counts(self._meter, PREDICTIONS)
         self._busy.add(0)
         self._truncations.add(0)
-        for reason in ("invalid_input", "overloaded", "deadline_exceeded", "shutting_down", "engine_failed"):
+        for reason in _LIKELY_REASONS:
             self._rejections.add(0, reason)
         self._lookups.add(0, "memory", "hit")
         self._lookups.add(0, "memory", "miss")
@@ -173,7 +175,6 @@ class Metrics:
         self._batch_tokens = self._histogram(BATCH_TOKENS)
         self._token_duration = self._histogram(TOKEN_DURATION)
         self._score = self._histogram(SCORE)
-        self._wake_duration = self._histogram(WAKE_DURATION)
 
     def _histogram(self, instrument: Instrument) -> Histogram:
         return self._meter.create_histogram(
@@ -209,7 +210,7 @@ class Metrics:
         return [
             *(Zero(REQUEST_DURATION, labels) for labels in requests),
             *(Zero(SCORE, labels) for labels in self._score_labels),
-            *(Zero(each, {}) for each in (QUEUE_WAIT, BATCH_TEXTS, BATCH_TOKENS, TOKEN_DURATION, WAKE_DURATION)),
+            *(Zero(each, {}) for each in (QUEUE_WAIT, BATCH_TEXTS, BATCH_TOKENS, TOKEN_DURATION)),
         ]
 
     # The whole process: `app`
@@ -219,9 +220,8 @@ class Metrics:
         self._gauge(QUEUE_DEPTH, lambda: [Observation(depth())])
 
     def started(self, phases: Mapping[str, float]) -> None:
-        """The service is ready; seconds from exec to the end of each phase, the last of which is the wake."""
+        """The service is ready; seconds from exec to the end of each phase, `ready` the last."""
         self._phases = dict(phases)
-        self._wake_duration.record(max(phases.values()))
 
     # HTTP: `request_metrics.RequestMetrics`
 

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 if TYPE_CHECKING:
     from lightsleeper.metrics import Metrics
 
-#: Where the error handlers leave our error code for this middleware.
+#: Where a response to an error leaves our code for this middleware.
 ERROR_CODE = "lightsleeper.error_code"
 
 
@@ -37,6 +37,9 @@ class RequestMetrics:
         metrics.request_began()
         try:
             await self._app(scope, receive, send_noting_status)
+        except Exception:
+            scope[ERROR_CODE] = "internal"  # answered outside of this middleware, by Starlette's
+            raise
         finally:
             metrics.request_ended(
                 scope["method"],
