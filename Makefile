@@ -10,7 +10,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser screenshots test-delivery load load-ci soak dashboard bench bench-telemetry bench-cache check format torch lock clean
+.PHONY: help serve test test-torch test-browser screenshots test-delivery test-collector load load-ci soak dashboard bench bench-telemetry bench-cache check format torch lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ screenshots: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## take th
 
 test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev torch .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
 	.venv/bin/pytest -m delivery $(ARGS)
+
+test-collector: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests with a real Collector: OTELCOL=/path/to/otelcol PROMETHEUS=/path/to/prometheus-3
+	OTELCOL=$(OTELCOL) PROMETHEUS=$(PROMETHEUS) .venv/bin/pytest -m collector $(ARGS)
 
 # LOAD: what a verdict needs around it, Redis (in `dev`) and k6 (in `load`). ARGS: see k6/README.md, and
 # `make load ARGS="steady burst"` runs just those.

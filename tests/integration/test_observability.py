@@ -20,10 +20,10 @@ import pytest
 import yaml
 
 from otlp_receiver import OtlpReceiver, attributes
+from prometheus_server import OBSERVABILITY, Prometheus, scraping
 from redis_server import RedisServer, free_port
 from service import Service
 
-OBSERVABILITY = Path(__file__).parents[2] / "observability"
 DASHBOARD = json.loads((OBSERVABILITY / "grafana/dashboards/lightsleeper.json").read_text())
 QUERIES = {
     f"{panel['title']} {target['refId']}": target["expr"].replace("$__rate_interval", "1m")
@@ -139,64 +139,6 @@ class KnativePage:
         self.server.server_close()
 
 
-class Prometheus:
-    """Debian's, with the rules of the repository."""
-
-    def __init__(self, folder: Path, targets: dict[str, int]) -> None:
-        configuration = {
-            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
-            "rule_files": [str(OBSERVABILITY / "prometheus/rules.yaml")],
-            "scrape_configs": [
-                {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-                for job, port in targets.items()
-            ],
-        }
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self._log = (folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={self.url.removeprefix('http://')}",
-            ],
-            stderr=self._log,
-        )
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        answer = httpx2.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=30)
-        result: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
-        return result
-
-    def query_range(self, expression: str) -> list[dict[str, Any]]:
-        """The last 80 seconds, one by one."""
-        end = httpx2.get(f"{self.url}/api/v1/query", params={"query": "time()"}).json()["data"]["result"][0]
-        parameters = {"query": expression, "start": end - 80, "end": end, "step": 1}
-        answer = httpx2.get(f"{self.url}/api/v1/query_range", params=parameters, timeout=30)
-        result: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
-        return result
-
-    def wait_until(self, expression: str) -> None:
-        """Until the expression has a result, as seen by Prometheus' own clock of scrapes and evaluations."""
-        for _ in range(600):
-            if self._answers(expression):
-                return
-            threading.Event().wait(0.1)
-        raise TimeoutError(expression)
-
-    def _answers(self, expression: str) -> bool:
-        try:
-            return bool(self.query(expression))
-        except httpx2.HTTPError:  # it is starting
-            return False
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._log.close()
-
-
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has watched the service, with Redis, through a burst of k6."""
@@ -210,7 +152,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         service = stack.enter_context(Service(redis_url=redis.url, metrics_port=(port := free_port())))
         page = stack.enter_context(closing(KnativePage()))
         targets = {"lightsleeper": port, "knative": page.server.server_port}
-        prometheus = stack.enter_context(closing(Prometheus(folder, targets)))
+        prometheus = stack.enter_context(closing(Prometheus(scraping(targets, folder), folder)))
         prometheus.wait_until('count(http_server_request_duration_seconds_count{job="lightsleeper"}) > 0')
         burst(folder, service.url)
         prometheus.wait_until('sum(http_server_request_duration_seconds_count{http_route="/predict"}) >= 2')
@@ -267,10 +209,10 @@ def test_every_alert_is_evaluated_and_a_healthy_service_fires_none_but_for_the_l
 
 def test_prometheus_has_counted_the_requests_that_k6_has_sent(watched: Prometheus) -> None:
     labels = 'job="lightsleeper", http_route="/predict"'
-    (answered_requests,) = watched.query(f"sum(http_server_request_duration_seconds_count{{{labels}}})")
-    (texts,) = watched.query('sum(lightsleeper_predictions_total{job="lightsleeper"})')
-    (refused,) = watched.query('sum(lightsleeper_rejections_total{job="lightsleeper"})')
-    assert value(texts) == 2 * (value(answered_requests) - value(refused))
+    requests = watched.number(f"sum(http_server_request_duration_seconds_count{{{labels}}})")
+    texts = watched.number('sum(lightsleeper_predictions_total{job="lightsleeper"})')
+    refused = watched.number('sum(lightsleeper_rejections_total{job="lightsleeper"})')
+    assert texts == 2 * (requests - refused)
 
 
 @pytest.mark.timeout(400)  # its burst takes a minute
@@ -279,9 +221,5 @@ def test_the_dashboard_is_drawn_from_the_burst(watched: Prometheus) -> None:
     from drawing import draw  # noqa: PLC0415  # matplotlib is in the group `load`
 
     picture = Path(str(PICTURE))
-    draw(DASHBOARD, lambda query: watched.query_range(query.replace("$__rate_interval", "10s")), picture)
+    draw(DASHBOARD, lambda query: watched.query_range(query.replace("$__rate_interval", "10s"), 80), picture)
     assert picture.stat().st_size > 10_000
-
-
-def value(series: dict[str, Any]) -> float:
-    return float(series["value"][1])
