@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,12 @@ def test_the_collector_uses_what_it_declares_and_takes_every_address_from_the_en
         for kind in ("receivers", "processors", "exporters"):
             assert {default.sub(r"\1", name) for name in pipeline[kind]} <= collector[kind].keys()
     assert re.findall(r"endpoint: (?!\$\{env:)\S+", text) == []
+
+
+def test_the_compose_file_is_one_by_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, OBSERVABILITY / "compose.yaml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_compose_file_mounts_what_exists_and_sets_what_is_a_setting() -> None:
