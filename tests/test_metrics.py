@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from lightsleeper.metrics import INSTRUMENTS, REQUEST_DURATION, Identity, Metrics
+from lightsleeper.metrics import INSTRUMENTS, REQUEST_DURATION, Histogram, Identity, Instrument, Metrics
 from lightsleeper.prediction import Classification, Timings
 
 IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=3, queue_limit_tokens=1000)
@@ -25,6 +25,10 @@ class Measured:
         data = self._reader.get_metrics_data()
         metrics = data.resource_metrics[0].scope_metrics[0].metrics if data else []
         return [point for metric in metrics if metric.name == name for point in metric.data.data_points]
+
+    def histograms(self, name: str) -> list[Histogram]:
+        """The series of one histogram that have measurements."""
+        return [each for each in self.metrics.histograms() if each.instrument.name == name and any(each.counts)]
 
     def values(self, name: str) -> dict[tuple[Any, ...], float]:
         return {tuple(point.attributes.values()): point.value for point in self.points(name)}
@@ -45,9 +49,9 @@ def answer(*logits: tuple[float, float], truncated: tuple[int, ...] = ()) -> Cla
 def end(measured: Measured, status: int = 200, method: str = "POST", error: str | None = None) -> dict[str, Any]:
     measured.metrics.request_began()
     measured.metrics.request_ended(method, "http", status, "/predict", error=error, duration_s=0.0123)
-    (point,) = measured.points("http.server.request.duration")
-    assert point.count == 1
-    return dict(point.attributes)
+    (series,) = measured.histograms("http.server.request.duration")
+    assert sum(series.counts) == 1
+    return dict(series.labels)
 
 
 def test_a_request_is_labelled_as_the_semantic_conventions_ask(measured: Measured) -> None:
@@ -91,9 +95,9 @@ def test_every_answered_text_counts_for_its_label(measured: Measured) -> None:
 
 def test_only_computed_texts_enter_the_score_distribution(measured: Measured) -> None:
     measured.metrics.classified(answer((0.0, 2.0), (0.0, 9.0)), [(0.0, 2.0)], 0.0)
-    (point,) = measured.points("lightsleeper.prediction.score")
-    assert (point.count, dict(point.attributes)) == (1, {"label": "POSITIVE"})
-    assert point.sum == pytest.approx(0.8808, abs=1e-4)
+    (series,) = measured.histograms("lightsleeper.prediction.score")
+    assert (sum(series.counts), series.labels) == (1, {"label": "POSITIVE"})
+    assert series.sum == pytest.approx(0.8808, abs=1e-4)
 
 
 def test_truncated_texts_are_counted(measured: Measured) -> None:
@@ -104,7 +108,7 @@ def test_truncated_texts_are_counted(measured: Measured) -> None:
 def test_a_batch_reports_its_size_its_waits_and_its_time_per_token(measured: Measured) -> None:
     measured.metrics.batch(items=2, cost=100, queue_s=[0.001, 0.003], run_s=0.05, origins=[None, None])
     names = ("batch.texts", "batch.tokens", "queue.wait", "inference.token.duration")
-    sums = {name: measured.points(f"lightsleeper.{name}")[0].sum for name in names}
+    sums = {name: measured.histograms(f"lightsleeper.{name}")[0].sum for name in names}
     assert sums == pytest.approx(
         {"batch.texts": 2, "batch.tokens": 100, "queue.wait": 0.004, "inference.token.duration": 0.0005}
     )
@@ -149,6 +153,14 @@ def test_the_buckets_place_a_percentile_within_a_third_of_two_milliseconds_and_o
     below = max(bound for bound in REQUEST_DURATION.buckets if bound < seconds)
     assert above / seconds < 1.34
     assert below / seconds > 0.66
+
+
+def test_a_bucket_holds_its_upper_bound_and_the_last_one_everything_above() -> None:
+    histogram = Histogram(Instrument("histogram", "test", "s", "", (), (1.0, 2.0)), {})
+    for value in (0.5, 1.0, 1.1, 2.0, 2.1, 99.0):
+        histogram.record(value)
+    assert histogram.counts == [2, 2, 2]
+    assert histogram.sum == pytest.approx(105.7)
 
 
 def test_instrument_names_are_unique_and_histograms_alone_have_buckets() -> None:

@@ -46,7 +46,7 @@ def open_telemetry(endpoint: str | None, interval_s: float = NEVER_S, port: int 
 
 async def announced(telemetry: Telemetry) -> Metrics:
     metrics = Metrics(telemetry.meter, IDENTITY)
-    await telemetry.announce(metrics.zeros())
+    await telemetry.announce(metrics.histograms)
     return metrics
 
 
@@ -80,6 +80,18 @@ async def test_what_was_measured_since_the_last_export_leaves_on_close(receiver:
     await telemetry.close()
     assert receiver.total("http.server.request.duration") == 1
     assert receiver.total("lightsleeper.cache.lookups", level="memory", result="hit") == 4
+
+
+async def test_a_histogram_arrives_as_it_was_recorded(receiver: OtlpReceiver) -> None:
+    telemetry = open_telemetry(receiver.endpoint)
+    metrics = await announced(telemetry)
+    for items in (1, 2, 2, 1000):
+        metrics.batch(items=items, cost=8, queue_s=[], run_s=0.1, origins=[])
+    await telemetry.close()
+    (point,) = receiver.metrics()["lightsleeper.batch.texts"].histogram.data_points
+    assert (point.count, point.sum) == (4, 1005)
+    counts = dict(zip([*point.explicit_bounds, "more"], point.bucket_counts, strict=True))
+    assert {bound: count for bound, count in counts.items() if count} == {1: 1, 2: 2, "more": 1}
 
 
 async def test_sums_are_cumulative_so_that_a_lost_export_loses_nothing(receiver: OtlpReceiver) -> None:

@@ -82,7 +82,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         batcher.start()
         if telemetry and metrics:
             metrics.watch_queue(lambda: batcher.queued_cost)
-            await telemetry.announce(metrics.zeros())
+            await telemetry.announce(metrics.histograms)
         wake = Wake()
         phases["ready"] = wake.took_s
         log.info("ready", extra={"fields": {f"{phase}_s": round(s, 3) for phase, s in phases.items()}})

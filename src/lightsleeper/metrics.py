@@ -1,15 +1,17 @@
 """Every instrument on one page: name, unit, labels, buckets and why. OpenTelemetry's API only; `telemetry` exports.
 
-Counters are plain integers that the SDK reads when it exports: its own `add` costs 5 µs, an increment 0.2 µs.
+Counters are plain numbers that the SDK reads when it exports, histograms plain lists that `telemetry` adds to what it
+read: the SDK's own `add` and `record` cost 5 and 8 µs, an increment 0.2 µs.
 Names follow https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ where it has one, else `lightsleeper.`.
 Every label has few values, all known to this code: routes are templates, reasons are error codes, labels the model's.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from lightsleeper.prediction import Classification, Logits, softmax
 
@@ -40,12 +42,25 @@ class Instrument:
     buckets: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class Zero:
-    """A histogram's series before its first measurement, to be exported all the same (see `telemetry`)."""
+class Histogram:
+    """One series of a histogram, at zero. Written by the event loop, read by the exporting thread.
 
-    instrument: Instrument
-    labels: Mapping[str, str | int]
+    `counts` has one entry per bucket, the last of which is endless; a bucket holds its upper bound.
+    """
+
+    __slots__ = ("counts", "instrument", "labels", "sum")
+
+    def __init__(self, instrument: Instrument, labels: Mapping[str, str | int]) -> None:
+        """Nothing was measured yet."""
+        self.instrument = instrument
+        self.labels = labels
+        self.counts = [0] * (len(instrument.buckets) + 1)
+        self.sum = 0.0
+
+    def record(self, value: float) -> None:
+        """One measurement."""
+        self.counts[bisect_left(self.instrument.buckets, value)] += 1
+        self.sum += value
 
 
 _HTTP_LABELS = ("http.request.method", "url.scheme", "http.response.status_code", "http.route", "error.type")
@@ -105,6 +120,7 @@ _LIKELY_REASONS = (
     *("invalid_input", "unauthorized", "overloaded"),
     *("deadline_exceeded", "shutting_down", "engine_failed", "internal"),
 )
+_SERVER_ERROR = 500
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
@@ -146,8 +162,6 @@ class Metrics:
         self._active = 0
         self._redis_available: bool | None = None
         self._phases: Mapping[str, float] = {}
-        self._http_labels: dict[tuple[str, str, int, str | None, str | None], dict[str, str | int]] = {}
-        self._score_labels = [{"label": label} for label in identity.labels]
         self._create_counters()
         self._create_histograms()
         self._create_gauges(identity)
@@ -169,20 +183,14 @@ class Metrics:
             self._predictions.add(0, label)
 
     def _create_histograms(self) -> None:
-        self._request_duration = self._histogram(REQUEST_DURATION)
-        self._queue_wait = self._histogram(QUEUE_WAIT)
-        self._batch_texts = self._histogram(BATCH_TEXTS)
-        self._batch_tokens = self._histogram(BATCH_TOKENS)
-        self._token_duration = self._histogram(TOKEN_DURATION)
-        self._score = self._histogram(SCORE)
-
-    def _histogram(self, instrument: Instrument) -> Histogram:
-        return self._meter.create_histogram(
-            instrument.name,
-            instrument.unit,
-            instrument.description,
-            explicit_bucket_boundaries_advisory=instrument.buckets,
-        )
+        self._requests: dict[tuple[str, str, int, str | None, str | None], Histogram] = {}
+        for outcome in _PREDICT_OUTCOMES:
+            self._request_duration(("POST", "http", *outcome))
+        self._queue_wait = Histogram(QUEUE_WAIT, {})
+        self._batch_texts = Histogram(BATCH_TEXTS, {})
+        self._batch_tokens = Histogram(BATCH_TOKENS, {})
+        self._token_duration = Histogram(TOKEN_DURATION, {})
+        self._scores = [Histogram(SCORE, {"label": label}) for label in self._labels]
 
     def _create_gauges(self, identity: Identity) -> None:
         who = {"model_id": identity.model_id, "digest": identity.digest, "version": identity.version}
@@ -204,14 +212,10 @@ class Metrics:
     def _observe_redis(self) -> list[Observation]:
         return [] if self._redis_available is None else [Observation(int(self._redis_available))]
 
-    def zeros(self) -> list[Zero]:
-        """The histogram series worth exporting before anything was measured."""
-        requests = [self._request_labels("POST", "http", *outcome) for outcome in _PREDICT_OUTCOMES]
-        return [
-            *(Zero(REQUEST_DURATION, labels) for labels in requests),
-            *(Zero(SCORE, labels) for labels in self._score_labels),
-            *(Zero(each, {}) for each in (QUEUE_WAIT, BATCH_TEXTS, BATCH_TOKENS, TOKEN_DURATION)),
-        ]
+    def histograms(self) -> list[Histogram]:
+        """Every series so far, those of an instrument in a row."""
+        batches = (self._queue_wait, self._batch_texts, self._batch_tokens, self._token_duration)
+        return [*list(self._requests.values()), *self._scores, *batches]
 
     # The whole process: `app`
 
@@ -234,21 +238,17 @@ class Metrics:
     ) -> None:
         """Its last byte was handed over. `route` is the template, `error` our error code where there was one."""
         self._active -= 1
-        error_type = (error or str(status)) if str(status).startswith("5") else None
-        labels = self._request_labels(method, scheme, status, route, error_type)
-        self._request_duration.record(duration_s, labels)
+        error_type = (error or str(status)) if status >= _SERVER_ERROR else None
+        key = (method if method in _METHODS else "_OTHER", scheme, status, route, error_type)
+        (self._requests.get(key) or self._request_duration(key)).record(duration_s)
         if error:
             self._rejections.add(1, error)
 
-    def _request_labels(
-        self, method: str, scheme: str, status: int, route: str | None, error_type: str | None
-    ) -> Mapping[str, str | int]:
-        key = (method if method in _METHODS else "_OTHER", scheme, status, route, error_type)
-        labels = self._http_labels.get(key)
-        if labels is None:
-            named = zip(_HTTP_LABELS, key, strict=True)
-            labels = self._http_labels[key] = {name: value for name, value in named if value is not None}
-        return labels
+    def _request_duration(self, key: tuple[str, str, int, str | None, str | None]) -> Histogram:
+        named = zip(_HTTP_LABELS, key, strict=True)
+        labels = {name: value for name, value in named if value is not None}
+        self._requests[key] = histogram = Histogram(REQUEST_DURATION, labels)
+        return histogram
 
     # Classification: `classifier.Observer`
 
@@ -260,7 +260,7 @@ class Metrics:
             self._predictions.add(1, self._labels[logits.index(max(logits))])
         for logits in fresh:
             best = logits.index(max(logits))
-            self._score.record(softmax(logits)[best], self._score_labels[best])
+            self._scores[best].record(softmax(logits)[best])
 
     # Batching: `batcher.Observer`
 

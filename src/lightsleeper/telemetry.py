@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
@@ -18,21 +18,21 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
-    Histogram,
     HistogramDataPoint,
     Metric,
     MetricExportResult,
     MetricsData,
     PeriodicExportingMetricReader,
 )
+from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 from opentelemetry.sdk.resources import Resource
 
 from lightsleeper import __version__
 from lightsleeper.errors import ConfigurationError
-from lightsleeper.metrics import Instrument, Zero
+from lightsleeper.metrics import Histogram, Instrument
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -62,15 +62,14 @@ class Telemetry:
 
         `otlp_endpoint` is the base URL, `trace_ratio` the share of new traces recorded (needs the endpoint).
         """
-        self._zeros = _Zeros()
+        self._histograms = _Histograms()
         self._resource = Resource.create(_resource(instance_id))
-        self._page = _Page(self._zeros, *metrics_address) if metrics_address else None
+        self._page = _Page(self._histograms, *metrics_address) if metrics_address else None
         self._push = self._open_push(otlp_endpoint, export_interval_s) if otlp_endpoint else None
         self._meters = MeterProvider(
             [*([self._page.reader] if self._page else []), *([self._push] if self._push else [])],
             resource=self._resource,
             shutdown_on_exit=False,
-            exemplar_filter=AlwaysOffExemplarFilter(),  # half of the cost of a measurement
         )
         self.tracers = self._open_tracers(otlp_endpoint, trace_ratio) if otlp_endpoint and trace_ratio else None
 
@@ -84,12 +83,14 @@ class Telemetry:
         """The port of the Prometheus page."""
         return self._page.port if self._page else None
 
-    async def announce(self, zeros: Sequence[Zero]) -> None:
+    async def announce(self, histograms: Callable[[], Sequence[Histogram]]) -> None:
         """Export every counter and histogram at zero, before the first request.
+
+        `histograms` is asked for its series at each export, in the exporting thread.
 
         `increase()` sees only differences between two samples: a series that begins at 5 has increased by nothing.
         """
-        self._zeros.begin(zeros)
+        self._histograms.begin(histograms)
         if self._push:
             await _bounded(self._push.force_flush, ANNOUNCE_TIMEOUT_S)
 
@@ -106,7 +107,7 @@ class Telemetry:
             self._page.close()
 
     def _open_push(self, endpoint: str, interval_s: float) -> PeriodicExportingMetricReader:
-        exporter = _MetricExporter(endpoint, self._zeros, _Delivery(endpoint))
+        exporter = _MetricExporter(endpoint, self._histograms, _Delivery(endpoint))
         return PeriodicExportingMetricReader(exporter, interval_s * 1e3)
 
     def _open_tracers(self, endpoint: str, ratio: float) -> "TracerProvider":
@@ -152,47 +153,41 @@ class _Delivery:
         self._arriving = arrived
 
 
-class _Zeros:
-    """Adds histogram series that were not measured yet: the SDK has no point for them."""
+class _Histograms:
+    """Adds what `metrics` has counted in lists of its own to what the SDK has collected."""
 
     def __init__(self) -> None:
         self._since_ns = time_ns()
-        self._zeros: Sequence[Zero] = ()
+        self._read: Callable[[], Sequence[Histogram]] = list
 
-    def begin(self, zeros: Sequence[Zero]) -> None:
-        self._zeros = zeros
+    def begin(self, read: Callable[[], Sequence[Histogram]]) -> None:
+        self._read = read
 
-    def fill(self, data: MetricsData) -> MetricsData:
-        """`data` with a zero point for each series that it lacks; this process has one resource and one scope."""
+    def join(self, data: MetricsData) -> MetricsData:
+        """`data`, which has one resource and one scope as this process has, with a metric per instrument more."""
         if not data.resource_metrics:
             return data
         (resource,) = data.resource_metrics
         (scope,) = resource.scope_metrics
-        metrics = {metric.name: metric for metric in scope.metrics}
-        for instrument, zeros in groupby(self._zeros, key=lambda zero: zero.instrument):
-            metrics[instrument.name] = self._filled(metrics.get(instrument.name), instrument, list(zeros))
-        return MetricsData([replace(resource, scope_metrics=[replace(scope, metrics=list(metrics.values()))])])
+        ours = [self._metric(*each) for each in groupby(self._read(), key=lambda series: series.instrument)]
+        return MetricsData([replace(resource, scope_metrics=[replace(scope, metrics=[*scope.metrics, *ours])])])
 
-    def _filled(self, metric: Metric | None, instrument: Instrument, zeros: list[Zero]) -> Metric:
-        measured = (
-            [point for point in metric.data.data_points if isinstance(point, HistogramDataPoint)] if metric else []
-        )
-        seen = [dict(point.attributes or {}) for point in measured]
-        points = [*measured, *(self._point(zero) for zero in zeros if dict(zero.labels) not in seen)]
-        data = Histogram(points, AggregationTemporality.CUMULATIVE)
+    def _metric(self, instrument: Instrument, series: Iterable[Histogram]) -> Metric:
+        points = [self._point(each) for each in series]
+        data = HistogramData(points, AggregationTemporality.CUMULATIVE)
         return Metric(instrument.name, instrument.description, instrument.unit, data)
 
-    def _point(self, zero: Zero) -> HistogramDataPoint:
-        buckets = zero.instrument.buckets
+    def _point(self, series: Histogram) -> HistogramDataPoint:
+        counts = series.counts.copy()
         return HistogramDataPoint(
-            attributes=zero.labels,
+            attributes=series.labels,
             start_time_unix_nano=self._since_ns,
             time_unix_nano=time_ns(),
-            count=0,
-            sum=0.0,
-            bucket_counts=[0] * (len(buckets) + 1),
-            explicit_bounds=buckets,
-            min=None,  # type: ignore[arg-type]  # optional in the protocol: nothing has a smallest
+            count=sum(counts),
+            sum=series.sum,
+            bucket_counts=counts,
+            explicit_bounds=series.instrument.buckets,
+            min=None,  # type: ignore[arg-type]  # optional in the protocol
             max=None,  # type: ignore[arg-type]  # see above
         )
 
@@ -200,17 +195,17 @@ class _Zeros:
 class _MetricExporter(OTLPMetricExporter):
     """Cumulative, as the SDK's default is: a lost export is made good by the next."""
 
-    def __init__(self, endpoint: str, zeros: _Zeros, delivery: _Delivery) -> None:
+    def __init__(self, endpoint: str, histograms: _Histograms, delivery: _Delivery) -> None:
         # Short, unless somebody said otherwise: the next export holds everything that this one did not deliver.
         timeout_s = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else FLUSH_TIMEOUT_S
         super().__init__(f"{endpoint.rstrip('/')}/v1/metrics", timeout=timeout_s)
-        self._zeros = zeros
+        self._histograms = histograms
         self._delivery = delivery
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **kwargs: object
     ) -> MetricExportResult:
-        result = super().export(self._zeros.fill(metrics_data), timeout_millis, **kwargs)
+        result = super().export(self._histograms.join(metrics_data), timeout_millis, **kwargs)
         self._delivery.report(arrived=result is MetricExportResult.SUCCESS)
         return result
 
@@ -221,14 +216,14 @@ class _Page:
     Never on the traffic port: there a scrape passes Knative's queue-proxy, counts as traffic, and keeps the pod awake.
     """
 
-    def __init__(self, zeros: _Zeros, host: str, port: int) -> None:
+    def __init__(self, histograms: _Histograms, host: str, port: int) -> None:
         # 35 ms of a wake that only those pay who ask for the page.
         from opentelemetry.exporter.prometheus import PrometheusMetricReader  # noqa: PLC0415
         from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415
 
         class Reader(PrometheusMetricReader):
             def _receive_metrics(self, metrics_data: MetricsData, *args: float, **kwargs: float) -> None:
-                super()._receive_metrics(zeros.fill(metrics_data), *args, **kwargs)
+                super()._receive_metrics(histograms.join(metrics_data), *args, **kwargs)
 
         registry = CollectorRegistry()
         self.reader = Reader(registry=registry, scope_info_enabled=False)
