@@ -39,7 +39,7 @@ def open_telemetry(endpoint: str | None, interval_s: float = NEVER_S, port: int 
         otlp_endpoint=endpoint,
         export_interval_s=interval_s,
         metrics_address=None if port is None else ("127.0.0.1", port),
-        trace_ratio=0.0,
+        traces=False,
         instance_id="pod-1",
     )
 
@@ -232,6 +232,23 @@ def test_the_trace_that_the_platform_began_is_continued(receiver: OtlpReceiver) 
     with exported_by(receiver, trace_ratio=0.000001) as client:
         client.post("/predict", json={"text": "A text."}, headers={"traceparent": parent})
     assert {span.trace_id.hex() for span in receiver.spans} == {"0af7651916cd43dd8448eb211c80319c"}
+
+
+def test_what_the_platform_does_not_trace_is_not_traced(receiver: OtlpReceiver) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+    with exported_by(receiver) as client:
+        assert client.post("/predict", json={"text": "A text."}, headers={"traceparent": parent}).status_code == 200
+    assert receiver.spans == []
+    assert receiver.total("lightsleeper.predictions") == 1
+
+
+def test_a_share_of_the_others_is_traced(receiver: OtlpReceiver) -> None:
+    with exported_by(receiver, trace_ratio=0.5) as client:
+        for _ in range(40):
+            client.post("/predict", json={"text": "A text."})
+    traces = {span.trace_id for span in receiver.spans}
+    assert 0 < len(traces) < 40  # fails by chance once in 10¹²
+    assert receiver.total("lightsleeper.predictions") == 40
 
 
 def test_probes_leave_no_trace_and_requests_are_counted_by_route_template(receiver: OtlpReceiver) -> None:

@@ -130,7 +130,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
     if telemetry:
         app.add_middleware(RequestMetrics)
         if telemetry.tracers:
-            instrument(app, telemetry.tracers)
+            instrument(app, telemetry.tracers, settings.trace_ratio)
     app.router.routes[:0] = api.hot_routes
     app.include_router(api.router)
     app.include_router(page.router)
@@ -155,7 +155,7 @@ def _telemetry(settings: Settings) -> "Telemetry | None":
         otlp_endpoint=settings.otlp_endpoint,
         export_interval_s=settings.export_interval_s,
         metrics_address=None if settings.metrics_port is None else (settings.host, settings.metrics_port),
-        trace_ratio=settings.trace_ratio,
+        traces=settings.trace_ratio > 0,
         instance_id=INSTANCE_ID,
     )
 

@@ -55,12 +55,12 @@ class Telemetry:
         otlp_endpoint: str | None,
         export_interval_s: float,
         metrics_address: tuple[str, int] | None,
-        trace_ratio: float,
+        traces: bool,
         instance_id: str,
     ) -> None:
         """Open what is configured; ConfigurationError if the metrics port cannot be had.
 
-        `otlp_endpoint` is the base URL, `trace_ratio` the share of new traces recorded (needs the endpoint).
+        `otlp_endpoint` is the base URL, to which spans go too if there are `traces`.
         """
         self._histograms = _Histograms()
         self._resource = Resource.create(_resource(instance_id))
@@ -71,7 +71,7 @@ class Telemetry:
             resource=self._resource,
             shutdown_on_exit=False,
         )
-        self.tracers = self._open_tracers(otlp_endpoint, trace_ratio) if otlp_endpoint and trace_ratio else None
+        self.tracers = self._open_tracers(otlp_endpoint) if otlp_endpoint and traces else None
 
     @property
     def meter(self) -> "Meter":
@@ -110,16 +110,15 @@ class Telemetry:
         exporter = _MetricExporter(endpoint, self._histograms, _Delivery(endpoint))
         return PeriodicExportingMetricReader(exporter, interval_s * 1e3)
 
-    def _open_tracers(self, endpoint: str, ratio: float) -> "TracerProvider":
+    def _open_tracers(self, endpoint: str) -> "TracerProvider":
         # Not part of a wake with tracing off, which is the default.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-        from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
+        from opentelemetry.sdk.trace.sampling import DEFAULT_ON  # noqa: PLC0415
 
-        tracers = TracerProvider(
-            sampler=ParentBasedTraceIdRatio(ratio), resource=self._resource, shutdown_on_exit=False
-        )
+        # `tracing` chooses the requests, before they cost anything.
+        tracers = TracerProvider(sampler=DEFAULT_ON, resource=self._resource, shutdown_on_exit=False)
         tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
         return tracers
 

@@ -4,8 +4,9 @@ The server span, and the W3C context that Knative's activator and queue-proxy ha
 `opentelemetry-instrumentation-fastapi`'s work; it is imported only when tracing is switched on.
 """
 
+import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from opentelemetry import trace
@@ -16,12 +17,15 @@ from lightsleeper.prediction import Classification, Logits
 #: Nobody traces the platform's probes.
 _UNTRACED = "livez,readyz,health"
 
+_ODD_DIGITS = frozenset(b"%x" % digit for digit in range(1, 16, 2))
 
-def instrument(app: Any, tracers: TracerProvider) -> None:  # noqa: ANN401  # a FastAPI, which this layer does not know
-    """Give every request to `app` a server span that continues the caller's trace."""
+
+def instrument(app: Any, tracers: TracerProvider, ratio: float) -> None:  # noqa: ANN401  # a FastAPI, which this layer does not know
+    """Give traced requests to `app` a server span: those whose caller traces them, and `ratio` of those without one."""
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor  # noqa: PLC0415  # 0.2 s of a wake
     from opentelemetry.metrics import NoOpMeterProvider  # noqa: PLC0415  # see above
 
+    bare = app.build_middleware_stack
     FastAPIInstrumentor.instrument_app(
         app,
         tracer_provider=tracers,
@@ -29,6 +33,30 @@ def instrument(app: Any, tracers: TracerProvider) -> None:  # noqa: ANN401  # a 
         excluded_urls=_UNTRACED,
         exclude_spans=["receive", "send"],
     )
+    instrumented = app.build_middleware_stack
+    app.build_middleware_stack = lambda: _Sampled(bare(), instrumented(), ratio)
+
+
+class _Sampled:
+    """Decides before anything is paid: the instrumentation costs 130 µs of CPU for a request that it does not trace."""
+
+    def __init__(self, bare: Any, instrumented: Any, ratio: float) -> None:  # noqa: ANN401  # ASGI applications
+        self._bare = bare
+        self._instrumented = instrumented
+        self._ratio = ratio
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # see ASGI
+        if scope["type"] == "http" and self._traced(scope["headers"]):
+            await self._instrumented(scope, receive, send)
+        else:
+            await self._bare(scope, receive, send)
+
+    def _traced(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """The caller's decision, whose last bit is the flag `sampled` (W3C Trace Context); without one, the dice's."""
+        for name, value in headers:
+            if name == b"traceparent":
+                return value[-1:] in _ODD_DIGITS
+        return random.random() < self._ratio  # noqa: S311  # nothing secret
 
 
 def origin() -> SpanContext | None:
