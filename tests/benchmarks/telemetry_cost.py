@@ -23,6 +23,7 @@ SERVE = [sys.executable, "-m", "lightsleeper", "serve"]
 #: The default interval.
 SCRAPE_EVERY_S = 5.0
 IN_FLIGHT = 16
+WAKES = 11
 
 
 class Workload(NamedTuple):
@@ -53,6 +54,21 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|---|---|")
         for workload in WORKLOADS:
             _compare(workload, servers, rounds)
+        print(f"\n| exec → first answer (median of {WAKES}) | s | ratio |")
+        print("|---|---|---|")
+        seconds = _wakes({"off": {}, "on": push})
+        for kind, each in seconds.items():
+            print(f"| {kind} | {each:.3f} | {each / seconds['off']:.2f} |")
+
+
+def _wakes(environments: dict[str, dict[str, str]]) -> dict[str, float]:
+    """Median seconds, one wake of each kind in turn."""
+    seconds: dict[str, list[float]] = {kind: [] for kind in environments}
+    for _ in tqdm(range(WAKES), desc="wake"):
+        for kind, environment in environments.items():
+            with serving(SERVE, environment) as server:
+                seconds[kind].append(server.wake_s)
+    return {kind: statistics.median(each) for kind, each in seconds.items()}
 
 
 def _compare(workload: Workload, servers: dict[str, Server], rounds: int) -> None:
