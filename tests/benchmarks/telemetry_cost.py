@@ -47,6 +47,7 @@ def main() -> None:
         servers = {
             "off": stack.enter_context(serving(SERVE)),
             "on": stack.enter_context(serving(SERVE, {**push, "LIGHTSLEEPER_METRICS_PORT": str(port)})),
+            "on, 1 % traced": stack.enter_context(serving(SERVE, {**push, "LIGHTSLEEPER_TRACE_RATIO": "0.01"})),
             "on, 10 % traced": stack.enter_context(serving(SERVE, {**push, "LIGHTSLEEPER_TRACE_RATIO": "0.1"})),
         }
         stack.enter_context(_scraping(port))
