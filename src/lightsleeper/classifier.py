@@ -73,9 +73,10 @@ class Classifier:
                 inference_s=max((done.run_s for done in computed.values()), default=0.0),
             ),
         )
-        asked, fresh = _without_variants(answer, computed, keys, variants)
-        for observer in self._observers:
-            observer.classified(asked, fresh, started_s)
+        if self._observers:
+            asked, fresh = _without_variants(answer, computed, keys, variants)
+            for observer in self._observers:
+                observer.classified(asked, fresh, started_s)
         return answer
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:

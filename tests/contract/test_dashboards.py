@@ -154,6 +154,12 @@ def test_the_compose_file_is_one_by_the_compose_specification() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_laptop_and_the_cluster_run_the_same_collector() -> None:
+    deployment = (OBSERVABILITY.parent / "knative/base/collector.yaml").read_text()
+    compose = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())
+    assert re.findall(r"image: (\S+)", deployment) == [compose["services"]["collector"]["image"]]
+
+
 def test_the_compose_file_mounts_what_exists_and_sets_what_is_a_setting() -> None:
     services = yaml.safe_load((OBSERVABILITY / "compose.yaml").read_text())["services"]
     assert services.keys() == {"lightsleeper", "redis", "collector", "prometheus", "grafana"}
