@@ -26,6 +26,12 @@ def test_a_long_text_keeps_its_start_and_both_special_tokens(model: Model) -> No
     assert (text.ids[0], text.ids[-1]) == (short.ids[0], short.ids[-1])
 
 
+def test_texts_that_are_tokenised_in_parts_stay_in_order(model: Model) -> None:
+    texts = [f"{word} {'good ' * 6_000}" for word in ("one", "two", "three", "four", "five", "six", "seven", "eight")]
+    alone = [model.tokenizer.encode([text])[0] for text in texts]
+    assert model.tokenizer.encode([*texts, "short"]) == [*alone, *model.tokenizer.encode(["short"])]
+
+
 def test_a_text_of_exactly_the_limit_is_not_truncated(model: Model) -> None:
     (text,) = model.tokenizer.encode(["good " * 510])
     assert (len(text.ids), text.truncated, text.width) == (512, False, 512)

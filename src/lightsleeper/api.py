@@ -90,8 +90,8 @@ async def predict(request: Request) -> Response:
     limits: Limits = state.limits
     try:
         async with asyncio.timeout(limits.timeout_s):
-            body = await _read_body(request, limits.max_body_bytes)
-            asked = parse_predict_request(body, limits)
+            # The body has no name, so that it goes before the answer: 20 of 2 MB in flight took 32 MB more.
+            asked = parse_predict_request(await _read_body(request, limits.max_body_bytes), limits)
             async with _WithdrawOnDisconnect(request.receive):
                 answer, content = await _answer(request, asked)
     except TimeoutError:

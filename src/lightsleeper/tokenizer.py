@@ -1,7 +1,7 @@
 """Texts → the token ids the model sees. Knows no model, no cache and no request."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,10 @@ from lightsleeper.errors import BundleError, InvalidInput
 #: Every text is padded to the next multiple of this, whatever its company: its width depends on itself alone, so
 #: its arithmetic does too. Eight costs 4 padding tokens on average and fills the vector units.
 WIDTH_STEP = 8
+
+#: The library holds about 120 bytes per token of all texts it is handed, those past the cut included: 50 MB for the
+#: largest request. In parts of this size it is 3 MB, and what most people send is one part.
+_PART_CHARS = 100_000
 
 #: [CLS] and [SEP], or <s> and </s>: the only templates of the supported architectures.
 _SPECIAL_TOKENS = 2
@@ -52,7 +56,9 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[TokenizedText]:
         """One `TokenizedText` per text, in order: n in, n out."""
-        return [self._cut(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        return [
+            self._cut(encoding.ids) for part in _parts(texts) for encoding in self._tokenizer.encode_batch_fast(part)
+        ]
 
     def require_whole(self, texts: Sequence[TokenizedText]) -> None:
         """InvalidInput with its index and token count for the first text of more than `max_tokens` tokens."""
@@ -78,3 +84,17 @@ class Tokenizer:
         kept = ids if len(ids) <= self._max_tokens else [*ids[: self._max_tokens - 1], ids[-1]]
         width = min(-(-len(kept) // WIDTH_STEP) * WIDTH_STEP, self._max_tokens)
         return TokenizedText(array("I", kept), len(ids), width)
+
+
+def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
+    """The texts in order, in lists that end once they hold `_PART_CHARS` characters."""
+    part: list[str] = []
+    chars = 0
+    for text in texts:
+        part.append(text)
+        chars += len(text)
+        if chars >= _PART_CHARS:
+            yield part
+            part, chars = [], 0
+    if part:
+        yield part
