@@ -1,18 +1,21 @@
 from pathlib import Path
 
+from lightsleeper.bench import measure
 from lightsleeper.bundle import EMBEDDED
-from lightsleeper.capacity import Capacity, Level, ServiceTime, describe, measure
+from lightsleeper.capacity import Capacity, Level, ServiceTime, describe
 
 
-def capacity(*levels: Level, cpus: int = 1, peak_mib: float = 100) -> Capacity:
+def capacity(*levels: Level) -> Capacity:
     return Capacity(
-        cpus=cpus,
+        cpus=1,
         tokens=32,
         latency_target_ms=100,
         service_times=(ServiceTime(8, 1, 2.0),),
         levels=levels,
         wake_s=0.5,
-        peak_mib=peak_mib,
+        usual_mib=100,
+        peak_mib=200,
+        cache_mib=32,
         shared_cpus=False,
     )
 
@@ -37,8 +40,17 @@ def test_a_pod_that_never_meets_the_target_takes_one_request_at_a_time() -> None
     assert capacity(Level(1, 5, 200, 300, 1.0), Level(2, 5, 400, 600, 1.0)).container_concurrency == 1
 
 
-def test_the_requests_are_rounded_up_to_round_numbers() -> None:
-    assert (MEASURED.cpu_request_m, MEASURED.memory_request_mib, MEASURED.memory_limit_mib) == (700, 128, 256)
+def test_the_cpu_request_is_what_was_used_at_the_level_that_knative_keeps() -> None:
+    # 70 % of 4 in flight is 2.8: 2 are fewer, so it is what 4 took.
+    assert (MEASURED.kept_at.concurrency, MEASURED.cpu_request_m) == (4, 1000)
+    some = capacity(Level(1, 50, 12, 20, 0.5), Level(2, 70, 12, 20, 0.71), Level(4, 100, 40, 60, 1.0))
+    assert some.cpu_request_m == 1000
+    more = capacity(Level(4, 50, 12, 20, 0.5), Level(6, 90, 12, 20, 0.88), Level(8, 100, 40, 60, 1.0))
+    assert (more.saturation.concurrency, more.cpu_request_m) == (8, 900)
+
+
+def test_memory_holds_a_full_cache_and_at_its_limit_the_largest_requests() -> None:
+    assert (MEASURED.memory_request_mib, MEASURED.memory_limit_mib) == (160, 320)
 
 
 def test_the_report_names_what_goes_into_the_manifest() -> None:
@@ -48,8 +60,8 @@ def test_the_report_names_what_goes_into_the_manifest() -> None:
 
 
 def test_a_pod_is_measured_for_real() -> None:
-    found = measure(Path(EMBEDDED), cpus=1, tokens=16, latency_target_ms=0.001, seconds=0.2)
+    found = measure(Path(EMBEDDED), cache_mib=1, cpus=1, tokens=16, latency_target_ms=0.001, seconds=0.2)
     assert found.levels[0].requests_per_s > 0
     assert found.levels[0].p50_ms <= found.levels[0].p99_ms
-    assert found.peak_mib > 0
+    assert found.peak_mib > found.usual_mib > 0
     assert [time.texts for time in found.service_times if time.tokens == 8] == [1, 4, 16]

@@ -220,11 +220,14 @@ def _add_bench(commands: "Commands") -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from lightsleeper.bundle import EMBEDDED  # noqa: PLC0415  # see the module's docstring
-    from lightsleeper.capacity import describe, measure  # noqa: PLC0415
+    from lightsleeper.bench import measure  # noqa: PLC0415  # see the module's docstring
+    from lightsleeper.bundle import EMBEDDED  # noqa: PLC0415
+    from lightsleeper.capacity import describe  # noqa: PLC0415
+    from lightsleeper.settings import Settings  # noqa: PLC0415
 
     found = measure(
         options.bundle or EMBEDDED,
+        cache_mib=Settings().cache_bytes / 2**20,
         cpus=options.cpus,
         tokens=options.tokens,
         latency_target_ms=options.latency_target_ms,

@@ -1,6 +1,7 @@
 """What the manifests promise: fields and settings that exist, pods without rights, time to wake and to drain."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -158,6 +159,18 @@ def test_the_service_sleeps_at_zero_and_stops_growing_somewhere(overlay: str) ->
 @pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
 def test_the_hard_limit_is_not_below_the_target(overlay: str) -> None:
     assert revision(overlay)["spec"]["containerConcurrency"] >= float(annotation(overlay, "target"))
+
+
+def test_the_capacity_is_the_one_that_the_readme_quotes() -> None:
+    quoted = dict(re.findall(r"^    (\S+): (\S+)$", (ROOT / "knative/README.md").read_text(), flags=re.MULTILINE))
+    resources = container("aks")["resources"]
+    assert quoted == {
+        "autoscaling.knative.dev/target": annotation("aks", "target"),
+        "containerConcurrency": str(revision("aks")["spec"]["containerConcurrency"]),
+        "limits.cpu": resources["limits"]["cpu"],
+        "requests.memory": resources["requests"]["memory"],
+        "limits.memory": resources["limits"]["memory"],
+    }
 
 
 @pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)

@@ -1,6 +1,7 @@
 """Life and death of the real process under real load: nothing that was accepted is lost, nothing broken gets ready."""
 
 import asyncio
+import json
 import random
 import shutil
 import signal
@@ -18,10 +19,11 @@ import httpx2
 import pytest
 
 from bare_server import bare_server
-from burst import Tally, burst
+from burst import Tally, ask, burst, unique_text
 from lightsleeper.bundle import EMBEDDED
 from lightsleeper.settings import Settings
 from otlp_receiver import OtlpReceiver
+from rendering import container, revision
 from service import Service
 
 #: Of queue-proxy's readiness probe: https://github.com/knative/serving/blob/release-1.23/pkg/queue/readiness/probe.go
@@ -120,6 +122,32 @@ def test_a_broken_bundle_never_gets_ready(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "model.onnx.data" in done.stderr
+
+
+@pytest.mark.delivery
+async def test_as_many_of_the_largest_requests_as_a_pod_may_get_fit_in_its_memory(report: Report) -> None:
+    at_once = revision("aks")["spec"]["containerConcurrency"]
+    limit = container("aks")["resources"]["limits"]["memory"]
+    settings = Settings()
+    words = settings.max_body_bytes // settings.max_texts // 6  # with the space after it, a word has 5.7 characters
+    dice = random.Random(6)
+    body = json.dumps({"text": [unique_text(dice, words) for _ in range(settings.max_texts)]}).encode()
+    assert 0.9 < len(body) / settings.max_body_bytes <= 1
+    with Service(cache_entries=0, workers=1, request_timeout_s=100) as service:
+        tally = Tally()
+        await asyncio.gather(*(ask(service.port, body, tally) for _ in range(at_once)))
+        peak_bytes = 1024 * int(status_of(service.process.pid)["VmHWM"].split()[0])
+    report(
+        f"{at_once} requests of {len(body) / 1e6:.1f} MB at once: {peak_bytes / 2**20:.0f} MiB at the peak, of {limit}"
+    )
+    assert tally.answered == at_once
+    assert peak_bytes + settings.cache_bytes < int(limit.removesuffix("Mi")) * 2**20
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """https://man7.org/linux/man-pages/man5/proc_pid_status.5.html"""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 async def test_readiness_answers_as_soon_as_a_server_that_does_nothing_else_while_the_engine_is_saturated(
