@@ -122,6 +122,7 @@ class Profile(Strict):
     name: str
     build: Build | None = None
     manifests: Manifests | None = None
+    portForward: list[PortForward] = []  # noqa: N815  # Skaffold's name
     verify: list[Verify] = []
 
 
