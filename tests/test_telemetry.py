@@ -5,6 +5,8 @@ import hashlib
 import json
 import logging
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -57,6 +59,25 @@ async def test_every_counter_and_histogram_is_exported_at_zero_before_anything_h
     summed = {i.name for i in INSTRUMENTS if i.kind in ("counter", "histogram")} - {"lightsleeper.cache.faults"}
     assert {name: receiver.total(name, export=0) for name in summed} == dict.fromkeys(summed, 0)
     await telemetry.close()
+
+
+async def test_what_happens_before_the_first_export_has_left_is_not_in_it(receiver: OtlpReceiver) -> None:
+    telemetry = open_telemetry(receiver.endpoint)
+    metrics = await announced(telemetry)
+    metrics.lookups("memory", "hit", 4)
+    metrics.batch(items=1, cost=8, queue_s=[], run_s=0.1, origins=[])
+    receiver.wait_for_exports(1)
+    assert receiver.total("lightsleeper.cache.lookups", export=0) == 0
+    assert receiver.total("lightsleeper.batch.texts", export=0) == 0
+    await telemetry.close()
+
+
+def test_a_wake_does_not_import_what_speaks_otlp() -> None:
+    code = (
+        "import lightsleeper.app, lightsleeper.telemetry, sys; print({'google.protobuf', 'requests'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "set()\n"
 
 
 async def test_a_refusal_can_be_seen_to_increase_because_its_series_exists_from_the_start(
