@@ -89,5 +89,13 @@ def test_misuse_is_one_clear_line(arguments: list[str], status: int, complaint: 
     assert "Traceback" not in done.stderr
 
 
+def test_a_setting_that_cannot_be_right_ends_a_measurement_and_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHTSLEEPER_REDIS_URL", "redis://:password@[")
+    done = run("bench")
+    assert done.returncode == 1
+    assert done.stderr.startswith("lightsleeper: LIGHTSLEEPER_REDIS_URL: ")
+    assert "password" not in done.stderr
+
+
 def test_help_teaches_by_example() -> None:
     assert 'lightsleeper predict "What a film!"' in run("--help").stdout

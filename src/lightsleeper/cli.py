@@ -223,11 +223,12 @@ def _bench(options: argparse.Namespace) -> int:
     from lightsleeper.bench import measure  # noqa: PLC0415  # see the module's docstring
     from lightsleeper.bundle import EMBEDDED  # noqa: PLC0415
     from lightsleeper.capacity import describe  # noqa: PLC0415
-    from lightsleeper.settings import Settings  # noqa: PLC0415
+    from lightsleeper.settings import read_settings  # noqa: PLC0415
 
+    settings = read_settings()
     found = measure(
         options.bundle or EMBEDDED,
-        cache_mib=Settings().cache_bytes / 2**20,
+        cache_mib=settings.cache_bytes / 2**20,
         cpus=options.cpus,
         tokens=options.tokens,
         latency_target_ms=options.latency_target_ms,
