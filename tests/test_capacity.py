@@ -60,8 +60,9 @@ def test_the_report_names_what_goes_into_the_manifest() -> None:
 
 
 def test_a_pod_is_measured_for_real() -> None:
-    found = measure(Path(EMBEDDED), cache_mib=1, cpus=1, tokens=16, latency_target_ms=0.001, seconds=0.2)
+    found = measure(Path(EMBEDDED), cache_bytes=2**20, cpus=1, tokens=16, latency_target_ms=0.001, seconds=0.2)
     assert found.levels[0].requests_per_s > 0
     assert found.levels[0].p50_ms <= found.levels[0].p99_ms
     assert found.peak_mib > found.usual_mib > 0
+    assert found.cache_mib == 1 + 8, "answers, and the tokens of texts"
     assert [time.texts for time in found.service_times if time.tokens == 8] == [1, 4, 16]

@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from lightsleeper.capacity import Capacity, Level, ServiceTime, within
+from lightsleeper.encoding import REMEMBERED_BYTES
 from lightsleeper.errors import LightsleeperError
 from lightsleeper.model import Model, load_model
 from lightsleeper.tokenizer import TokenizedText
@@ -40,13 +41,16 @@ _REFUSALS = frozenset({b"503", b"504"})
 def measure(
     bundle: Path,
     *,
-    cache_mib: float,
+    cache_bytes: int,
     cpus: int = 1,
     tokens: int = 32,
     latency_target_ms: float = 250.0,
     seconds: float = 5,
 ) -> Capacity:
-    """Measure for about `seconds` per level of concurrency; LightsleeperError if the service does not start."""
+    """Measure for about `seconds` per level of concurrency; LightsleeperError if the service does not start.
+
+    `cache_bytes` is what the pod is to keep answers in; 0 if it is to keep none, nor the tokens of their texts.
+    """
     available = sorted(os.sched_getaffinity(0))
     if not 1 <= cpus <= len(available):
         raise LightsleeperError(f"this machine has {len(available)} CPUs; {cpus} cannot be measured on it")
@@ -72,7 +76,7 @@ def measure(
         wake_s=wake_s,
         usual_mib=usual_mib,
         peak_mib=peak_mib,
-        cache_mib=cache_mib,
+        cache_mib=(cache_bytes + REMEMBERED_BYTES) / 2**20 if cache_bytes else 0.0,
         shared_cpus=bool(service_cpus & load_cpus),
     )
 

@@ -46,7 +46,7 @@ class Capacity:
     usual_mib: float
     #: The same with `container_concurrency` of the largest allowed requests at once.
     peak_mib: float
-    #: What the cache may take besides: it was off.
+    #: What answers and tokens that are remembered may take besides: none were.
     cache_mib: float
     #: Whether the load came from the service's own CPUs.
     shared_cpus: bool

@@ -228,7 +228,7 @@ def _bench(options: argparse.Namespace) -> int:
     settings = read_settings()
     found = measure(
         options.bundle or EMBEDDED,
-        cache_mib=settings.cache_bytes / 2**20,
+        cache_bytes=settings.cache_bytes if settings.cache_entries else 0,
         cpus=options.cpus,
         tokens=options.tokens,
         latency_target_ms=options.latency_target_ms,

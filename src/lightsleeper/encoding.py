@@ -20,7 +20,7 @@ _LARGE_CHARS = 2_000
 _DIGEST_BYTES = 16
 
 #: About 15,000 texts of 30 tokens: the repeats of minutes, in a fiftieth of a pod's memory limit.
-_REMEMBERED_BYTES = 8 << 20
+REMEMBERED_BYTES = 8 << 20
 #: What CPython spends on one entry besides its ids: tuple, tokenised text, array, two keys, dict and list links.
 _ENTRY_OVERHEAD_BYTES = 440
 _BYTES_PER_ID = 4
@@ -41,7 +41,7 @@ class Encoder:
         """Remember `max_entries` texts at most; 0 remembers none."""
         self._tokenizer = tokenizer
         self._keys = keys
-        self._seen = Lru(max_entries, _REMEMBERED_BYTES, _size) if max_entries else None
+        self._seen = Lru(max_entries, REMEMBERED_BYTES, _size) if max_entries else None
 
     async def encode(self, texts: Sequence[str], *, truncate: bool = True) -> list[EncodedText]:
         """One `EncodedText` per text, in order; InvalidInput for a text too long, with `truncate=False`."""
