@@ -263,6 +263,25 @@ def test_what_the_platform_does_not_trace_is_not_traced(receiver: OtlpReceiver) 
     assert receiver.total("lightsleeper.predictions") == 1
 
 
+@pytest.mark.parametrize(
+    ("traceparent", "traced"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03", True),
+        ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more0", True),
+        ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00-more1", False),
+        ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", False),
+        ("00-00000000000000000000000000000000-b7ad6b7169203331-01", False),
+        ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", False),
+        ("anything 1", False),
+        ("", False),
+    ],
+)
+def test_only_a_caller_whose_header_is_one_decides(receiver: OtlpReceiver, traceparent: str, *, traced: bool) -> None:
+    with exported_by(receiver, trace_ratio=1e-12) as client:
+        client.get("/model", headers={"traceparent": traceparent})
+    assert bool(receiver.spans) is traced
+
+
 def test_a_share_of_the_others_is_traced(receiver: OtlpReceiver) -> None:
     with exported_by(receiver, trace_ratio=0.5) as client:
         for _ in range(40):

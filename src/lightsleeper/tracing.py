@@ -5,6 +5,7 @@ The server span, and the W3C context that Knative's activator and queue-proxy ha
 """
 
 import random
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -17,6 +18,11 @@ from lightsleeper.prediction import Classification, Logits
 #: Nobody traces the platform's probes.
 _UNTRACED = "livez,readyz,health"
 
+#: https://www.w3.org/TR/trace-context/#traceparent-header: what is not that must be ignored, and what a later version
+#: appends is no flag. Ids of zeros name nothing.
+_TRACEPARENT = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f](?P<last>[0-9a-f])(-.*)?"
+)
 _ODD_DIGITS = frozenset(b"%x" % digit for digit in range(1, 16, 2))
 
 
@@ -52,10 +58,10 @@ class _Sampled:
             await self._bare(scope, receive, send)
 
     def _traced(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        """The caller's decision, whose last bit is the flag `sampled` (W3C Trace Context); without one, the dice's."""
+        """The caller's decision, the flag `sampled` of a `traceparent` that is one; without it, the dice's."""
         for name, value in headers:
-            if name == b"traceparent":
-                return value[-1:] in _ODD_DIGITS
+            if name == b"traceparent" and (caller := _TRACEPARENT.fullmatch(value)):
+                return caller["last"] in _ODD_DIGITS
         return random.random() < self._ratio  # noqa: S311  # nothing secret
 
 
