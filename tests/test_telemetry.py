@@ -240,6 +240,14 @@ def test_the_stages_of_a_request_are_spans_under_its_server_span(receiver: OtlpR
     assert spans["tokenize"].end_time_unix_nano <= spans["inference"].start_time_unix_nano
 
 
+def test_an_explanation_of_a_text_that_is_cached_shows_where_its_time_went(receiver: OtlpReceiver) -> None:
+    with exported_by(receiver) as client:
+        for explain in (False, True):
+            client.post("/predict", json={"text": "A fine film.", "explain": explain})
+    stages = [span.name for span in receiver.spans]
+    assert [stages.count(name) for name in ("POST /predict", "cache", "queue", "inference")] == [2, 2, 2, 2]
+
+
 def test_a_batch_links_to_the_request_whose_texts_it_holds(receiver: OtlpReceiver) -> None:
     with exported_by(receiver) as client:
         client.post("/predict", json={"text": ["One text.", "Two text."]})

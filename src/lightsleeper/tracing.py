@@ -78,12 +78,13 @@ class Spans:
         """Spans go where `tracers` sends them."""
         self._tracer = tracers.get_tracer("lightsleeper")
 
-    def classified(self, answer: Classification, fresh: Sequence[Logits], started_s: float) -> None:
+    def classified(self, answer: Classification, fresh: Sequence[Logits], started_s: float) -> None:  # noqa: ARG002  # `metrics`'s
         """One span per stage of the request, under its server span."""
         if origin() is None:
             return
         end_ns = time.time_ns() - round((time.perf_counter() - started_s) * 1e9)
-        stages = ["tokenize", "cache", *(["queue", "inference"] if fresh else [])]
+        # Not by `fresh`: an explanation of a text that a cache holds computes only what `fresh` leaves out.
+        stages = ["tokenize", "cache", *(["queue", "inference"] if answer.timings.inference_s else [])]
         for stage in stages:
             start_ns, end_ns = end_ns, end_ns + round(getattr(answer.timings, f"{stage}_s") * 1e9)
             self._tracer.start_span(
