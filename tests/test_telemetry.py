@@ -72,6 +72,17 @@ async def test_what_happens_before_the_first_export_has_left_is_not_in_it(receiv
     await telemetry.close()
 
 
+async def test_a_wake_does_not_wait_for_an_export_that_the_sdk_was_told_not_to_make(
+    receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    monkeypatch.setattr("lightsleeper.telemetry.ANNOUNCE_TIMEOUT_S", 60.0)
+    telemetry = open_telemetry(receiver.endpoint)
+    await asyncio.wait_for(announced(telemetry), 30)
+    await telemetry.close()
+    assert receiver.exports == []
+
+
 def test_a_wake_does_not_import_what_speaks_otlp() -> None:
     code = (
         "import lightsleeper.app, lightsleeper.telemetry, sys; print({'google.protobuf', 'requests'} & {*sys.modules})"

@@ -96,9 +96,16 @@ class Telemetry:
         `increase()` sees only differences between two samples: a series that begins at 5 has increased by nothing.
         """
         self._histograms.begin(histograms)
-        if self._exporter and self._push:
-            threading.Thread(target=self._push.force_flush, name="announce", daemon=True).start()
-            await asyncio.to_thread(self._exporter.began.wait, ANNOUNCE_TIMEOUT_S)
+        push, exporter = self._push, self._exporter
+        if push is None or exporter is None:
+            return
+
+        def flush() -> None:
+            push.force_flush()
+            exporter.began.set()  # with OTEL_SDK_DISABLED there is nothing to export, and nobody has said so yet
+
+        threading.Thread(target=flush, name="announce", daemon=True).start()
+        await asyncio.to_thread(exporter.began.wait, ANNOUNCE_TIMEOUT_S)
 
     async def close(self) -> None:
         """Export what was measured since the last time, for at most `FLUSH_TIMEOUT_S`."""
