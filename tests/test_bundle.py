@@ -1,14 +1,18 @@
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lightsleeper.bundle import EMBEDDED, open_bundle
 from lightsleeper.errors import BundleError
-from lightsleeper.model import load_model
+from lightsleeper.model import Model, load_model
+from lightsleeper.tokenizer import TokenizedText
 
 
 @pytest.fixture
@@ -89,6 +93,21 @@ def test_labels_that_the_model_does_not_have_are_refused(copy: Path) -> None:
     edit(copy, lambda manifest: manifest.update(labels=["A", "B", "C"]))
     with pytest.raises(BundleError, match="2 outputs, its manifest 3 labels"):
         load_model(copy)
+
+
+class NanEngine:
+    """A model whose weights are damaged beyond arithmetic."""
+
+    def run(self, texts: Sequence[TokenizedText]) -> NDArray[np.float32]:
+        return np.full((len(texts), 2), np.nan, dtype=np.float32)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_model_that_answers_no_numbers_is_refused(model: Model) -> None:
+    with pytest.raises(BundleError, match="not finite numbers"):
+        replace(model, engine=NanEngine()).warm_up()
 
 
 def test_the_torch_engine_needs_a_checkpoint_and_says_how_to_get_one(copy: Path) -> None:

@@ -1,5 +1,6 @@
 """A bundle opened for work: its manifest, its tokenizer, its engine."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ class Model:
                 (logits,) = self.run([text])
             except Exception as error:
                 raise BundleError(f"the model fails on its first text: {str(error).splitlines()[0]}") from error
+            if not all(map(math.isfinite, logits)):
+                raise BundleError(f"the model answers its first text with {list(logits)}: not finite numbers")
             if len(logits) != len(self.labels):
                 raise BundleError(f"the model has {len(logits)} outputs, its manifest {len(self.labels)} labels")
 
