@@ -66,3 +66,28 @@ def test_it_tells_praise_from_blame(model: Model) -> None:
     )
     assert negative[0] > negative[1]
     assert positive[1] > positive[0]
+
+
+@pytest.mark.parametrize(
+    ("cpu_info", "exact"),
+    [
+        ("flags\t\t: fpu avx2 avx512f", True),
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni", False),
+        ("flags\t\t: fpu avx2 avx_vnni", False),
+        ("Features\t: fp asimd", False),
+    ],
+    ids=["AVX-512 alone", "AVX-512 VNNI", "AVX VNNI", "ARM"],
+)
+def test_exact_kernels_where_the_fast_ones_overflow_and_nowhere_else(
+    model: Model, tmp_path: Path, cpu_info: str, *, exact: bool
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{cpu_info}\n")
+    assert takes_exact_kernels(OnnxEngine(model.bundle.model, 0, tmp_path / "cpuinfo")) is exact
+
+
+def takes_exact_kernels(engine: OnnxEngine) -> bool:
+    options = engine._session.get_session_options()  # noqa: SLF001  # nothing public says what it was opened with
+    try:
+        return bool(options.get_session_config_entry("session.x64quantprecision") == "1")
+    except RuntimeError:  # never set
+        return False
