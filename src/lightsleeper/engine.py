@@ -13,7 +13,6 @@ from lightsleeper.bundle import Bundle
 from lightsleeper.errors import BundleError
 from lightsleeper.tokenizer import TokenizedText
 
-
 CPU_INFO = Path("/proc/cpuinfo")
 
 
