@@ -13,7 +13,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 .PHONY: help serve test test-torch test-browser screenshots test-delivery test-collector load load-ci soak dashboard bench bench-telemetry bench-cache check format torch lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(INSTALLED)/serve ## start the service on http://localhost:8080 (PORT=… for another)
 	@exec .venv/bin/lightsleeper serve
@@ -116,6 +116,7 @@ TOOLS := tests/contract/tools
 
 # Its own environment, so that what Poetry needs never meets what the service needs.
 .venv/poetry/ready: .venv/bin/pip
+	@echo "Installing Poetry into .venv …"
 	@$(PYTHON) -m venv --without-pip .venv/poetry
 	@$(PIP) --python .venv/poetry/bin/python install --quiet \
 		poetry==2.5.1 poetry-plugin-export==1.10.1 poetry-plugin-pypi-mirror==0.6.5

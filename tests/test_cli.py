@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lightsleeper import __version__
+
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -24,6 +26,10 @@ def test_texts_on_the_command_line_get_a_line_each() -> None:
     done = run("predict", "Simply wonderful!", "A dreadful, boring mess.")
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["POSITIVE", "NEGATIVE"]
     assert done.returncode == 0
+
+
+def test_it_says_its_version() -> None:
+    assert run("--version").stdout == f"lightsleeper {__version__}\n"
 
 
 def test_ten_thousand_lines_of_csv_keep_their_columns_and_order(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import random
 import re
+import sys
 from array import array
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightsleeper.engine import OnnxEngine, pad
+from lightsleeper.engine import OnnxEngine, open_engine, pad
 from lightsleeper.errors import BundleError
 from lightsleeper.model import Model
 from lightsleeper.tokenizer import WIDTH_STEP, TokenizedText
@@ -83,6 +84,13 @@ def test_exact_kernels_where_the_fast_ones_overflow_and_nowhere_else(
 ) -> None:
     (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{cpu_info}\n")
     assert takes_exact_kernels(OnnxEngine(model.bundle.model, 0, tmp_path / "cpuinfo")) is exact
+
+
+def test_the_torch_engine_without_torch_says_how_to_get_it(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "lightsleeper.torch_engine", raising=False)
+    with pytest.raises(BundleError, match="needs torch, which is not installed: make torch"):
+        open_engine(model.bundle, "torch")
 
 
 def takes_exact_kernels(engine: OnnxEngine) -> bool:

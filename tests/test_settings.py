@@ -29,6 +29,11 @@ SECRET = "hunter2"
         ("MAX_TEXTS", "-1"),
         ("MAX_BODY_BYTES", "many"),
         ("NO_SUCH_THING", "1"),
+        ("PORT", "9090"),
+        ("CORS_ORIGINS", "example.com"),
+        ("CORS_ORIGINS", "https://example.com/app"),
+        ("ROOT_PATH", "sentiment"),
+        ("ROOT_PATH", "/sentiment/"),
     ],
 )
 def test_a_setting_that_cannot_be_right_is_named_and_its_value_is_not(
@@ -50,6 +55,12 @@ def test_a_wrong_setting_ends_the_process_with_one_line(monkeypatch: pytest.Monk
     assert ended.returncode != 0
     assert ended.stderr.startswith("lightsleeper: LIGHTSLEEPER_REDIS_URL: the scheme must be")
     assert (ended.stdout + ended.stderr).count("\n") == 1
+
+
+def test_what_kubernetes_injects_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PORT": "tcp://10.0.0.1:80", "SERVICE_PORT": "80", "PRIVATE_PORT_80_TCP": "tcp://x"}.items():
+        monkeypatch.setenv(f"LIGHTSLEEPER_{name}", value)
+    read_settings()
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

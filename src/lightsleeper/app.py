@@ -115,11 +115,12 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         title="lightsleeper",
         version=__version__,
         description="Sentiment of texts, from a service that sleeps at zero.",
-        root_path=settings.root_path,
         lifespan=lifespan,
         # FastAPI's own: it would find the tracer, and count what `request_metrics` counts.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    # As a parameter FastAPI deprecates it for the server's, which breaks behind a proxy that keeps the prefix.
+    app.root_path = settings.root_path
     app.add_middleware(
         Guard,
         key_digests=[bytes.fromhex(digest) for digest in settings.api_key_digests],

@@ -11,6 +11,7 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from lightsleeper import __version__
 from lightsleeper.errors import LightsleeperError
 from lightsleeper.training.commands import add_prepare, add_train
 
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_serve(commands)
     _add_predict(commands)

@@ -95,7 +95,10 @@ def pad(texts: Sequence[TokenizedText], pad_token_id: int) -> tuple[NDArray[np.i
 def open_engine(bundle: Bundle, kind: str, *, device: str = "auto") -> Engine:
     """The engine of that `kind`: `onnx`, or `torch` on `device` (auto, cpu, cuda)."""
     if kind == "torch":
-        from lightsleeper.torch_engine import TorchEngine  # noqa: PLC0415  # torch is an optional group
+        try:
+            from lightsleeper.torch_engine import TorchEngine  # noqa: PLC0415  # torch is an optional group
+        except ModuleNotFoundError as error:
+            raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
 
         return TorchEngine(bundle.checkpoint, bundle.manifest.pad_token_id, device)
     return OnnxEngine(bundle.model, bundle.manifest.pad_token_id)

@@ -22,6 +22,8 @@ PREFIX = "LIGHTSLEEPER_"
 #: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _INJECTED = re.compile(r"LIGHTSLEEPER_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+")
+
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -43,11 +45,15 @@ class Settings(BaseSettings):
 
     port: int = Field(8080, ge=0, le=65535, validation_alias="PORT", description="Port to listen on; Knative sets it.")
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104  # a pod is reached from outside
-    root_path: str = Field("", description="Path under which a proxy serves this service, such as `/sentiment`.")
+    root_path: str = Field(
+        "", pattern="^(/.*[^/])?$", description="Path under which a proxy serves this service, such as `/sentiment`."
+    )
 
     bundle: Path | None = Field(None, description="Model bundle to serve; the embedded one if unset.")
     engine: Literal["onnx", "torch"] = Field("onnx", description="`onnx`, or `torch` (the bundle's checkpoint itself).")
-    torch_device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the torch engine runs.")
+    torch_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where the torch engine runs: `auto`, `cpu`, `cuda`."
+    )
     workers: PositiveInt | None = Field(None, description="Inference threads; the CPU quota of the container if unset.")
 
     max_batch_tokens: PositiveInt = Field(1024, description="Padded tokens of one batch: about 30 ms on one core.")
@@ -74,7 +80,9 @@ class Settings(BaseSettings):
     api_key_digests: Strings = Field(
         (), description="sha256 digests (hex) of the API keys that may send texts, several by commas; open if unset."
     )
-    rate_limit_texts: int = Field(0, ge=0, description="Texts one key or address may send per window; 0: no limit.")
+    rate_limit_texts: int = Field(
+        0, ge=0, description="Texts one key or address may send per window, at least MAX_TEXTS; 0: no limit."
+    )
     rate_limit_window_s: PositiveInt = Field(60, description="Seconds of that window.")
     trusted_proxies: Strings = Field(
         ("127.0.0.1", "::1"),
@@ -96,7 +104,9 @@ class Settings(BaseSettings):
         0.0, ge=0, le=1, description="Share of the new traces recorded; 0 switches tracing off. Needs the collector."
     )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe event logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe event logged: `debug`, `info`, `warning`, `error`."
+    )
     access_log: bool = Field(default=False, description="One log line per request.")  # it costs 25 % of throughput
 
     @field_validator("redis_url")
@@ -124,10 +134,18 @@ class Settings(BaseSettings):
                 raise ValueError("each must be an address, or a network such as 10.0.0.0/8") from None
         return networks
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError("each must be * or an origin such as https://example.com, without a path")
+        return origins
+
     @model_validator(mode="after")
     def _largest_request_fits(self) -> Self:
         if 0 < self.rate_limit_texts < self.max_texts:
-            raise ValueError("RATE_LIMIT_TEXTS is below MAX_TEXTS: the largest request could never be sent")
+            raise ValueError(f"less than {PREFIX}MAX_TEXTS: the largest request could never be sent")
         return self
 
 
@@ -138,7 +156,8 @@ def read_settings() -> Settings:
     """
     unknown = _unknown_variables(os.environ)
     if unknown:
-        raise ConfigurationError(f"{unknown[0]} is not a setting of lightsleeper")
+        hint = ": the port is set by PORT" if unknown[0] == f"{PREFIX}PORT" else ""
+        raise ConfigurationError(f"{unknown[0]} is not a setting of lightsleeper{hint}")
     keys = os.environ.get(_variable(["api_key_digests"]))
     if keys is not None and not keys.strip(" ,"):
         # Everywhere else empty means unset; here that would open the door to everybody.
@@ -164,5 +183,11 @@ def _variable(location: Iterable[object]) -> str:
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     known = set(variables())
-    ours = (name for name in environ if name.upper().startswith(PREFIX))
-    return sorted(name for name in ours if name not in known and not _INJECTED.fullmatch(name))
+    ours = [(name, value) for name, value in environ.items() if name.upper().startswith(PREFIX)]
+    return sorted(name for name, value in ours if name not in known and not _injected(name, value))
+
+
+def _injected(name: str, value: str) -> bool:
+    """Whether it is Kubernetes' work; a `…_PORT` of its making is an address, one of a person's a number."""
+    address = name.endswith("_PORT") and not name.endswith("_SERVICE_PORT")
+    return _INJECTED.fullmatch(name) is not None and (not address or "://" in value)
