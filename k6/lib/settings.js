@@ -83,7 +83,7 @@ export const drain = { users: 4, batch_texts: 32, replacements: 3, lasts_s: 10, 
 // A third to settle, a third in between, a third that is judged against the first.
 export const soak = {
   rate: share(0.3), duration_s: seconds(1800), vus: 100, memory_every_s: 2, p99_ms: 1000,
-  latency_drift: 1.25, memory_growth: 1.1,
+  latency_drift: 1.25, memory_growth: 1.05,
 };
 
 // The course's load.js: these stages, 10 virtual users in a closed loop, 95 % repeats, 99 % within 2 s.
