@@ -27,7 +27,7 @@ def output_of(binary: str, otlp_url: str | None, prometheus_url: str | None) -> 
 def _otlp_name(binary: str) -> str:
     """The output's name, which lost its prefix in k6 1.4."""
     # https://github.com/grafana/k6/releases/tag/v1.4.0
-    version = subprocess.run([binary, "version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    version = subprocess.run([binary, "version"], capture_output=True, text=True, check=True).stdout  # noqa: S603  # k6
     found = re.search(r"v(\d+)\.(\d+)", version)
     early = found is not None and (int(found[1]), int(found[2])) < (1, 4)
     return "experimental-opentelemetry" if early else "opentelemetry"

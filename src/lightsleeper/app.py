@@ -150,7 +150,7 @@ def open_model(settings: Settings) -> Model:
 def _telemetry(settings: Settings) -> "Telemetry | None":
     if settings.otlp_endpoint is None and settings.metrics_port is None:
         return None
-    from lightsleeper.telemetry import Telemetry  # noqa: PLC0415  # the SDK takes 0.1 s of CPU to import
+    from lightsleeper.telemetry import Telemetry  # noqa: PLC0415  # the SDK is 20 ms of CPU
 
     return Telemetry(
         otlp_endpoint=settings.otlp_endpoint,

@@ -252,7 +252,7 @@ class Metrics:
 
     # Classification: `classifier.Observer`
 
-    def classified(self, answer: Classification, fresh: Sequence[Logits], started_s: float) -> None:  # noqa: ARG002
+    def classified(self, answer: Classification, fresh: Sequence[Logits], started_s: float) -> None:  # noqa: ARG002  # `tracing`'s
         """A request's texts were answered; `fresh` are the logits that no cache had."""
         if answer.truncated:
             self._truncations.add(len(answer.truncated))

@@ -34,7 +34,7 @@ _FLUSH_TIMEOUT_S = 1.0
 
 
 class _Lookup:
-    """What one request waits for: one future for all of its keys, which costs a third of a future for each."""
+    """What one request waits for: one future, however many keys it asks about."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self.found: dict[bytes, Logits | None] = dict.fromkeys(keys)
@@ -131,7 +131,7 @@ class RedisCache:
                 self._asked.append(key)
                 self._to_read.set()
             self._waiting[key].append(lookup)
-        # Not `asyncio.timeout`, which costs more than Redis itself takes.
+        # A timer and no `asyncio.timeout`: the request goes on with what it has, and nothing is cancelled.
         end = asyncio.get_running_loop().call_later(self._link.timeout_s, lookup.end)
         try:
             await lookup.over

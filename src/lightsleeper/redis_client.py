@@ -49,7 +49,7 @@ def make_client(address: "RedisAddress", *, connect_timeout_s: float) -> "Redis 
     sentinel_options = {name: value for name, value in options.items() if name.startswith(("socket_", "ssl"))}
     for name in ("username", "password"):
         sentinel_options[name] = options.pop(f"sentinel_{name}", None)
-    sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
+    sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]  # theirs
     master: Redis = sentinel.master_for(address.service or "")
     return master
 
