@@ -7,11 +7,14 @@ pytest.importorskip("torch")
 
 import torch
 
+import lightsleeper
 from checkpoints import write_checkpoint
 from lightsleeper.training.checkpoint import ARCHITECTURES, Checkpoint
 from lightsleeper.training.export import export, save
 
 pytestmark = pytest.mark.torch
+
+ROOT = Path(lightsleeper.__file__).parents[2]
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -52,4 +55,4 @@ def test_the_graph_names_no_place_on_the_machine(exported: tuple[Checkpoint, Pat
     _, graph = exported
     content = graph.read_bytes()
     assert b".py" not in content
-    assert str(Path(__file__).parents[1]).encode() not in content
+    assert str(ROOT).encode() not in content

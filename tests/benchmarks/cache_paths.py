@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from load import Server, drive, free_port, mixed_texts, one_each, serving
 from tqdm import tqdm
 
-sys.path.append(str(Path(__file__).parents[1]))
+from load import Server, drive, free_port, mixed_texts, one_each, serving
+
+sys.path.append(str(Path(__file__).parents[1] / "support"))
 
 from lightsleeper.bundle import EMBEDDED, open_bundle
 from lightsleeper.cache import KeyMaker, LruCache

@@ -12,8 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from load import Sample, Server, drive, mixed_texts, one_each, serving
 from tqdm import tqdm
+
+from load import Sample, Server, drive, mixed_texts, one_each, serving
 
 OURS = [sys.executable, "-m", "lightsleeper", "serve"]
 WAKES = 5

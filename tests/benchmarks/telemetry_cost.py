@@ -16,8 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
-from load import Sample, Server, drive, free_port, mixed_texts, one_each, serving
 from tqdm import tqdm
+
+from load import Sample, Server, drive, free_port, mixed_texts, one_each, serving
 
 SERVE = [sys.executable, "-m", "lightsleeper", "serve"]
 #: The default interval.

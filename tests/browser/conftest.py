@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-    from browser.journey import OpenPage
+    from journey import OpenPage
 
 #: Debian's name first; CHROMIUM names any other.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from browser.journey import (
+from journey import (
     OpenPage,
     as_lines,
     classify,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.journey import OpenPage, answered, ask
-from browser.proxy import Proxy
+from journey import OpenPage, answered, ask
+from proxy import Proxy
 from service import Service
 
 pytestmark = pytest.mark.browser

@@ -5,8 +5,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from browser.journey import OpenPage, answered, as_lines, ask, classify, load_content
-from browser.proxy import Proxy
+from journey import OpenPage, answered, as_lines, ask, classify, load_content
+from proxy import Proxy
 from service import Service
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from browser.journey import OpenPage, ask, classify, load_content
+from journey import OpenPage, ask, classify, load_content
 from service import Service
 
 pytestmark = pytest.mark.browser

@@ -10,7 +10,7 @@ import yaml
 
 from redis_server import free_port
 
-OBSERVABILITY = Path(__file__).parents[1] / "observability"
+OBSERVABILITY = Path(__file__).parents[2] / "observability"
 
 
 def scraping(targets: dict[str, int], folder: Path) -> Path:
