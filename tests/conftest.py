@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lightsleeper.app import create_app
-from lightsleeper.bundle import EMBEDDED
-from lightsleeper.model import Model, load_model
+from lightsleeper.model.bundle import EMBEDDED
+from lightsleeper.model.model import Model, load_model
 from lightsleeper.settings import Settings
 
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from lightsleeper.bench import measure
-from lightsleeper.bundle import EMBEDDED
 from lightsleeper.capacity import Capacity, Level, ServiceTime, describe
+from lightsleeper.model.bundle import EMBEDDED
 
 
 def capacity(*levels: Level) -> Capacity:

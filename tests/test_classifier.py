@@ -9,9 +9,9 @@ from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache
 from lightsleeper.classifier import Classifier
 from lightsleeper.encoding import Encoder
 from lightsleeper.errors import InvalidInput
-from lightsleeper.model import Model
-from lightsleeper.prediction import Logits
-from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.model.model import Model
+from lightsleeper.model.prediction import Logits
+from lightsleeper.model.tokenizer import TokenizedText
 
 pytestmark = pytest.mark.anyio
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from lightsleeper.bundle import Bundle
 from lightsleeper.cache import KeyMaker
 from lightsleeper.encoding import Encoder
 from lightsleeper.errors import InvalidInput
-from lightsleeper.model import Model
-from lightsleeper.tokenizer import TokenizedText, Tokenizer
+from lightsleeper.model.bundle import Bundle
+from lightsleeper.model.model import Model
+from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
 
 
 class CountingTokenizer(Tokenizer):

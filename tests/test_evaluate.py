@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lightsleeper.errors import InvalidInput
-from lightsleeper.model import Model
+from lightsleeper.model.model import Model
 from lightsleeper.training.evaluate import Report, evaluate, measure
 
 LABELS = ("NEGATIVE", "POSITIVE")

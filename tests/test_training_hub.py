@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from checkpoints import write_checkpoint
 from hub import COMMIT, serve_hub
-from lightsleeper.model import load_model
+from lightsleeper.model.model import load_model
 
 pytestmark = pytest.mark.torch
 

@@ -11,10 +11,10 @@ pytest.importorskip("torch")
 import torch
 
 from checkpoints import byte_pairs, word_pieces, write_checkpoint
-from lightsleeper.bundle import Bundle
 from lightsleeper.errors import BundleError, InvalidInput
-from lightsleeper.model import Model, load_model
-from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.model.bundle import Bundle
+from lightsleeper.model.model import Model, load_model
+from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.training.checkpoint import ARCHITECTURES, Checkpoint
 from lightsleeper.training.prepare import own_texts, prepare
 from lightsleeper.training.verify import check_agreement, check_company, check_export

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from checkpoints import write_checkpoint, write_encoder
 from lightsleeper.errors import BundleError, InvalidInput
-from lightsleeper.model import load_model
+from lightsleeper.model.model import load_model
 from lightsleeper.training.encoder import load_encoder
 from lightsleeper.training.run import train
 from lightsleeper.training.train import Example, Recipe, fine_tune, tokenize

@@ -27,7 +27,7 @@ from lightsleeper.errors import (
     UnsupportedMediaType,
 )
 from lightsleeper.explain import explain, leave_one_out
-from lightsleeper.prediction import Classification, Timings, rank
+from lightsleeper.model.prediction import Classification, Timings, rank
 from lightsleeper.process import INSTANCE_ID, Wake
 from lightsleeper.request_metrics import ERROR_CODE
 from lightsleeper.schemas import (

@@ -15,17 +15,18 @@ from starlette.exceptions import HTTPException
 
 from lightsleeper import __version__, api, page
 from lightsleeper.batcher import Batcher
-from lightsleeper.bundle import EMBEDDED, Bundle
 from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
 from lightsleeper.classifier import Classifier
-from lightsleeper.cpu_quota import cpus, worker_count
 from lightsleeper.encoding import Encoder
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
 from lightsleeper.explain import MAX_WORDS
 from lightsleeper.guard import CORS, Guard, NoRateLimit
 from lightsleeper.metrics import Identity, Metrics
-from lightsleeper.model import Model, load_model
-from lightsleeper.prediction import Logits
+from lightsleeper.model.bundle import EMBEDDED, Bundle
+from lightsleeper.model.cpu_quota import cpus, worker_count
+from lightsleeper.model.model import Model, load_model
+from lightsleeper.model.prediction import Logits
+from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
 from lightsleeper.redis_address import parse_redis_url
 from lightsleeper.redis_cache import RedisCache
@@ -33,7 +34,6 @@ from lightsleeper.redis_link import RedisLink
 from lightsleeper.request_metrics import RequestMetrics
 from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.settings import Settings, read_settings
-from lightsleeper.tokenizer import TokenizedText
 from lightsleeper.tracing import Spans, instrument, origin
 
 if TYPE_CHECKING:

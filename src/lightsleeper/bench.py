@@ -24,8 +24,8 @@ from urllib.request import urlopen
 from lightsleeper.capacity import Capacity, Level, ServiceTime, within
 from lightsleeper.encoding import REMEMBERED_BYTES
 from lightsleeper.errors import LightsleeperError
-from lightsleeper.model import Model, load_model
-from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.model.model import Model, load_model
+from lightsleeper.model.tokenizer import TokenizedText
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 BATCHES = (1, 4, 16)

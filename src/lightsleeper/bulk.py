@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from lightsleeper.model import Model
-from lightsleeper.prediction import Logits
-from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.model.model import Model
+from lightsleeper.model.prediction import Logits
+from lightsleeper.model.tokenizer import TokenizedText
 
 #: Texts tokenised together: enough of each width to fill batches, few enough for steady progress.
 CHUNK_TEXTS = 256

@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from lightsleeper.lru import Lru
-from lightsleeper.prediction import Logits
+from lightsleeper.model.prediction import Logits
 
 if TYPE_CHECKING:
     from array import array

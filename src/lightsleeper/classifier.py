@@ -13,9 +13,9 @@ from typing import Protocol
 from lightsleeper.batcher import Batcher, Done
 from lightsleeper.cache import Cache
 from lightsleeper.encoding import Encoder
-from lightsleeper.prediction import Classification, Logits, Timings
+from lightsleeper.model.prediction import Classification, Logits, Timings
+from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.single_flight import SingleFlight
-from lightsleeper.tokenizer import TokenizedText
 
 
 class Observer(Protocol):

@@ -16,8 +16,8 @@ from lightsleeper.errors import LightsleeperError
 from lightsleeper.training.commands import add_prepare, add_train
 
 if TYPE_CHECKING:
-    from lightsleeper.model import Model
-    from lightsleeper.prediction import LabelScore
+    from lightsleeper.model.model import Model
+    from lightsleeper.model.prediction import LabelScore
     from lightsleeper.records import Record
 
 _EPILOG = """\
@@ -114,7 +114,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _predict_texts(texts: list[str], bundle: Path | None) -> None:
-    from lightsleeper.prediction import rank  # noqa: PLC0415  # see the module's docstring
+    from lightsleeper.model.prediction import rank  # noqa: PLC0415  # see the module's docstring
 
     model = _open_model(bundle)
     for text in texts:
@@ -127,8 +127,8 @@ def _predict_file(options: argparse.Namespace) -> None:
     from tqdm import tqdm  # noqa: PLC0415  # see the module's docstring
 
     from lightsleeper.bulk import classify_all  # noqa: PLC0415
-    from lightsleeper.cpu_quota import cpus, worker_count  # noqa: PLC0415
-    from lightsleeper.prediction import rank  # noqa: PLC0415
+    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
+    from lightsleeper.model.prediction import rank  # noqa: PLC0415
     from lightsleeper.records import Writer  # noqa: PLC0415
 
     model = _open_model(options.bundle)
@@ -168,8 +168,8 @@ def _output(options: argparse.Namespace, files: ExitStack) -> tuple[TextIO, str]
 
 
 def _open_model(bundle: Path | None) -> "Model":
-    from lightsleeper.bundle import EMBEDDED  # noqa: PLC0415  # see the module's docstring
-    from lightsleeper.model import load_model  # noqa: PLC0415
+    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # see the module's docstring
+    from lightsleeper.model.model import load_model  # noqa: PLC0415
 
     return load_model(bundle or EMBEDDED)
 
@@ -191,7 +191,7 @@ def _add_evaluate(commands: "Commands") -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     import json  # noqa: PLC0415  # see the module's docstring
 
-    from lightsleeper.cpu_quota import cpus, worker_count  # noqa: PLC0415
+    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
     from lightsleeper.records import labelled, read_file  # noqa: PLC0415
     from lightsleeper.training.evaluate import evaluate  # noqa: PLC0415
 
@@ -223,8 +223,8 @@ def _add_bench(commands: "Commands") -> None:
 
 def _bench(options: argparse.Namespace) -> int:
     from lightsleeper.bench import measure  # noqa: PLC0415  # see the module's docstring
-    from lightsleeper.bundle import EMBEDDED  # noqa: PLC0415
     from lightsleeper.capacity import describe  # noqa: PLC0415
+    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415
     from lightsleeper.settings import read_settings  # noqa: PLC0415
 
     settings = read_settings()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from lightsleeper.cache import KeyMaker
 from lightsleeper.lru import Lru
-from lightsleeper.tokenizer import TokenizedText, Tokenizer
+from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
 
 #: Tokenising runs at about 1 µs a character; from here on it would hold up the event loop for longer than a
 #: thread hand-over costs (about 0.1 ms).

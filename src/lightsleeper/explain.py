@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightsleeper.errors import InvalidInput
-from lightsleeper.prediction import Logits, softmax
+from lightsleeper.model.prediction import Logits, softmax
 
 #: Words of a text that is explained: 200 variants of it take about as long as three full requests.
 MAX_WORDS = 200

@@ -13,7 +13,7 @@ from typing import Literal
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from lightsleeper.prediction import Classification, Logits, softmax
+from lightsleeper.model.prediction import Classification, Logits, softmax
 
 #: ISO 3's R5 series, each bound 1.6 times the one before: a percentile is as exact at 2 ms (a cache hit) as at 2 s
 #: (a queue behind a wake), and 0.25 s and 1 s, which the objectives name, are bounds.

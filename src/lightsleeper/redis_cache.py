@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from lightsleeper.cache import Observer
-from lightsleeper.prediction import Logits
+from lightsleeper.model.prediction import Logits
 from lightsleeper.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
 
 #: First byte of every value. Another layout gets another number; what does not begin with it is a miss.

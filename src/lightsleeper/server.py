@@ -18,7 +18,7 @@ from lightsleeper import logs
 from lightsleeper.errors import LightsleeperError
 
 if TYPE_CHECKING:
-    from lightsleeper.model import Model
+    from lightsleeper.model.model import Model
     from lightsleeper.settings import Settings
 
 log = logging.getLogger("lightsleeper")
@@ -86,11 +86,11 @@ def _import_engine() -> None:
     # Threads belong to the batcher's workers; left alone, these libraries start one per core of the node.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    import lightsleeper.model  # noqa: F401, PLC0415  # in this thread on purpose
+    import lightsleeper.model.model  # noqa: F401, PLC0415  # in this thread on purpose
 
 
 def _open_model(settings: "Settings") -> "Model":
-    from lightsleeper.bundle import EMBEDDED  # noqa: PLC0415  # already imported by `_import_engine`
-    from lightsleeper.model import load_model  # noqa: PLC0415  # see above
+    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # already imported by `_import_engine`
+    from lightsleeper.model.model import load_model  # noqa: PLC0415  # see above
 
     return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device)

@@ -13,7 +13,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TracerProvider, set_span_in_context
 
-from lightsleeper.prediction import Classification, Logits
+from lightsleeper.model.prediction import Classification, Logits
 
 #: Nobody traces the platform's probes.
 _UNTRACED = "livez,readyz,health"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lightsleeper.engine import CPU_INFO
+from lightsleeper.model.engine import CPU_INFO
 
 #: Where the kernels overflow, these move by 0.05 to 0.17.
 TEXTS = [
@@ -23,9 +23,9 @@ TEXTS = [
 CODE = """
 import json, sys
 from pathlib import Path
-from lightsleeper.bundle import EMBEDDED, open_bundle
-from lightsleeper.engine import OnnxEngine
-from lightsleeper.tokenizer import Tokenizer
+from lightsleeper.model.bundle import EMBEDDED, open_bundle
+from lightsleeper.model.engine import OnnxEngine
+from lightsleeper.model.tokenizer import Tokenizer
 bundle = open_bundle(EMBEDDED)
 engine = OnnxEngine(bundle.model, bundle.manifest.pad_token_id, Path(sys.argv[1]))
 texts = Tokenizer(bundle.tokenizer, bundle.manifest.max_tokens).encode(json.loads(sys.argv[2]))

@@ -189,7 +189,7 @@ def test_it_says_what_it_is(podman: Podman, image: str) -> None:
 
 @pytest.mark.parametrize(("quota", "workers"), [("0.5", 1), ("1", 1), ("2", 2)])
 def test_its_cpu_quota_decides_its_workers(podman: Podman, image: str, quota: str, workers: int) -> None:
-    code = "from lightsleeper.cpu_quota import cpus, worker_count; print(cpus(), worker_count(cpus()))"
+    code = "from lightsleeper.model.cpu_quota import cpus, worker_count; print(cpus(), worker_count(cpus()))"
     assert inside(podman, image, code, f"--cpus={quota}") == f"{float(quota)} {workers}"
 
 

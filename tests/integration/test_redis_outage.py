@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import httpx2
 import pytest
 
-from lightsleeper.model import Model
+from lightsleeper.model.model import Model
 from redis_server import RedisServer
 from service import Service
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.model.tokenizer import TokenizedText
 
 
 class GatedRun:

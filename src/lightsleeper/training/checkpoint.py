@@ -20,11 +20,11 @@ from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
-from lightsleeper.bundle import MANIFEST_VERSION, TOKENIZER, Bundle, Manifest
 from lightsleeper.errors import BundleError
-from lightsleeper.model import Model
-from lightsleeper.tokenizer import Tokenizer as BundleTokenizer
-from lightsleeper.torch_engine import TorchEngine
+from lightsleeper.model.bundle import MANIFEST_VERSION, TOKENIZER, Bundle, Manifest
+from lightsleeper.model.model import Model
+from lightsleeper.model.tokenizer import Tokenizer as BundleTokenizer
+from lightsleeper.model.torch_engine import TorchEngine
 
 #: Architectures whose export and quantisation are tested; all put one special token before a text and one after.
 ARCHITECTURES = ("distilbert", "bert", "roberta")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lightsleeper.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from lightsleeper.bundle import Bundle
+    from lightsleeper.model.bundle import Bundle
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # argparse has no public name
 

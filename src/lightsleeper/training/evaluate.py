@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from lightsleeper.bulk import classify_all
 from lightsleeper.errors import InvalidInput
-from lightsleeper.model import Model
-from lightsleeper.prediction import softmax
+from lightsleeper.model.model import Model
+from lightsleeper.model.prediction import softmax
 
 _ECE_BINS = 15
 

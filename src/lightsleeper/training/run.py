@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from lightsleeper.bundle import Bundle
-from lightsleeper.cpu_quota import cpus, worker_count
 from lightsleeper.errors import BundleError, InvalidInput
+from lightsleeper.model.bundle import Bundle
+from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.records import label_names, labelled, read_file
 from lightsleeper.training.checkpoint import Checkpoint, local_revision
 from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightsleeper.bulk import classify_all
-from lightsleeper.engine import Engine
 from lightsleeper.errors import BundleError
-from lightsleeper.model import Model
-from lightsleeper.prediction import softmax
+from lightsleeper.model.engine import Engine
+from lightsleeper.model.model import Model
+from lightsleeper.model.prediction import softmax
 
 #: The exported float32 graph against torch: the same arithmetic in another order (found: up to 1e-5).
 _EXPORT_TOLERANCE = 1e-3

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lightsleeper.bundle import EMBEDDED, open_bundle
 from lightsleeper.errors import BundleError
-from lightsleeper.model import Model, load_model
-from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.model.bundle import EMBEDDED, open_bundle
+from lightsleeper.model.model import Model, load_model
+from lightsleeper.model.tokenizer import TokenizedText
 
 
 @pytest.fixture

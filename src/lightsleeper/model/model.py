@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightsleeper.bundle import Bundle, open_bundle
-from lightsleeper.engine import Engine, open_engine
 from lightsleeper.errors import BundleError
-from lightsleeper.prediction import Logits
-from lightsleeper.tokenizer import TokenizedText, Tokenizer
+from lightsleeper.model.bundle import Bundle, open_bundle
+from lightsleeper.model.engine import Engine, open_engine
+from lightsleeper.model.prediction import Logits
+from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
 
 #: Warm-up texts: the smallest shape and a common one, so that the first request finds its memory allocated.
 _WARM_UP = ("warm", "A sentence of about as many tokens as people usually send to such a service.")

@@ -24,7 +24,7 @@ WEIGHTS = "model.onnx.data"
 TOKENIZER = "tokenizer.json"
 CHECKPOINT = "checkpoint"
 
-EMBEDDED = Path(__file__).parent / "embedded"
+EMBEDDED = Path(__file__).parents[1] / "embedded"
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
 
-from lightsleeper.engine import pad
 from lightsleeper.errors import BundleError
-from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.model.engine import pad
+from lightsleeper.model.tokenizer import TokenizedText
 
 
 class TorchEngine:

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from lightsleeper.bundle import EMBEDDED
 from lightsleeper.errors import BundleError, InvalidInput
-from lightsleeper.model import Model
-from lightsleeper.tokenizer import WIDTH_STEP, Tokenizer
+from lightsleeper.model.bundle import EMBEDDED
+from lightsleeper.model.model import Model
+from lightsleeper.model.tokenizer import WIDTH_STEP, Tokenizer
 
 
 def test_case_accents_and_spacing_do_not_change_what_the_model_sees(model: Model) -> None:

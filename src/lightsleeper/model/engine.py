@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lightsleeper.bundle import Bundle
 from lightsleeper.errors import BundleError
-from lightsleeper.tokenizer import TokenizedText
+from lightsleeper.model.bundle import Bundle
+from lightsleeper.model.tokenizer import TokenizedText
 
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -96,7 +96,7 @@ def open_engine(bundle: Bundle, kind: str, *, device: str = "auto") -> Engine:
     """The engine of that `kind`: `onnx`, or `torch` on `device` (auto, cpu, cuda)."""
     if kind == "torch":
         try:
-            from lightsleeper.torch_engine import TorchEngine  # noqa: PLC0415  # torch is an optional group
+            from lightsleeper.model.torch_engine import TorchEngine  # noqa: PLC0415  # torch is an optional group
         except ModuleNotFoundError as error:
             raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
 

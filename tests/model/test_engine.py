@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightsleeper.engine import OnnxEngine, open_engine, pad
 from lightsleeper.errors import BundleError
-from lightsleeper.model import Model
-from lightsleeper.tokenizer import WIDTH_STEP, TokenizedText
+from lightsleeper.model.engine import OnnxEngine, open_engine, pad
+from lightsleeper.model.model import Model
+from lightsleeper.model.tokenizer import WIDTH_STEP, TokenizedText
 
 WORDS = re.findall(
     r"\S+",
@@ -88,7 +88,7 @@ def test_exact_kernels_where_the_fast_ones_overflow_and_nowhere_else(
 
 def test_the_torch_engine_without_torch_says_how_to_get_it(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "lightsleeper.torch_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "lightsleeper.model.torch_engine", raising=False)
     with pytest.raises(BundleError, match="needs torch, which is not installed: make torch"):
         open_engine(model.bundle, "torch")
 

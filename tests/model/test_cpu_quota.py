@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lightsleeper.cpu_quota import cpus, worker_count
+from lightsleeper.model.cpu_quota import cpus, worker_count
 
 
 @pytest.fixture(autouse=True)

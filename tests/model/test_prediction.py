@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightsleeper.prediction import LabelScore, rank, softmax
+from lightsleeper.model.prediction import LabelScore, rank, softmax
 
 finite = st.floats(-1e4, 1e4, width=32)
 
