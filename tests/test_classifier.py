@@ -5,7 +5,7 @@ import pytest
 
 from fakes import GatedRun
 from lightsleeper.batcher import Batcher
-from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache
+from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache
 from lightsleeper.classifier import Classifier
 from lightsleeper.encoding import Encoder
 from lightsleeper.errors import InvalidInput

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lightsleeper.cache import KeyMaker
+from lightsleeper.cache.cache import KeyMaker
 from lightsleeper.encoding import Encoder
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.bundle import Bundle

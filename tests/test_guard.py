@@ -17,11 +17,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from lightsleeper import api
 from lightsleeper.app import create_app
+from lightsleeper.cache.redis_address import parse_redis_url
+from lightsleeper.cache.redis_link import RedisLink
 from lightsleeper.errors import RateLimited
 from lightsleeper.guard import Guard
 from lightsleeper.rate_limit import _MAX_CLIENTS, RateLimiter, client_of
-from lightsleeper.redis_address import parse_redis_url
-from lightsleeper.redis_link import RedisLink
 from lightsleeper.settings import Settings
 from redis_server import RedisServer, free_port
 

@@ -15,7 +15,10 @@ from starlette.exceptions import HTTPException
 
 from lightsleeper import __version__, api, page
 from lightsleeper.batcher import Batcher
-from lightsleeper.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
+from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
+from lightsleeper.cache.redis_address import parse_redis_url
+from lightsleeper.cache.redis_cache import RedisCache
+from lightsleeper.cache.redis_link import RedisLink
 from lightsleeper.classifier import Classifier
 from lightsleeper.encoding import Encoder
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
@@ -28,9 +31,6 @@ from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
-from lightsleeper.redis_address import parse_redis_url
-from lightsleeper.redis_cache import RedisCache
-from lightsleeper.redis_link import RedisLink
 from lightsleeper.request_metrics import RequestMetrics
 from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.settings import Settings, read_settings

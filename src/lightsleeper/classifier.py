@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from lightsleeper.batcher import Batcher, Done
-from lightsleeper.cache import Cache
+from lightsleeper.cache.cache import Cache
 from lightsleeper.encoding import Encoder
 from lightsleeper.model.prediction import Classification, Logits, Timings
 from lightsleeper.model.tokenizer import TokenizedText

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
-from lightsleeper.cache import KeyMaker
-from lightsleeper.lru import Lru
+from lightsleeper.cache.cache import KeyMaker
+from lightsleeper.cache.lru import Lru
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
 
 #: Tokenising runs at about 1 µs a character; from here on it would hold up the event loop for longer than a

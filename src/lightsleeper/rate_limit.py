@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from limits.aio.storage import MemoryStorage, RedisStorage
 from starlette.types import Scope
 
+from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
 from lightsleeper.errors import RateLimited
-from lightsleeper.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
 
 #: Clients remembered in memory. The library looks at each of them at each request (0.1 µs), so this bounds time, too.
 #: Whoever has more addresses than this is beyond what counting by address can stop: all counts start anew.

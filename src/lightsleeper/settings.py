@@ -13,8 +13,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.errors import ConfigurationError
-from lightsleeper.redis_address import parse_redis_url
 
 PREFIX = "LIGHTSLEEPER_"
 

@@ -23,10 +23,10 @@ from load import Server, drive, free_port, mixed_texts, one_each, serving
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 
-from lightsleeper.cache import KeyMaker, LruCache
+from lightsleeper.cache.cache import KeyMaker, LruCache
+from lightsleeper.cache.redis_link import KEY_PREFIX
 from lightsleeper.model.bundle import EMBEDDED, open_bundle
 from lightsleeper.model.tokenizer import Tokenizer
-from lightsleeper.redis_link import KEY_PREFIX
 from redis_server import RedisServer
 
 OURS = [sys.executable, "-m", "lightsleeper", "serve"]

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from lightsleeper.cache import Observer
+from lightsleeper.cache.cache import Observer
+from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
 from lightsleeper.model.prediction import Logits
-from lightsleeper.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
 
 #: First byte of every value. Another layout gets another number; what does not begin with it is a miss.
 VALUE_VERSION = 1

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
-from lightsleeper.lru import Lru
+from lightsleeper.cache.lru import Lru
 from lightsleeper.model.prediction import Logits
 
 if TYPE_CHECKING:

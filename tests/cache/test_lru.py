@@ -1,4 +1,4 @@
-from lightsleeper.lru import Lru
+from lightsleeper.cache.lru import Lru
 
 
 def test_what_was_used_longest_ago_is_forgotten_first() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
 
-    from lightsleeper.redis_address import RedisAddress
+    from lightsleeper.cache.redis_address import RedisAddress
 
 #: Reader, writer, trial, and the rate limits that may be asked at once, with room to spare.
 MAX_CONNECTIONS = 16

@@ -14,10 +14,10 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lightsleeper.redis_client import Mget, close_client, make_client
+from lightsleeper.cache.redis_client import Mget, close_client, make_client
 
 if TYPE_CHECKING:
-    from lightsleeper.redis_address import RedisAddress
+    from lightsleeper.cache.redis_address import RedisAddress
 
 log = logging.getLogger("lightsleeper")
 

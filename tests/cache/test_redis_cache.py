@@ -13,10 +13,10 @@ import pytest
 import redis
 import trustme
 
-from lightsleeper.cache import KeyMaker, LruCache, TwoLevelCache
-from lightsleeper.redis_address import parse_redis_url
-from lightsleeper.redis_cache import VALUE_VERSION, RedisCache
-from lightsleeper.redis_link import KEY_PREFIX, RedisLink
+from lightsleeper.cache.cache import KeyMaker, LruCache, TwoLevelCache
+from lightsleeper.cache.redis_address import parse_redis_url
+from lightsleeper.cache.redis_cache import VALUE_VERSION, RedisCache
+from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink
 from redis_server import RedisServer, free_port
 
 #: Ten times the default: a machine busy with something else is not to be taken for a slow Redis.
