@@ -26,8 +26,8 @@ from lightsleeper.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
-from lightsleeper.explain import explain, leave_one_out
 from lightsleeper.model.prediction import Classification, Timings, rank
+from lightsleeper.pipeline.explain import explain, leave_one_out
 from lightsleeper.process import INSTANCE_ID, Wake
 from lightsleeper.request_metrics import ERROR_CODE
 from lightsleeper.schemas import (
@@ -40,7 +40,7 @@ from lightsleeper.schemas import (
 )
 
 if TYPE_CHECKING:
-    from lightsleeper.classifier import Classifier
+    from lightsleeper.pipeline.classifier import Classifier
 
 STATUS: Mapping[type[LightsleeperError], int] = {
     Unauthorized: 401,

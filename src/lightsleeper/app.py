@@ -14,15 +14,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from lightsleeper import __version__, api, page
-from lightsleeper.batcher import Batcher
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_cache import RedisCache
 from lightsleeper.cache.redis_link import RedisLink
-from lightsleeper.classifier import Classifier
-from lightsleeper.encoding import Encoder
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
-from lightsleeper.explain import MAX_WORDS
 from lightsleeper.guard import CORS, Guard, NoRateLimit
 from lightsleeper.metrics import Identity, Metrics
 from lightsleeper.model.bundle import EMBEDDED, Bundle
@@ -30,6 +26,10 @@ from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
+from lightsleeper.pipeline.batcher import Batcher
+from lightsleeper.pipeline.classifier import Classifier
+from lightsleeper.pipeline.encoding import Encoder
+from lightsleeper.pipeline.explain import MAX_WORDS
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
 from lightsleeper.request_metrics import RequestMetrics
 from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel

@@ -22,10 +22,10 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from lightsleeper.capacity import Capacity, Level, ServiceTime, within
-from lightsleeper.encoding import REMEMBERED_BYTES
 from lightsleeper.errors import LightsleeperError
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.tokenizer import TokenizedText
+from lightsleeper.pipeline.encoding import REMEMBERED_BYTES
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 BATCHES = (1, 4, 16)

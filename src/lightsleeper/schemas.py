@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lightsleeper.errors import InvalidInput
-from lightsleeper.explain import MAX_WORDS
+from lightsleeper.pipeline.explain import MAX_WORDS
 
 
 @dataclass(frozen=True)

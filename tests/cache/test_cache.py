@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from lightsleeper.batcher import Batcher
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, TwoLevelCache
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_cache import RedisCache
 from lightsleeper.cache.redis_link import RedisLink
-from lightsleeper.classifier import Classifier
-from lightsleeper.encoding import Encoder
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
+from lightsleeper.pipeline.batcher import Batcher
+from lightsleeper.pipeline.classifier import Classifier
+from lightsleeper.pipeline.encoding import Encoder
 from redis_server import RedisServer
 
 LOGITS = (1.0, -1.0)

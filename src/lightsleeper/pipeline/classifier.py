@@ -10,12 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from lightsleeper.batcher import Batcher, Done
 from lightsleeper.cache.cache import Cache
-from lightsleeper.encoding import Encoder
 from lightsleeper.model.prediction import Classification, Logits, Timings
 from lightsleeper.model.tokenizer import TokenizedText
-from lightsleeper.single_flight import SingleFlight
+from lightsleeper.pipeline.batcher import Batcher, Done
+from lightsleeper.pipeline.encoding import Encoder
+from lightsleeper.pipeline.single_flight import SingleFlight
 
 
 class Observer(Protocol):

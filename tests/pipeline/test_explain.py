@@ -2,7 +2,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lightsleeper.errors import InvalidInput
-from lightsleeper.explain import MAX_WORDS, explain, leave_one_out
+from lightsleeper.pipeline.explain import MAX_WORDS, explain, leave_one_out
 
 
 def test_every_word_is_left_out_once_and_nothing_else_changes() -> None:

@@ -4,14 +4,14 @@ from array import array
 import pytest
 
 from fakes import GatedRun
-from lightsleeper.batcher import Batcher
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache
-from lightsleeper.classifier import Classifier
-from lightsleeper.encoding import Encoder
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
+from lightsleeper.pipeline.batcher import Batcher
+from lightsleeper.pipeline.classifier import Classifier
+from lightsleeper.pipeline.encoding import Encoder
 
 pytestmark = pytest.mark.anyio
 

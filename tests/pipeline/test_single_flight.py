@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lightsleeper.single_flight import SingleFlight
+from lightsleeper.pipeline.single_flight import SingleFlight
 
 pytestmark = pytest.mark.anyio
 

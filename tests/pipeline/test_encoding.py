@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from lightsleeper.cache.cache import KeyMaker
-from lightsleeper.encoding import Encoder
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.bundle import Bundle
 from lightsleeper.model.model import Model
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
+from lightsleeper.pipeline.encoding import Encoder
 
 
 class CountingTokenizer(Tokenizer):

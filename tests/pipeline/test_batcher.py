@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from fakes import GatedRun
-from lightsleeper.batcher import Batcher
 from lightsleeper.errors import EngineFailed, Overloaded, ShuttingDown
+from lightsleeper.pipeline.batcher import Batcher
 
 pytestmark = pytest.mark.anyio
 
