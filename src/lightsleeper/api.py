@@ -29,7 +29,6 @@ from lightsleeper.errors import (
 from lightsleeper.model.prediction import Classification, Timings, rank
 from lightsleeper.pipeline.explain import explain, leave_one_out
 from lightsleeper.process import INSTANCE_ID, Wake
-from lightsleeper.request_metrics import ERROR_CODE
 from lightsleeper.schemas import (
     ErrorResponse,
     Limits,
@@ -38,6 +37,7 @@ from lightsleeper.schemas import (
     PredictResponse,
     parse_predict_request,
 )
+from lightsleeper.telemetry.request_metrics import ERROR_CODE
 
 if TYPE_CHECKING:
     from lightsleeper.pipeline.classifier import Classifier

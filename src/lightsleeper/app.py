@@ -20,7 +20,6 @@ from lightsleeper.cache.redis_cache import RedisCache
 from lightsleeper.cache.redis_link import RedisLink
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
 from lightsleeper.guard import CORS, Guard, NoRateLimit
-from lightsleeper.metrics import Identity, Metrics
 from lightsleeper.model.bundle import EMBEDDED, Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.model.model import Model, load_model
@@ -31,16 +30,17 @@ from lightsleeper.pipeline.classifier import Classifier
 from lightsleeper.pipeline.encoding import Encoder
 from lightsleeper.pipeline.explain import MAX_WORDS
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
-from lightsleeper.request_metrics import RequestMetrics
 from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.settings import Settings, read_settings
-from lightsleeper.tracing import Spans, instrument, origin
+from lightsleeper.telemetry.metrics import Identity, Metrics
+from lightsleeper.telemetry.request_metrics import RequestMetrics
+from lightsleeper.telemetry.tracing import Spans, instrument, origin
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from lightsleeper.rate_limit import RateLimiter
-    from lightsleeper.telemetry import Telemetry
+    from lightsleeper.telemetry.export import Telemetry
 
 log = logging.getLogger("lightsleeper")
 
@@ -150,7 +150,7 @@ def open_model(settings: Settings) -> Model:
 def _telemetry(settings: Settings) -> "Telemetry | None":
     if settings.otlp_endpoint is None and settings.metrics_port is None:
         return None
-    from lightsleeper.telemetry import Telemetry  # noqa: PLC0415  # the SDK is 20 ms of CPU
+    from lightsleeper.telemetry.export import Telemetry  # noqa: PLC0415  # the SDK is 20 ms of CPU
 
     return Telemetry(
         otlp_endpoint=settings.otlp_endpoint,

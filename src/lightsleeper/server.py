@@ -14,8 +14,8 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from lightsleeper import logs
 from lightsleeper.errors import LightsleeperError
+from lightsleeper.telemetry import logs
 
 if TYPE_CHECKING:
     from lightsleeper.model.model import Model
@@ -48,7 +48,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
     settings = read_settings()
     loading: Future[Model] = opener.submit(_open_model, settings)
     if settings.otlp_endpoint or settings.metrics_port is not None:
-        Thread(target=import_module, args=["lightsleeper.telemetry"], daemon=True).start()
+        Thread(target=import_module, args=["lightsleeper.telemetry.export"], daemon=True).start()
     import uvicorn  # noqa: PLC0415  # see above
 
     from lightsleeper.app import create_app  # noqa: PLC0415  # see above

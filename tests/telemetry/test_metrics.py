@@ -7,8 +7,8 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from lightsleeper.metrics import INSTRUMENTS, REQUEST_DURATION, Histogram, Identity, Instrument, Metrics
 from lightsleeper.model.prediction import Classification, Timings
+from lightsleeper.telemetry.metrics import INSTRUMENTS, REQUEST_DURATION, Histogram, Identity, Instrument, Metrics
 
 IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=3, queue_limit_tokens=1000)
 

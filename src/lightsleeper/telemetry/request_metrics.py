@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from lightsleeper.metrics import Metrics
+    from lightsleeper.telemetry.metrics import Metrics
 
 #: Where a response to an error leaves our code for this middleware.
 ERROR_CODE = "lightsleeper.error_code"

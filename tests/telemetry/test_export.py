@@ -18,10 +18,10 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from lightsleeper.app import create_app
 from lightsleeper.errors import ConfigurationError
-from lightsleeper.logs import JsonFormatter
-from lightsleeper.metrics import INSTRUMENTS, Identity, Metrics
 from lightsleeper.settings import Settings
-from lightsleeper.telemetry import Telemetry
+from lightsleeper.telemetry.export import Telemetry
+from lightsleeper.telemetry.logs import JsonFormatter
+from lightsleeper.telemetry.metrics import INSTRUMENTS, Identity, Metrics
 from otlp_receiver import OtlpReceiver, attributes
 from redis_server import free_port
 
@@ -76,7 +76,7 @@ async def test_a_wake_does_not_wait_for_an_export_that_the_sdk_was_told_not_to_m
     receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
-    monkeypatch.setattr("lightsleeper.telemetry.ANNOUNCE_TIMEOUT_S", 60.0)
+    monkeypatch.setattr("lightsleeper.telemetry.export.ANNOUNCE_TIMEOUT_S", 60.0)
     telemetry = open_telemetry(receiver.endpoint)
     await asyncio.wait_for(announced(telemetry), 30)
     await telemetry.close()
@@ -85,7 +85,8 @@ async def test_a_wake_does_not_wait_for_an_export_that_the_sdk_was_told_not_to_m
 
 def test_a_wake_does_not_import_what_speaks_otlp() -> None:
     code = (
-        "import lightsleeper.app, lightsleeper.telemetry, sys; print({'google.protobuf', 'requests'} & {*sys.modules})"
+        "import lightsleeper.app, lightsleeper.telemetry.export, sys;"
+        "print({'google.protobuf', 'requests'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "set()\n"

@@ -1,0 +1,6 @@
+"""What is measured, and how it leaves: metrics, traces, logs.
+
+May import `model` (for logits); those who are watched declare the observers.
+The OTel SDK stops at `export`.
+Begin with `metrics`: every instrument on one page.
+"""
