@@ -13,13 +13,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
-from lightsleeper import __version__, api, page
+from lightsleeper import __version__
+from lightsleeper.api import page, routes
+from lightsleeper.api.guard import CORS, Guard, NoRateLimit
+from lightsleeper.api.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_cache import RedisCache
 from lightsleeper.cache.redis_link import RedisLink
 from lightsleeper.errors import EngineFailed, LightsleeperError, MethodNotAllowed, NotFound, RequestError
-from lightsleeper.guard import CORS, Guard, NoRateLimit
 from lightsleeper.model.bundle import EMBEDDED, Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.model.model import Model, load_model
@@ -30,7 +32,6 @@ from lightsleeper.pipeline.classifier import Classifier
 from lightsleeper.pipeline.encoding import Encoder
 from lightsleeper.pipeline.explain import MAX_WORDS
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
-from lightsleeper.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.settings import Settings, read_settings
 from lightsleeper.telemetry.metrics import Identity, Metrics
 from lightsleeper.telemetry.request_metrics import RequestMetrics
@@ -39,7 +40,7 @@ from lightsleeper.telemetry.tracing import Spans, instrument, origin
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from lightsleeper.rate_limit import RateLimiter
+    from lightsleeper.api.rate_limit import RateLimiter
     from lightsleeper.telemetry.export import Telemetry
 
 log = logging.getLogger("lightsleeper")
@@ -124,7 +125,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
     app.add_middleware(
         Guard,
         key_digests=[bytes.fromhex(digest) for digest in settings.api_key_digests],
-        refuse=api.error_response,
+        refuse=routes.error_response,
     )
     if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
@@ -132,8 +133,8 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         app.add_middleware(RequestMetrics)
         if telemetry.tracers:
             instrument(app, telemetry.tracers, settings.trace_ratio)
-    app.router.routes[:0] = api.hot_routes
-    app.include_router(api.router)
+    app.router.routes[:0] = routes.hot_routes
+    app.include_router(routes.router)
     app.include_router(page.router)
     app.add_exception_handler(LightsleeperError, _lightsleeper_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -214,7 +215,7 @@ def _cache(settings: Settings, link: RedisLink | None, metrics: Metrics | None, 
 def _rate_limit(settings: Settings, link: RedisLink | None) -> "RateLimiter | NoRateLimit":
     if not settings.rate_limit_texts:
         return NoRateLimit()
-    from lightsleeper.rate_limit import RateLimiter  # noqa: PLC0415  # its library takes 60 ms of CPU to import
+    from lightsleeper.api.rate_limit import RateLimiter  # noqa: PLC0415  # its library takes 60 ms of CPU to import
 
     return RateLimiter(max_texts=settings.rate_limit_texts, window_s=settings.rate_limit_window_s, link=link)
 
@@ -253,7 +254,7 @@ async def _lightsleeper_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, LightsleeperError)  # noqa: S101  # Starlette's signature is wider than its contract
     if isinstance(error, EngineFailed):
         log.error("inference failed", exc_info=error.__cause__)
-    return api.error_response(error)
+    return routes.error_response(error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -261,7 +262,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # see above
     kinds: dict[int, type[RequestError]] = {404: NotFound, 405: MethodNotAllowed}
     kind = kinds.get(error.status_code, RequestError)
-    response = api.error_response(kind(f"{request.method} {request.url.path}: {error.detail}"))
+    response = routes.error_response(kind(f"{request.method} {request.url.path}: {error.detail}"))
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
     return response
@@ -269,7 +270,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _unexpected_error(_request: Request, _error: Exception) -> Response:
     """A bug of ours: the caller learns that much, and Starlette logs the rest."""
-    return api.error_response(LightsleeperError("internal error", code="internal"))
+    return routes.error_response(LightsleeperError("internal error", code="internal"))
 
 
 def _document_requests(app: FastAPI) -> None:

@@ -3,7 +3,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from lightsleeper.page import _FOLDER
+from lightsleeper.api.page import _FOLDER
 
 FILES = sorted(path.name for path in _FOLDER.iterdir())
 

@@ -12,6 +12,14 @@ from pydantic_core import to_json
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
+from lightsleeper.api.schemas import (
+    ErrorResponse,
+    Limits,
+    ModelResponse,
+    PredictRequest,
+    PredictResponse,
+    parse_predict_request,
+)
 from lightsleeper.errors import (
     BodyTooLarge,
     DeadlineExceeded,
@@ -29,14 +37,6 @@ from lightsleeper.errors import (
 from lightsleeper.model.prediction import Classification, Timings, rank
 from lightsleeper.pipeline.explain import explain, leave_one_out
 from lightsleeper.process import INSTANCE_ID, Wake
-from lightsleeper.schemas import (
-    ErrorResponse,
-    Limits,
-    ModelResponse,
-    PredictRequest,
-    PredictResponse,
-    parse_predict_request,
-)
 from lightsleeper.telemetry.request_metrics import ERROR_CODE
 
 if TYPE_CHECKING:

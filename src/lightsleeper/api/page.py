@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 
 from lightsleeper.errors import NotFound
 
-_FOLDER = Path(__file__).parent / "web"
+_FOLDER = Path(__file__).parents[1] / "web"
 _INDEX = "index.html"
 
 #: Nothing from elsewhere, nothing inline, nobody frames it. https://www.w3.org/TR/CSP3/
