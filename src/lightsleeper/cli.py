@@ -16,9 +16,9 @@ from lightsleeper.errors import LightsleeperError
 from lightsleeper.training.commands import add_prepare, add_train
 
 if TYPE_CHECKING:
+    from lightsleeper.bulk.records import Record
     from lightsleeper.model.model import Model
     from lightsleeper.model.prediction import LabelScore
-    from lightsleeper.records import Record
 
 _EPILOG = """\
 examples:
@@ -126,10 +126,10 @@ def _predict_texts(texts: list[str], bundle: Path | None) -> None:
 def _predict_file(options: argparse.Namespace) -> None:
     from tqdm import tqdm  # noqa: PLC0415  # see the module's docstring
 
-    from lightsleeper.bulk import classify_all  # noqa: PLC0415
+    from lightsleeper.bulk.library import classify_all  # noqa: PLC0415
+    from lightsleeper.bulk.records import Writer  # noqa: PLC0415
     from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
     from lightsleeper.model.prediction import rank  # noqa: PLC0415
-    from lightsleeper.records import Writer  # noqa: PLC0415
 
     model = _open_model(options.bundle)
     records, again = tee(_read(options))  # the two never drift apart by more than one chunk
@@ -153,7 +153,7 @@ def _verdict(record: "Record", best: "LabelScore", *, truncated: bool) -> dict[s
 
 
 def _read(options: argparse.Namespace) -> Iterator["Record"]:
-    from lightsleeper.records import read, read_file  # noqa: PLC0415  # see the module's docstring
+    from lightsleeper.bulk.records import read, read_file  # noqa: PLC0415  # see the module's docstring
 
     if options.file == "-":
         return read(sys.stdin, options.format or "txt", name="standard input", text_column=options.text_column)
@@ -191,8 +191,8 @@ def _add_evaluate(commands: "Commands") -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     import json  # noqa: PLC0415  # see the module's docstring
 
+    from lightsleeper.bulk.records import labelled, read_file  # noqa: PLC0415
     from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
-    from lightsleeper.records import labelled, read_file  # noqa: PLC0415
     from lightsleeper.training.evaluate import evaluate  # noqa: PLC0415
 
     model = _open_model(options.bundle)

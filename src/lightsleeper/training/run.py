@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from lightsleeper.bulk.records import label_names, labelled, read_file
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
-from lightsleeper.records import label_names, labelled, read_file
 from lightsleeper.training.checkpoint import Checkpoint, local_revision
 from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder
 from lightsleeper.training.prepare import MAX_LOSS_POINTS, make_bundle, own_texts, refuse_foreign

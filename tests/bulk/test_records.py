@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from lightsleeper.bulk.records import Writer, format_of, labelled, read, read_file
 from lightsleeper.errors import InvalidInput
-from lightsleeper.records import Writer, format_of, labelled, read, read_file
 
 
 def texts(content: str, file_format: str, **options: str) -> list[str]:
