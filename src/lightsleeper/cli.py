@@ -222,8 +222,8 @@ def _add_bench(commands: "Commands") -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from lightsleeper.bench import measure  # noqa: PLC0415  # see the module's docstring
-    from lightsleeper.capacity import describe  # noqa: PLC0415
+    from lightsleeper.capacity.bench import measure  # noqa: PLC0415  # see the module's docstring
+    from lightsleeper.capacity.capacity import describe  # noqa: PLC0415
     from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415
     from lightsleeper.settings import read_settings  # noqa: PLC0415
 

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-from lightsleeper.capacity import Capacity, Level, ServiceTime, within
+from lightsleeper.capacity.capacity import Capacity, Level, ServiceTime, within
 from lightsleeper.errors import LightsleeperError
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.tokenizer import TokenizedText

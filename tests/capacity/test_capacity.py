@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from lightsleeper.bench import measure
-from lightsleeper.capacity import Capacity, Level, ServiceTime, describe
+from lightsleeper.capacity.bench import measure
+from lightsleeper.capacity.capacity import Capacity, Level, ServiceTime, describe
 from lightsleeper.model.bundle import EMBEDDED
 
 
