@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from lightsleeper.app import create_app
 from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.model import Model, load_model
-from lightsleeper.settings import Settings
+from lightsleeper.serving.app import create_app
+from lightsleeper.serving.settings import Settings
 
 
 @pytest.fixture(scope="session")

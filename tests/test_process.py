@@ -67,6 +67,6 @@ def test_where_a_text_was_cut_is_said_on_request_only(client: TestClient) -> Non
 
 def test_garbage_is_looked_for_again_once_it_serves() -> None:
     told = "lambda _: print(gc.isenabled(), gc.get_freeze_count() > 0)"
-    code = f"import gc, uvicorn; uvicorn.Server.run = {told}; from lightsleeper.server import serve; serve()"
+    code = f"import gc, uvicorn; uvicorn.Server.run = {told}; from lightsleeper.serving.server import serve; serve()"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "True True\n"

@@ -81,7 +81,7 @@ def _add_serve(commands: "Commands") -> None:
 
 
 def _serve(_: argparse.Namespace) -> int:
-    from lightsleeper.server import serve  # noqa: PLC0415  # see the module's docstring
+    from lightsleeper.serving.server import serve  # noqa: PLC0415  # see the module's docstring
 
     return serve()
 
@@ -225,7 +225,7 @@ def _bench(options: argparse.Namespace) -> int:
     from lightsleeper.capacity.bench import measure  # noqa: PLC0415  # see the module's docstring
     from lightsleeper.capacity.capacity import describe  # noqa: PLC0415
     from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415
-    from lightsleeper.settings import read_settings  # noqa: PLC0415
+    from lightsleeper.serving.settings import read_settings  # noqa: PLC0415
 
     settings = read_settings()
     found = measure(

@@ -18,11 +18,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from lightsleeper.api import routes
 from lightsleeper.api.guard import Guard
 from lightsleeper.api.rate_limit import _MAX_CLIENTS, RateLimiter, client_of
-from lightsleeper.app import create_app
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_link import RedisLink
 from lightsleeper.errors import RateLimited
-from lightsleeper.settings import Settings
+from lightsleeper.serving.app import create_app
+from lightsleeper.serving.settings import Settings
 from redis_server import RedisServer, free_port
 
 KEY, NEXT_KEY = "correct-horse-battery-staple", "its-successor"

@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from lightsleeper.app import create_app
-from lightsleeper.settings import Settings
+from lightsleeper.serving.app import create_app
+from lightsleeper.serving.settings import Settings
 
 HEADERS = {"content-type": "application/json"}
 

@@ -15,7 +15,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from opentelemetry.exporter.prometheus._mapping import map_unit
 
-from lightsleeper.settings import variables
+from lightsleeper.serving.settings import variables
 from lightsleeper.telemetry.metrics import INSTRUMENTS, Instrument
 
 OBSERVABILITY = Path(__file__).parents[2] / "observability"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lightsleeper.settings import Settings, variables
+from lightsleeper.serving.settings import Settings, variables
 from rendering import (
     OVERLAYS,
     ROOT,

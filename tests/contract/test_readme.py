@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import lightsleeper
-from lightsleeper.settings import Settings, variables
+from lightsleeper.serving.settings import Settings, variables
 
 ROOT = Path(lightsleeper.__file__).parents[2]
 README = (ROOT / "README.md").read_text()

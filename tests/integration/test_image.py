@@ -21,7 +21,7 @@ import pytest
 from burst import Tally, burst
 from hub import COMMIT, serve_hub
 from lightsleeper import __version__
-from lightsleeper.settings import Settings
+from lightsleeper.serving.settings import Settings
 from redis_server import free_port
 from rendering import ROOT, container
 

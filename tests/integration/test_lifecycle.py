@@ -21,7 +21,7 @@ import pytest
 from bare_server import bare_server
 from burst import Tally, ask, burst, unique_text
 from lightsleeper.model.bundle import EMBEDDED
-from lightsleeper.settings import Settings
+from lightsleeper.serving.settings import Settings
 from otlp_receiver import OtlpReceiver
 from rendering import container, revision
 from service import Service

@@ -92,8 +92,8 @@ def test_a_collector_that_takes_connections_and_never_answers_does_not_hold_up_t
 def test_without_an_output_the_sdk_is_never_imported() -> None:
     code = """
 import sys
-from lightsleeper.app import create_app
-from lightsleeper.settings import Settings
+from lightsleeper.serving.app import create_app
+from lightsleeper.serving.settings import Settings
 create_app(Settings())
 print(*sys.modules)
 """

@@ -16,9 +16,9 @@ from fastapi.testclient import TestClient
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from opentelemetry.sdk.trace import TracerProvider
 
-from lightsleeper.app import create_app
 from lightsleeper.errors import ConfigurationError
-from lightsleeper.settings import Settings
+from lightsleeper.serving.app import create_app
+from lightsleeper.serving.settings import Settings
 from lightsleeper.telemetry.export import Telemetry
 from lightsleeper.telemetry.logs import JsonFormatter
 from lightsleeper.telemetry.metrics import INSTRUMENTS, Identity, Metrics
@@ -85,7 +85,7 @@ async def test_a_wake_does_not_wait_for_an_export_that_the_sdk_was_told_not_to_m
 
 def test_a_wake_does_not_import_what_speaks_otlp() -> None:
     code = (
-        "import lightsleeper.app, lightsleeper.telemetry.export, sys;"
+        "import lightsleeper.serving.app, lightsleeper.telemetry.export, sys;"
         "print({'google.protobuf', 'requests'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

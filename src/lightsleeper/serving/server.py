@@ -19,7 +19,7 @@ from lightsleeper.telemetry import logs
 
 if TYPE_CHECKING:
     from lightsleeper.model.model import Model
-    from lightsleeper.settings import Settings
+    from lightsleeper.serving.settings import Settings
 
 log = logging.getLogger("lightsleeper")
 
@@ -43,7 +43,7 @@ def serve() -> int:
 
 
 def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
-    from lightsleeper.settings import read_settings  # noqa: PLC0415  # after the opener has begun
+    from lightsleeper.serving.settings import read_settings  # noqa: PLC0415  # after the opener has begun
 
     settings = read_settings()
     loading: Future[Model] = opener.submit(_open_model, settings)
@@ -51,7 +51,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         Thread(target=import_module, args=["lightsleeper.telemetry.export"], daemon=True).start()
     import uvicorn  # noqa: PLC0415  # see above
 
-    from lightsleeper.app import create_app  # noqa: PLC0415  # see above
+    from lightsleeper.serving.app import create_app  # noqa: PLC0415  # see above
 
     config = uvicorn.Config(
         create_app(settings, loading),

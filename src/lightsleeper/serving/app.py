@@ -32,7 +32,7 @@ from lightsleeper.pipeline.classifier import Classifier
 from lightsleeper.pipeline.encoding import Encoder
 from lightsleeper.pipeline.explain import MAX_WORDS
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
-from lightsleeper.settings import Settings, read_settings
+from lightsleeper.serving.settings import Settings, read_settings
 from lightsleeper.telemetry.metrics import Identity, Metrics
 from lightsleeper.telemetry.request_metrics import RequestMetrics
 from lightsleeper.telemetry.tracing import Spans, instrument, origin
@@ -60,7 +60,7 @@ class State(TypedDict):
 
 
 def from_environment() -> FastAPI:
-    """The application as configured, for `uvicorn --factory lightsleeper.app:from_environment --reload`."""
+    """The application as configured, for `uvicorn --factory lightsleeper.serving.app:from_environment --reload`."""
     return create_app(read_settings())
 
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from lightsleeper.errors import ConfigurationError
-from lightsleeper.settings import read_settings
+from lightsleeper.serving.settings import read_settings
 
 SECRET = "hunter2"
 
@@ -73,5 +73,5 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_switched_off_is_not_imported() -> None:
     """redis-py takes 0.13 s of CPU to import, `limits` 0.06: a service without them wakes without them."""
-    script = "import sys, lightsleeper.app; print(sorted({'redis', 'limits'} & set(sys.modules)))"
+    script = "import sys, lightsleeper.serving.app; print(sorted({'redis', 'limits'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
