@@ -1,6 +1,6 @@
 """`python -m lightsleeper`: the command line."""
 
-from lightsleeper.cli import main
+from lightsleeper.cli.main import main
 
 if __name__ == "__main__":
     main()
