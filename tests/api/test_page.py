@@ -5,7 +5,7 @@ from fastapi.testclient import TestClient
 
 from lightsleeper.api.page import _FOLDER
 
-FILES = sorted(path.name for path in _FOLDER.iterdir())
+FILES = sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.rglob("*") if path.is_file())
 
 
 def test_the_page_is_html_under_a_policy_that_allows_no_inline_code(client: TestClient) -> None:
@@ -42,7 +42,7 @@ def test_scripts_have_the_media_type_that_browsers_insist_on(client: TestClient,
             "css": "text/css",
             "svg": "image/svg+xml",
             "html": "text/html",
-        }[name.partition(".")[2].rpartition(".")[2]]
+        }[name.rpartition(".")[2]]
     )
 
 

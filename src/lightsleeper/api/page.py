@@ -46,7 +46,7 @@ async def index(request: Request) -> Response:
     return _respond(request, _files()[_INDEX])
 
 
-@router.api_route("/web/{name}", methods=["GET", "HEAD"])
+@router.api_route("/web/{name:path}", methods=["GET", "HEAD"])
 async def asset(request: Request, name: str) -> Response:
     """A file of the page; only names that were there at the start exist."""
     file = _files().get(name)
@@ -58,7 +58,7 @@ async def asset(request: Request, name: str) -> Response:
 @cache
 def _files() -> dict[str, _File]:
     """Read at the first visit, about 100 kB: a wake that answers an API call does not pay for it."""
-    return {path.name: _read(path) for path in _FOLDER.iterdir() if path.is_file()}
+    return {path.relative_to(_FOLDER).as_posix(): _read(path) for path in _FOLDER.rglob("*") if path.is_file()}
 
 
 def _read(path: Path) -> _File:

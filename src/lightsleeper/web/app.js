@@ -1,12 +1,12 @@
 /** The page's beginning: wires the panels to each other and fills the footer. */
 
-import { byId } from "./dom.js";
-import { mountFacts } from "./facts.js";
-import { mountKey } from "./key.js";
-import { mountMany } from "./many.js";
-import { mountOne } from "./one.js";
-import { mountTabs } from "./tabs.js";
-import { mountTheme } from "./theme-switch.js";
+import { byId } from "./shared/dom.js";
+import { mountFacts } from "./shared/facts.js";
+import { mountKey } from "./shared/key.js";
+import { mountMany } from "./many/many.js";
+import { mountOne } from "./one/one.js";
+import { mountTabs } from "./shared/tabs.js";
+import { mountTheme } from "./shared/theme-switch.js";
 
 mountTheme();
 const showTab = mountTabs();

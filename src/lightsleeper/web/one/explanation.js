@@ -1,8 +1,8 @@
 /** Which words moved the score: each word marked by what leaving it out would do. */
 
-import { announce, byId, el } from "./dom.js";
-import { problemOf } from "./problems.js";
-import { predict, ServiceError } from "./service.js";
+import { announce, byId, el } from "../shared/dom.js";
+import { problemOf } from "../shared/problems.js";
+import { predict, ServiceError } from "../shared/service.js";
 
 const MOST_SHOWN = 6;
 const LEVELS = 4;

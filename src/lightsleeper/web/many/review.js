@@ -1,12 +1,12 @@
 /** The results on the page: charts, filters, sorting, the table, downloads. */
 
-import { drawBars } from "./bars.js";
-import { byId } from "./dom.js";
+import { drawBars } from "../shared/bars.js";
+import { byId } from "../shared/dom.js";
 import { download } from "./download.js";
 import { Grid } from "./grid.js";
 import { drawHistogram } from "./histogram.js";
 import { DONE, FAILED, Results } from "./results.js";
-import { grouped, percent, plural, toneOf } from "./words.js";
+import { grouped, percent, plural, toneOf } from "../shared/words.js";
 
 /** Often enough to look alive, seldom enough that counting 100,000 rows costs nothing. */
 const REDRAW_MS = 300;

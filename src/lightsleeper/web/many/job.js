@@ -1,8 +1,8 @@
 /** Classifies many rows: chunks, a few at a time, patiently; every row ends answered or named. Knows no page. */
 
-import { delayMs, wait } from "./patience.js";
-import { problemOf } from "./problems.js";
-import { predict, ServiceError } from "./service.js";
+import { delayMs, wait } from "../shared/patience.js";
+import { problemOf } from "../shared/problems.js";
+import { predict, ServiceError } from "../shared/service.js";
 
 const CONCURRENCY = 4;
 const TRIES = 3;
@@ -35,7 +35,7 @@ export class Job {
     this.#work = work;
     /** @type {"running" | "paused" | "cancelled" | "done"} */
     this.state = "running";
-    /** @type {import("./problems.js").Problem | null} why it waits */
+    /** @type {import("../shared/problems.js").Problem | null} why it waits */
     this.waitingFor = null;
     /** @type {Set<string>} the processes that answered */
     this.instances = new Set();
@@ -49,7 +49,7 @@ export class Job {
     this.#work.onChange();
   }
 
-  /** @param {import("./problems.js").Problem | null} [why] */
+  /** @param {import("../shared/problems.js").Problem | null} [why] */
   pause(why = null) {
     if (this.state !== "running") return;
     this.state = "paused";
@@ -161,7 +161,7 @@ export class Job {
 
   /**
    * @param {number[]} rows
-   * @param {import("./service.js").Answer} answer
+   * @param {import("../shared/service.js").Answer} answer
    */
   #deliver(rows, { content, instance }) {
     const truncated = new Set(content.truncated ?? []);

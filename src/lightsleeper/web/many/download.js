@@ -1,6 +1,6 @@
 /** The results as a file: every row of the original with every column, and what was found out about it. */
 
-import { breathe } from "./dom.js";
+import { breathe } from "../shared/dom.js";
 import { DONE } from "./results.js";
 
 const ROWS_AT_ONCE = 1000;

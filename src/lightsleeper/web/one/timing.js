@@ -1,13 +1,13 @@
 /** Where the time of one answer went: the stages the service reports, and what the way to it took. */
 
-import { byId, el } from "./dom.js";
-import { milliseconds } from "./words.js";
+import { byId, el } from "../shared/dom.js";
+import { milliseconds } from "../shared/words.js";
 
 const STAGES = ["Waking", "Network", "Tokenise", "Cache", "Queue", "Inference", "Rest"];
 
 /**
  * Milliseconds by stage; they add up to what the browser waited.
- * @param {import("./service.js").Answer} answer
+ * @param {import("../shared/service.js").Answer} answer
  */
 export function stagesOf({ timing, elapsedMs, wokeMs }) {
   const inService = timing.total ?? 0;
@@ -18,7 +18,7 @@ export function stagesOf({ timing, elapsedMs, wokeMs }) {
   return [waking, outside - waking, tokenize, cache, queue, inference, rest];
 }
 
-/** @param {import("./service.js").Answer | null} answer null: nothing measured yet */
+/** @param {import("../shared/service.js").Answer | null} answer null: nothing measured yet */
 export function drawTiming(answer) {
   const strip = byId("strip");
   const legend = byId("legend");
@@ -32,7 +32,7 @@ export function drawTiming(answer) {
   drawBadge(answer);
 }
 
-/** @param {import("./service.js").Answer | null} answer */
+/** @param {import("../shared/service.js").Answer | null} answer */
 function drawBadge(answer) {
   const badge = byId("cache-badge");
   badge.hidden = !answer;

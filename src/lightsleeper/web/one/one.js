@@ -1,15 +1,15 @@
 /** One text: asked about as soon as typing pauses, answered with bars, times and words. */
 
-import { drawBars } from "./bars.js";
-import { announce, byId } from "./dom.js";
+import { drawBars } from "../shared/bars.js";
+import { announce, byId } from "../shared/dom.js";
 import { clearExplanation, explain } from "./explanation.js";
-import { delayMs, wait } from "./patience.js";
-import { problemOf } from "./problems.js";
-import { openKeyDialog } from "./key.js";
-import { predict, ServiceError } from "./service.js";
+import { delayMs, wait } from "../shared/patience.js";
+import { problemOf } from "../shared/problems.js";
+import { openKeyDialog } from "../shared/key.js";
+import { predict, ServiceError } from "../shared/service.js";
 import { mountSnippets } from "./snippets.js";
 import { drawTiming } from "./timing.js";
-import { duration, grouped, milliseconds, percent, plural, toneOf } from "./words.js";
+import { duration, grouped, milliseconds, percent, plural, toneOf } from "../shared/words.js";
 
 const PAUSE_MS = 300;
 /** An awake service answers well within this; longer means that it is waking. */
@@ -159,7 +159,7 @@ function showWaking() {
 
 /**
  * @param {string} text
- * @param {import("./service.js").Answer} answer
+ * @param {import("../shared/service.js").Answer} answer
  */
 function showAnswer(text, answer) {
   setState("done");

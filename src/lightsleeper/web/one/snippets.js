@@ -1,7 +1,7 @@
 /** The current request as code that runs as it is: curl, Python's standard library, JavaScript's fetch. */
 
-import { announce, byId } from "./dom.js";
-import { apiKey, PREDICT_URL } from "./service.js";
+import { announce, byId } from "../shared/dom.js";
+import { apiKey, PREDICT_URL } from "../shared/service.js";
 
 const KEY_VARIABLE = "LIGHTSLEEPER_KEY";
 

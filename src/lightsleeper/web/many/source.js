@@ -1,8 +1,8 @@
 /** Where the texts come from: a dropped or chosen file, or pasted lines; and which column holds them. */
 
-import { announce, byId, el } from "./dom.js";
+import { announce, byId, el } from "../shared/dom.js";
 import { readFile } from "./dataset.js";
-import { plural } from "./words.js";
+import { plural } from "../shared/words.js";
 
 /** More than this in a text box makes the browser itself slow, so it is taken as a file at once. */
 const LARGE_PASTE_CHARS = 20_000;

@@ -1,7 +1,7 @@
 /** How certain the answers are: rows by score, stacked by label. */
 
 import { BINS } from "./results.js";
-import { grouped, toneOf } from "./words.js";
+import { grouped, toneOf } from "../shared/words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 400;

@@ -1,12 +1,12 @@
 /** Many texts: a run over a file, with its progress, its pauses, and the rows that got no answer. */
 
-import { announce, byId, el, oncePerFrame } from "./dom.js";
+import { announce, byId, el, oncePerFrame } from "../shared/dom.js";
 import { Job } from "./job.js";
-import { openKeyDialog } from "./key.js";
+import { openKeyDialog } from "../shared/key.js";
 import { Results } from "./results.js";
 import { Review } from "./review.js";
 import { mountSource } from "./source.js";
-import { duration, grouped, plural } from "./words.js";
+import { duration, grouped, plural } from "../shared/words.js";
 
 /** Until GET /model has answered. */
 const CAUTIOUS = { labels: [], limits: { max_texts: 32, max_text_chars: 10_000, max_body_bytes: 500_000 } };

@@ -1,6 +1,6 @@
 /** A table that only has the rows in sight: 100,000 rows cost as much as 30. */
 
-import { el, oncePerFrame } from "./dom.js";
+import { el, oncePerFrame } from "../shared/dom.js";
 
 /** As in style.css. */
 const ROW_PX = 40;
