@@ -1,6 +1,6 @@
 /** The service over HTTP: one call, its answer with where the time went, its failures as `ServiceError`. */
 
-const BASE = new URL("../", import.meta.url);
+const BASE = new URL("../../", import.meta.url);
 export const PREDICT_URL = new URL("predict", BASE).href;
 const KEY = "api-key";
 
