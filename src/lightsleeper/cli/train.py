@@ -1,0 +1,60 @@
+"""`lightsleeper train`: your own labels → a bundle."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lightsleeper.cli.making import add_making, print_bundle, require_torch
+
+if TYPE_CHECKING:
+    from lightsleeper.cli.commands import Commands
+
+
+def add_train(commands: "Commands") -> None:
+    """Add `lightsleeper train`."""
+    command = commands.add_parser(
+        "train",
+        help="fine-tune on your own labels and make a bundle",
+        description="Fine-tune the embedded model's encoder on labelled files and write a verified bundle. An "
+        "interrupted run continues when the same command is given again. Needs the group torch: make torch",
+    )
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="csv, tsv or jsonl with text and label")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
+    command.add_argument("--dev", nargs="+", type=Path, default=[], metavar="FILE", help="labelled, only to measure on")
+    command.add_argument("--labels", metavar="A,B,…", help="label names in id order, where FILE holds ids")
+    command.add_argument(
+        "--encoder", type=Path, metavar="DIR", help="BERT encoder, or earlier checkpoint, to start from"
+    )
+    command.add_argument("--epochs", type=int, metavar="N", help="times every text is read; 3 by default")
+    command.add_argument("--learning-rate", type=float, metavar="X", help="its peak; 8e-5 by default")
+    command.add_argument("--word-dropout", type=float, metavar="X", help="share of tokens hidden in training; 0")
+    command.add_argument("--name", help="the model's name in the manifest; by default that of DIR")
+    command.add_argument("--work", type=Path, metavar="DIR", help="where checkpoints are kept meanwhile")
+    add_making(command)
+    command.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    require_torch()
+    from lightsleeper.training.run import train  # noqa: PLC0415  # torch is imported by who needs it
+    from lightsleeper.training.train import Recipe  # noqa: PLC0415
+
+    chosen = {
+        "epochs": options.epochs,
+        "peak_learning_rate": options.learning_rate,
+        "word_dropout": options.word_dropout,
+    }
+    bundle = train(
+        options.files,
+        options.out,
+        dev=options.dev,
+        labels=options.labels.split(",") if options.labels else None,
+        encoder=options.encoder,
+        recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
+        name=options.name,
+        work=options.work,
+        keep_checkpoint=options.keep_checkpoint,
+        max_loss_points=options.max_loss_points,
+    )
+    print_bundle(bundle)
+    return 0
