@@ -25,8 +25,8 @@ from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
 from redis_server import RedisServer, free_port
 
-KEY, NEXT_KEY = "correct-horse-battery-staple", "its-successor"
-DIGESTS = [hashlib.sha256(key.encode()).digest() for key in (KEY, NEXT_KEY)]
+KEY, NEXT_KEY, FOREIGN_KEY = "correct-horse-battery-staple", "its-successor", "clé-à-deux-tours"
+DIGESTS = [hashlib.sha256(key.encode()).digest() for key in (KEY, NEXT_KEY, FOREIGN_KEY)]
 
 Answer = Callable[[Request], Any]
 
@@ -49,15 +49,50 @@ def test_every_answer_names_its_request_and_keeps_the_callers_name() -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"authorization": f"Bearer {KEY}"},
-        {"authorization": f"bearer {KEY}"},
-        {"x-api-key": KEY},
-        {"x-api-key": NEXT_KEY},
+        [("authorization", f"Bearer {KEY}")],
+        [("authorization", f"bearer {KEY}")],
+        [("authorization", f"Bearer   {KEY} \t")],
+        [("x-api-key", KEY)],
+        [("x-api-key", f" \t{KEY}  ")],
+        [("x-api-key", NEXT_KEY)],
+        [("authorization", "Bearer hf_somebodys-token"), ("x-api-key", KEY)],
+        [("x-api-key", ""), ("authorization", f"Bearer {KEY}")],
+        [("x-api-key", "another"), ("x-api-key", KEY)],
+        [("authorization", "Basic dTpw"), ("authorization", f"Bearer {KEY}")],
+        [("x-api-key", FOREIGN_KEY)],
+        [("authorization", f"Bearer {FOREIGN_KEY}")],
     ],
-    ids=["bearer", "lower case", "x-api-key", "the next key"],
+    ids=[
+        "bearer",
+        "lower case",
+        "blanks after bearer",
+        "x-api-key",
+        "blanks in x-api-key",
+        "the next key",
+        "beside a token for the hub",
+        "beside an empty one",
+        "the second of two",
+        "beside another scheme",
+        "not ascii",
+        "not ascii after bearer",
+    ],
 )
-def test_every_known_key_opens(headers: dict[str, str]) -> None:
-    assert guarded().post("/predict", headers=headers).status_code == 200
+def test_every_known_key_opens(headers: list[tuple[str, str]]) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in headers]
+    assert guarded().post("/predict", headers=raw).status_code == 200
+
+
+def test_a_key_that_a_client_sends_as_latin_1_is_the_same_key() -> None:
+    raw = [(b"x-api-key", FOREIGN_KEY.encode("latin-1"))]
+    assert guarded().post("/predict", headers=raw).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t"], ids=["empty", "blank", "tab"])
+@pytest.mark.parametrize("name", ["authorization", "x-api-key"])
+def test_an_empty_key_is_none_even_where_its_digest_is_known(name: str, key: str) -> None:
+    digests = [hashlib.sha256(each.encode()).digest() for each in ("", key)]
+    value = f"Bearer {key}" if name == "authorization" else key
+    assert guarded(digests=digests).post("/predict", headers={name: value}).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -65,13 +100,29 @@ def test_every_known_key_opens(headers: dict[str, str]) -> None:
     [
         {},
         {"authorization": "Bearer "},
+        {"authorization": "Bearer"},
+        {"authorization": KEY},
         {"authorization": f"Basic {KEY}"},
         {"authorization": f"Bearer {KEY}x"},
+        {"authorization": f"Bearer {KEY} {KEY}"},
         {"x-api-key": KEY.upper()},
         {"x-api-key": DIGESTS[0].hex()},
         {"x-api-key": "\xff"},
+        {"x-api-key": f"Bearer {KEY}"},
     ],
-    ids=["none", "empty", "other scheme", "longer", "other case", "the digest", "not ascii"],
+    ids=[
+        "none",
+        "empty",
+        "no key",
+        "no scheme",
+        "other scheme",
+        "longer",
+        "twice",
+        "other case",
+        "the digest",
+        "not utf-8",
+        "a scheme where none belongs",
+    ],
 )
 def test_whoever_has_no_known_key_is_told_what_to_send(headers: dict[str, str]) -> None:
     raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}

@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 import sys
 
@@ -7,6 +8,10 @@ from lightsleeper.errors import ConfigurationError
 from lightsleeper.serving.settings import read_settings
 
 SECRET = "hunter2"
+
+
+def digest_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -24,6 +29,8 @@ SECRET = "hunter2"
         ("API_KEY_DIGESTS", SECRET),
         ("API_KEY_DIGESTS", ""),
         ("API_KEY_DIGESTS", " , "),
+        *(("API_KEY_DIGESTS", f"{'ab' * 32},{digest_of(blank)}") for blank in ("", " ", "\n", "\r\n", "\t", "   ")),
+        ("API_KEY_DIGESTS", digest_of("").upper()),
         ("TRUSTED_PROXIES", "*"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("MAX_TEXTS", "-1"),

@@ -8,10 +8,9 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -98,19 +97,20 @@ class Guard:
             await send(message)
 
         if self._key_digests and scope["method"] not in _FREE_METHODS:
-            state["key_id"] = self._key_id(Headers(scope=scope))
+            state["key_id"] = self._key_id(scope["headers"])
             if state["key_id"] is None:
                 await self._unauthorized()(scope, receive, send_with_headers)
                 return
         await self._app(scope, receive, send_with_headers)
 
-    def _key_id(self, headers: Headers) -> str | None:
-        """The start of the presented key's digest, if the key is known; every known key is compared, in full."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        digest = hashlib.sha256(key.encode()).digest()
-        known = sum(hmac.compare_digest(digest, each) for each in self._key_digests)
-        return digest.hex()[:_KEY_ID_DIGITS] if known else None
+    def _key_id(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """The start of the digest of a presented key that is known; each is compared with every known key, in full."""
+        known = None
+        for key in _presented_keys(headers):
+            digest = hashlib.sha256(key).digest()
+            if sum(hmac.compare_digest(digest, each) for each in self._key_digests):
+                known = known or digest.hex()[:_KEY_ID_DIGITS]
+        return known
 
     def _unauthorized(self) -> Response:
         response = self._refuse(
@@ -118,6 +118,32 @@ class Guard:
         )
         response.headers["www-authenticate"] = "Bearer"
         return response
+
+
+def _presented_keys(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """Every key the caller sent, as UTF-8, without the blanks around it; an empty one is none.
+
+    All of them, because a caller may not decide alone what is sent: the hub's clients add the token of their user as
+    `Authorization` beside our `X-API-Key`.
+    """
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, key = _text(value).strip().partition(" ")
+            key = key.strip() if scheme.lower() == "bearer" else ""
+        elif name == b"x-api-key":
+            key = _text(value).strip()
+        else:
+            continue
+        if key:
+            yield key.encode()
+
+
+def _text(value: bytes) -> str:
+    """A header's value, of which HTTP says no encoding: browsers and requests send Latin-1, curl what it was given."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _request_id(scope: Scope) -> bytes:

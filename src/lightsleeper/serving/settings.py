@@ -3,10 +3,12 @@
 Only the composition root reads this; everything else is handed plain values.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -122,6 +124,8 @@ class Settings(BaseSettings):
         for digest in digests:
             if not _SHA256.fullmatch(digest):
                 raise ValueError("each must be 64 hexadecimal digits: printf %s KEY | sha256sum")
+            if digest.lower() in _blank_digests():
+                raise ValueError("one is the digest of an empty key: is the variable set that it was made of?")
         return digests
 
     @field_validator("trusted_proxies")
@@ -147,6 +151,12 @@ class Settings(BaseSettings):
         if 0 < self.rate_limit_texts < self.max_texts:
             raise ValueError(f"less than {PREFIX}MAX_TEXTS: the largest request could never be sent")
         return self
+
+
+def _blank_digests() -> set[str]:
+    """What `printf %s "$KEY" | sha256sum` prints of a variable that is unset, and of one that holds a few blanks."""
+    blanks = ("".join(each) for length in range(4) for each in product(" \t\r\n", repeat=length))
+    return {hashlib.sha256(blank.encode()).hexdigest() for blank in blanks}
 
 
 def read_settings() -> Settings:

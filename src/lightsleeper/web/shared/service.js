@@ -86,7 +86,8 @@ export function parseServerTiming(header) {
 
 /** @returns {Record<string, string>} */
 function authorization() {
-  const key = apiKey.get();
+  // A header holds bytes, one per character; those of a key are UTF-8.
+  const key = String.fromCharCode(...new TextEncoder().encode(apiKey.get()));
   return key ? { authorization: `Bearer ${key}` } : {};
 }
 
