@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lightsleeper.model.engine import CPU_INFO
+from lightsleeper.model.onnx_engine import CPU_INFO
 
 #: Where the kernels overflow, these move by 0.05 to 0.17.
 TEXTS = [
@@ -24,7 +24,7 @@ CODE = """
 import json, sys
 from pathlib import Path
 from lightsleeper.model.bundle import EMBEDDED, open_bundle
-from lightsleeper.model.engine import OnnxEngine
+from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.model.tokenizer import Tokenizer
 bundle = open_bundle(EMBEDDED)
 engine = OnnxEngine(bundle.model, bundle.manifest.pad_token_id, Path(sys.argv[1]))

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightsleeper.errors import BundleError
-from lightsleeper.model.engine import OnnxEngine, open_engine, pad
-from lightsleeper.model.model import Model
+from lightsleeper.model.engine import pad
+from lightsleeper.model.model import Model, open_engine
+from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.model.tokenizer import WIDTH_STEP, TokenizedText
 
 WORDS = re.findall(

@@ -1,5 +1,5 @@
 """A bundle, and what turns its texts into logits: manifest, tokenizer, engines.
 
-May import `errors` alone. `onnxruntime`, `tokenizers` and (in `torch_engine`) torch stop here.
+May import `errors` alone; `onnxruntime` stops at `onnx_engine`, torch at `torch_engine`.
 Begin with `model`, which opens a bundle; then `tokenizer`, `engine`, `prediction`.
 """

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import Bundle, open_bundle
-from lightsleeper.model.engine import Engine, open_engine
+from lightsleeper.model.engine import Engine
+from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
 
@@ -52,3 +53,15 @@ def load_model(folder: Path, engine: str = "onnx", device: str = "auto") -> Mode
     model = Model(bundle, Tokenizer(bundle.tokenizer, manifest.max_tokens), open_engine(bundle, engine, device=device))
     model.warm_up()
     return model
+
+
+def open_engine(bundle: Bundle, kind: str, *, device: str = "auto") -> Engine:
+    """The engine of that `kind`: `onnx`, or `torch` on `device` (auto, cpu, cuda)."""
+    if kind == "torch":
+        try:
+            from lightsleeper.model.torch_engine import TorchEngine  # noqa: PLC0415  # torch is an optional group
+        except ModuleNotFoundError as error:
+            raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
+
+        return TorchEngine(bundle.checkpoint, bundle.manifest.pad_token_id, device)
+    return OnnxEngine(bundle.model, bundle.manifest.pad_token_id)

@@ -17,8 +17,8 @@ from lightsleeper.bulk.records import labelled, read_file
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import CHECKPOINT, MANIFEST, MODEL, TOKENIZER, WEIGHTS, Bundle, Manifest, open_bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
-from lightsleeper.model.engine import OnnxEngine
 from lightsleeper.model.model import Model, load_model
+from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.training.checkpoint import Checkpoint, find_checkpoint
 from lightsleeper.training.evaluate import Report, evaluate
 from lightsleeper.training.export import export, save
