@@ -15,9 +15,9 @@ from starlette.routing import Route
 from starlette.types import Message
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from lightsleeper.api import routes
 from lightsleeper.api.guard import Guard
 from lightsleeper.api.rate_limit import _MAX_CLIENTS, RateLimiter, client_of
+from lightsleeper.api.refusals import refuse
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_link import RedisLink
 from lightsleeper.errors import RateLimited
@@ -36,7 +36,7 @@ def guarded(answer: Answer | None = None, *, digests: list[bytes] | None = None)
         return PlainTextResponse("fine")
 
     app = Starlette(routes=[Route("/{path:path}", answer or fine, methods=["GET", "POST"])])
-    return TestClient(Guard(app, DIGESTS if digests is None else digests, routes.error_response))
+    return TestClient(Guard(app, DIGESTS if digests is None else digests, refuse))
 
 
 def test_every_answer_names_its_request_and_keeps_the_callers_name() -> None:
@@ -145,7 +145,7 @@ async def test_nothing_of_an_unauthorized_body_is_read() -> None:
 
     sent: list[Message] = []
     scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
-    await Guard(Starlette(), DIGESTS, routes.error_response)(scope, receive, send)
+    await Guard(Starlette(), DIGESTS, refuse)(scope, receive, send)
     assert sent[0]["status"] == 401
 
 
@@ -256,7 +256,7 @@ def test_a_client_behind_trusted_proxies_cannot_choose_its_address(forwarded: st
         return PlainTextResponse(client_of(request.scope))
 
     app = ProxyHeadersMiddleware(Starlette(routes=[Route("/", who)]), ["127.0.0.1", "10.0.0.0/8"])  # type: ignore[arg-type]
-    door = TestClient(Guard(app, [], routes.error_response), client=("127.0.0.1", 5))  # type: ignore[arg-type]
+    door = TestClient(Guard(app, [], refuse), client=("127.0.0.1", 5))  # type: ignore[arg-type]
     assert door.get("/", headers={"x-forwarded-for": forwarded}).text == client
 
 
@@ -265,7 +265,7 @@ def test_an_untrusted_peer_may_claim_what_it_likes() -> None:
         return PlainTextResponse(client_of(request.scope))
 
     app = ProxyHeadersMiddleware(Starlette(routes=[Route("/", who)]), ["127.0.0.1"])  # type: ignore[arg-type]
-    door = TestClient(Guard(app, [], routes.error_response), client=("203.0.113.9", 5))  # type: ignore[arg-type]
+    door = TestClient(Guard(app, [], refuse), client=("203.0.113.9", 5))  # type: ignore[arg-type]
     assert door.get("/", headers={"x-forwarded-for": "192.0.2.1"}).text == "203.0.113.9"
 
 

@@ -108,7 +108,7 @@ async def test_what_was_measured_since_the_last_export_leaves_on_close(receiver:
     telemetry = open_telemetry(receiver.endpoint)
     metrics = await announced(telemetry)
     metrics.request_began()
-    metrics.request_ended("POST", "http", 200, "/predict", error=None, duration_s=0.01)
+    metrics.request_ended("POST", "http", 200, "/predict", error=None, dialect="native", duration_s=0.01)
     metrics.lookups("memory", "hit", 4)
     await telemetry.close()
     assert receiver.total("http.server.request.duration") == 1

@@ -48,7 +48,7 @@ def answer(*logits: tuple[float, float], truncated: tuple[int, ...] = ()) -> Cla
 
 def end(measured: Measured, status: int = 200, method: str = "POST", error: str | None = None) -> dict[str, Any]:
     measured.metrics.request_began()
-    measured.metrics.request_ended(method, "http", status, "/predict", error=error, duration_s=0.0123)
+    measured.metrics.request_ended(method, "http", status, "/predict", error=error, dialect="native", duration_s=0.0123)
     (series,) = measured.histograms("http.server.request.duration")
     assert sum(series.counts) == 1
     return dict(series.labels)
@@ -60,6 +60,7 @@ def test_a_request_is_labelled_as_the_semantic_conventions_ask(measured: Measure
         "url.scheme": "http",
         "http.response.status_code": 200,
         "http.route": "/predict",
+        "lightsleeper.dialect": "native",
     }
 
 
@@ -84,7 +85,7 @@ def test_rejections_are_counted_by_reason_and_start_at_zero(measured: Measured) 
 def test_active_requests_return_to_zero(measured: Measured) -> None:
     measured.metrics.request_began()
     assert measured.values("http.server.active_requests") == {(): 1}
-    measured.metrics.request_ended("GET", "http", 200, None, error=None, duration_s=0.1)
+    measured.metrics.request_ended("GET", "http", 200, None, error=None, dialect=None, duration_s=0.1)
     assert measured.values("http.server.active_requests") == {(): 0}
 
 

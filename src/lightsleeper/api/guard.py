@@ -71,7 +71,7 @@ class Guard:
     """Refuses who has no key; adds headers to what everybody else is answered."""
 
     def __init__(
-        self, app: ASGIApp, key_digests: Sequence[bytes], refuse: Callable[[LightsleeperError], Response]
+        self, app: ASGIApp, key_digests: Sequence[bytes], refuse: Callable[[Scope, LightsleeperError], Response]
     ) -> None:
         """`key_digests` are sha256 digests of the keys, any of which opens; none: no key is asked for.
 
@@ -99,7 +99,7 @@ class Guard:
         if self._key_digests and scope["method"] not in _FREE_METHODS:
             state["key_id"] = self._key_id(scope["headers"])
             if state["key_id"] is None:
-                await self._unauthorized()(scope, receive, send_with_headers)
+                await self._unauthorized(scope)(scope, receive, send_with_headers)
                 return
         await self._app(scope, receive, send_with_headers)
 
@@ -112,10 +112,9 @@ class Guard:
                 known = known or digest.hex()[:_KEY_ID_DIGITS]
         return known
 
-    def _unauthorized(self) -> Response:
-        response = self._refuse(
-            Unauthorized("send a valid API key as `Authorization: Bearer …` or `X-API-Key: …`", field="authorization")
-        )
+    def _unauthorized(self, scope: Scope) -> Response:
+        message = "send a valid API key as `Authorization: Bearer …` or `X-API-Key: …`"
+        response = self._refuse(scope, Unauthorized(message, field="authorization"))
         response.headers["www-authenticate"] = "Bearer"
         return response
 

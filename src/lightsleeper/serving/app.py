@@ -14,8 +14,9 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from lightsleeper import __version__
-from lightsleeper.api import page, routes
+from lightsleeper.api import dialects, page, routes
 from lightsleeper.api.guard import CORS, Guard, NoRateLimit
+from lightsleeper.api.refusals import refuse
 from lightsleeper.api.schemas import Limits, LimitsModel, ModelResponse, PredictRequest, ProcessModel
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
 from lightsleeper.cache.redis_address import parse_redis_url
@@ -125,7 +126,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
     app.add_middleware(
         Guard,
         key_digests=[bytes.fromhex(digest) for digest in settings.api_key_digests],
-        refuse=routes.error_response,
+        refuse=refuse,
     )
     if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
@@ -133,7 +134,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         app.add_middleware(RequestMetrics)
         if telemetry.tracers:
             instrument(app, telemetry.tracers, settings.trace_ratio)
-    app.router.routes[:0] = routes.hot_routes
+    app.router.routes[:0] = [*routes.hot_routes, *dialects.ROUTES]
     app.include_router(routes.router)
     app.include_router(page.router)
     app.add_exception_handler(LightsleeperError, _lightsleeper_error)
@@ -250,11 +251,11 @@ def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:
     )
 
 
-async def _lightsleeper_error(_request: Request, error: Exception) -> Response:
+async def _lightsleeper_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LightsleeperError)  # noqa: S101  # Starlette's signature is wider than its contract
     if isinstance(error, EngineFailed):
         log.error("inference failed", exc_info=error.__cause__)
-    return routes.error_response(error)
+    return refuse(request.scope, error)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -262,15 +263,15 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # see above
     kinds: dict[int, type[RequestError]] = {404: NotFound, 405: MethodNotAllowed}
     kind = kinds.get(error.status_code, RequestError)
-    response = routes.error_response(kind(f"{request.method} {request.url.path}: {error.detail}"))
+    response = refuse(request.scope, kind(f"{request.method} {request.url.path}: {error.detail}"))
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
     return response
 
 
-async def _unexpected_error(_request: Request, _error: Exception) -> Response:
+async def _unexpected_error(request: Request, _error: Exception) -> Response:
     """A bug of ours: the caller learns that much, and Starlette logs the rest."""
-    return routes.error_response(LightsleeperError("internal error", code="internal"))
+    return refuse(request.scope, LightsleeperError("internal error", code="internal"))
 
 
 def _document_requests(app: FastAPI) -> None:

@@ -63,7 +63,10 @@ class Histogram:
         self.sum += value
 
 
-_HTTP_LABELS = ("http.request.method", "url.scheme", "http.response.status_code", "http.route", "error.type")
+_HTTP_LABELS = (
+    *("http.request.method", "url.scheme", "http.response.status_code", "http.route", "error.type"),
+    "lightsleeper.dialect",
+)
 
 REQUEST_DURATION = Instrument(
     "histogram", "http.server.request.duration", "s", "Duration of HTTP requests.", _HTTP_LABELS, _SECONDS
@@ -113,14 +116,18 @@ BUNDLE = Instrument(
 INSTRUMENTS = tuple(value for value in globals().values() if isinstance(value, Instrument))
 #: What /predict can answer: exported as zeros at once, so that a pod's first 503 is an increase, not a beginning.
 _PREDICT_OUTCOMES = (
-    *((status, "/predict", None) for status in (200, 413, 422, 429)),
-    *((500, "/predict", "engine_failed"), (503, "/predict", "overloaded"), (504, "/predict", "deadline_exceeded")),
+    *((status, "/predict", None, "native") for status in (200, 413, 422, 429)),
+    (500, "/predict", "engine_failed", "native"),
+    (503, "/predict", "overloaded", "native"),
+    (504, "/predict", "deadline_exceeded", "native"),
 )
 _LIKELY_REASONS = (
     *("invalid_input", "unauthorized", "overloaded"),
     *("deadline_exceeded", "shutting_down", "engine_failed", "internal"),
 )
 _SERVER_ERROR = 500
+#: The values of `_HTTP_LABELS`.
+_RequestKey = tuple[str, str, int, str | None, str | None, str | None]
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
@@ -183,7 +190,7 @@ class Metrics:
             self._predictions.add(0, label)
 
     def _create_histograms(self) -> None:
-        self._requests: dict[tuple[str, str, int, str | None, str | None], Histogram] = {}
+        self._requests: dict[_RequestKey, Histogram] = {}
         for outcome in _PREDICT_OUTCOMES:
             self._request_duration(("POST", "http", *outcome))
         self._queue_wait = Histogram(QUEUE_WAIT, {})
@@ -234,17 +241,25 @@ class Metrics:
         self._active += 1
 
     def request_ended(
-        self, method: str, scheme: str, status: int, route: str | None, *, error: str | None, duration_s: float
+        self,
+        method: str,
+        scheme: str,
+        status: int,
+        route: str | None,
+        *,
+        error: str | None,
+        dialect: str | None,
+        duration_s: float,
     ) -> None:
         """Its last byte was handed over. `route` is the template, `error` our error code where there was one."""
         self._active -= 1
         error_type = (error or str(status)) if status >= _SERVER_ERROR else None
-        key = (method if method in _METHODS else "_OTHER", scheme, status, route, error_type)
+        key = (method if method in _METHODS else "_OTHER", scheme, status, route, error_type, dialect)
         (self._requests.get(key) or self._request_duration(key)).record(duration_s)
         if error:
             self._rejections.add(1, error)
 
-    def _request_duration(self, key: tuple[str, str, int, str | None, str | None]) -> Histogram:
+    def _request_duration(self, key: _RequestKey) -> Histogram:
         named = zip(_HTTP_LABELS, key, strict=True)
         labels = {name: value for name, value in named if value is not None}
         self._requests[key] = histogram = Histogram(REQUEST_DURATION, labels)

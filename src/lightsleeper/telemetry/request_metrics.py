@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 #: Where a response to an error leaves our code for this middleware.
 ERROR_CODE = "lightsleeper.error_code"
 
+#: Where a request for answers is noted to speak somebody's dialect, for this middleware.
+DIALECT = "lightsleeper.dialect"
+
 
 class RequestMetrics:
     """Reports every request to the `metrics` of the lifespan's state."""
@@ -47,5 +50,6 @@ class RequestMetrics:
                 status,
                 getattr(scope.get("route"), "path_format", None),
                 error=scope.get(ERROR_CODE),
+                dialect=scope.get(DIALECT),
                 duration_s=time.perf_counter() - started_s,
             )

@@ -1,0 +1,134 @@
+"""A request's body: read no further than its limit, inflated no further either, and taken for JSON.
+
+Which content type is needed depends on what is asked: our own form wants JSON, other people's clients send any or none.
+"""
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic_core import from_json
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from lightsleeper.api.refusals import JSON
+from lightsleeper.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
+
+#: What a page may send to another site without that site's leave: https://fetch.spec.whatwg.org/#simple-header
+_FORM_TYPES = {"", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
+
+_BOM = b"\xef\xbb\xbf"
+
+#: The encoded bodies that may follow each other in one: a megabyte of empty ones takes a second to open.
+_MAX_MEMBERS = 64
+
+
+class Disconnected(Exception):  # an event more than an error
+    """The client closed its connection before it had its answer."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body as it was before its content encoding; refused as soon as it is known to exceed `limit` bytes.
+
+    Raises BodyTooLarge, before and after inflation; UnsupportedMediaType for an encoding other than gzip and deflate,
+    and for what a page of another site could send unasked; InvalidInput if it cannot be inflated; Disconnected.
+    """
+    headers = request.headers
+    _refuse_foreign_form(headers)
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
+        raise UnsupportedMediaType(
+            f"content-encoding {encoding[:100]!r} is not read: send gzip, deflate or none", field="content-encoding"
+        )
+    body = await _receive(request, limit)
+    if encoding in {"", "identity"}:
+        return body
+    try:
+        return b"".join(_inflate(body, limit, raw_allowed=encoding == "deflate"))
+    except zlib.error:
+        raise InvalidInput(f"the body is not valid {encoding}", code="invalid_encoding") from None
+
+
+def is_json(headers: Headers) -> bool:
+    """Whether the body is said to be JSON."""
+    content_type = headers.get("content-type", "")
+    return content_type == JSON or _media_type(content_type) == JSON
+
+
+def load_json(body: bytes) -> Any:  # noqa: ANN401  # JSON is anything
+    """The value in `body`, in UTF-8 with or without a byte order mark; InvalidInput if it is none."""
+    try:
+        return from_json(without_bom(body))
+    except ValueError as error:
+        raise InvalidInput(f"the body is not valid JSON: {error}", code="invalid_json") from None
+
+
+def without_bom(body: bytes) -> bytes:
+    """`body` without the mark that some editors and .NET put before UTF-8; UnsupportedMediaType for UTF-16 and -32."""
+    if body[:2] in {b"\xff\xfe", b"\xfe\xff"} or 0 in body[:2]:
+        raise UnsupportedMediaType("the body is not UTF-8: UTF-16 and UTF-32 are not read", field="content-type")
+    return body.removeprefix(_BOM)
+
+
+async def _receive(request: Request, limit: int) -> bytes:
+    too_large = BodyTooLarge(f"the body has more than {limit} bytes", limit=limit)
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > limit:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise too_large
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _inflate(body: bytes, limit: int, *, raw_allowed: bool) -> Iterator[bytes]:
+    """The parts of `body` once they are inflated, `limit` bytes at most; zlib.error if it is broken or cut short."""
+    left = limit
+    for _ in range(_MAX_MEMBERS):
+        inflater = zlib.decompressobj(_window_bits(body) if raw_allowed else zlib.MAX_WBITS | 16)
+        part = inflater.decompress(body, left + 1)
+        if len(part) > left:
+            raise BodyTooLarge(f"the body has more than {limit} bytes once it is inflated", limit=limit)
+        if not inflater.eof:
+            raise zlib.error
+        yield part
+        left -= len(part)
+        body = inflater.unused_data
+        if not body:
+            return
+    raise zlib.error
+
+
+def _window_bits(body: bytes) -> int:
+    """`deflate` means zlib's format (RFC 9110, 8.4.1.2), but some send the bare stream; the first bytes tell."""
+    zlib_format = body[:1] and body[0] & 15 == zlib.DEFLATED and int.from_bytes(body[:2]) % 31 == 0
+    return zlib.MAX_WBITS if zlib_format else -zlib.MAX_WBITS
+
+
+def _refuse_foreign_form(headers: Headers) -> None:
+    """A page may send a form anywhere, without asking; JSON only where the browser was told that it may (CORS).
+
+    So JSON passes here, and clients that are no browsers; the rule is that of Go's `http.CrossOriginProtection`.
+    """
+    if _media_type(headers.get("content-type", "")) not in _FORM_TYPES:
+        return
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        foreign = site not in {"same-origin", "none"}
+    else:
+        foreign = origin is not None and origin.partition("://")[2] != headers.get("host")
+    if foreign:
+        raise UnsupportedMediaType(f"a page of another site must send {JSON}", field="content-type")
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
