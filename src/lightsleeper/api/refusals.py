@@ -1,9 +1,13 @@
 """The one table from errors to statuses, in every dialect, and the bodies that say them. Imports no dialect."""
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -18,11 +22,14 @@ from lightsleeper.errors import (
     NotFound,
     Overloaded,
     RateLimited,
+    RequestError,
     ShuttingDown,
     Unauthorized,
     UnsupportedMediaType,
 )
 from lightsleeper.telemetry.request_metrics import DIALECT, ERROR_CODE
+
+log = logging.getLogger("lightsleeper")
 
 JSON = "application/json"
 
@@ -63,6 +70,13 @@ _TEI_TYPE: Mapping[type[LightsleeperError], str] = {
 
 #: Worth another try: these say when, whoever raised them.
 _RETRY = {429, 503, 504}
+
+
+def handle_errors(app: Starlette) -> None:
+    """Let whatever a route raises be answered in the one shape of its dialect."""
+    app.add_exception_handler(LightsleeperError, _lightsleeper_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected_error)
 
 
 def refuse(scope: Scope, error: LightsleeperError) -> Response:
@@ -111,3 +125,26 @@ class _Refusal(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[ERROR_CODE] = self._code
         await super().__call__(scope, receive, send)
+
+
+async def _lightsleeper_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LightsleeperError)  # noqa: S101  # Starlette's signature is wider than its contract
+    if isinstance(error, EngineFailed):
+        log.error("inference failed", exc_info=error.__cause__)
+    return refuse(request.scope, error)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, in the same shape as ours."""
+    assert isinstance(error, HTTPException)  # noqa: S101  # see above
+    kinds: dict[int, type[RequestError]] = {404: NotFound, 405: MethodNotAllowed}
+    kind = kinds.get(error.status_code, RequestError)
+    response = refuse(request.scope, kind(f"{request.method} {request.url.path}: {error.detail}"))
+    response.status_code = error.status_code
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unexpected_error(request: Request, _error: Exception) -> Response:
+    """A bug of ours: the caller learns that much, and Starlette logs the rest."""
+    return refuse(request.scope, LightsleeperError("internal error", code="internal"))

@@ -1,5 +1,5 @@
 """From exec to listening, and back to nothing.
 
 May import every room below; the only one that reads settings.
-Begin with `server` (exec → listening); then `app`, the composition root and its lifespan, and `settings`.
+Begin with `server` (exec → listening); then `app`, the composition root, its `lifespan`, and `settings`.
 """

@@ -1,0 +1,191 @@
+"""Open → warm up → serve → drain → close: every part is built here, and taken down below the `yield`."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypedDict
+
+from lightsleeper import __version__
+from lightsleeper.api.guard import NoRateLimit
+from lightsleeper.api.schemas import Limits, LimitsModel, ModelResponse, ProcessModel
+from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
+from lightsleeper.cache.redis_address import parse_redis_url
+from lightsleeper.cache.redis_cache import RedisCache
+from lightsleeper.cache.redis_link import RedisLink
+from lightsleeper.model.bundle import EMBEDDED, Bundle
+from lightsleeper.model.cpu_quota import cpus, worker_count
+from lightsleeper.model.model import Model, load_model
+from lightsleeper.model.prediction import Logits
+from lightsleeper.model.tokenizer import TokenizedText
+from lightsleeper.pipeline.batcher import Batcher
+from lightsleeper.pipeline.classifier import Classifier
+from lightsleeper.pipeline.encoding import Encoder
+from lightsleeper.pipeline.explain import MAX_WORDS
+from lightsleeper.process import INSTANCE_ID, Wake, age_s
+from lightsleeper.serving.settings import Settings
+from lightsleeper.telemetry.metrics import Identity, Metrics
+from lightsleeper.telemetry.tracing import Spans, origin
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from lightsleeper.api.rate_limit import RateLimiter
+    from lightsleeper.telemetry.export import Telemetry
+
+log = logging.getLogger("lightsleeper")
+
+
+class State(TypedDict):
+    """What the routes find in `request.state`."""
+
+    classifier: Classifier
+    batcher: Batcher[TokenizedText, Logits]
+    labels: tuple[str, ...]
+    limits: Limits
+    facts: ModelResponse
+    wake: Wake
+    rate_limit: "RateLimiter | NoRateLimit"
+    metrics: Metrics | None
+
+
+@asynccontextmanager
+async def serve_parts(
+    settings: Settings, telemetry: "Telemetry | None", loading: "Future[Model] | None", phases: dict[str, float]
+) -> AsyncIterator[State]:
+    """Open → warm up → serve → drain → close. The server listens only after the yield is reached."""
+    model = await (asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_model, settings))
+    phases["model"] = age_s()
+    metrics = Metrics(telemetry.meter, _identity(settings, model)) if telemetry else None
+    spans = Spans(telemetry.tracers) if telemetry and telemetry.tracers else None
+    observers = [observer for observer in (metrics, spans) if observer]
+    batcher = _batcher(settings, model, observers, origin if spans else None)
+    link = _redis_link(settings, metrics)
+    cache = _cache(settings, link, metrics, labels=len(model.labels))
+    batcher.start()
+    if telemetry and metrics:
+        metrics.watch_queue(lambda: batcher.queued_cost)
+        await telemetry.announce(metrics.histograms)
+    wake = Wake()
+    phases["ready"] = wake.took_s
+    log.info("ready", extra={"fields": {f"{phase}_s": round(s, 3) for phase, s in phases.items()}})
+    if metrics:
+        metrics.started(phases)
+    yield {
+        "classifier": Classifier(
+            encoder=Encoder(model.tokenizer, KeyMaker(model.bundle.digest), max_entries=settings.cache_entries),
+            cache=cache,
+            batcher=batcher,
+            observers=observers,
+        ),
+        "batcher": batcher,
+        "labels": model.labels,
+        "limits": _limits(settings),
+        "facts": _facts(model.bundle, settings, wake),
+        "wake": wake,
+        "rate_limit": _rate_limit(settings, link),
+        "metrics": metrics,
+    }
+    await batcher.close(settings.drain_timeout_s)
+    await cache.close()
+    if link:
+        await link.close()
+    model.engine.close()
+    if telemetry:
+        await telemetry.close()
+
+
+def open_model(settings: Settings) -> Model:
+    """Load and warm up the configured bundle; BundleError if it cannot work."""
+    return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device)
+
+
+def _identity(settings: Settings, model: Model) -> Identity:
+    manifest = model.bundle.manifest
+    return Identity(
+        model_id=manifest.model_id,
+        digest=model.bundle.digest,
+        version=__version__,
+        labels=model.labels,
+        workers=_workers(settings),
+        queue_limit_tokens=settings.max_queued_tokens,
+    )
+
+
+def _workers(settings: Settings) -> int:
+    return settings.workers or worker_count(cpus())
+
+
+def _batcher(
+    settings: Settings, model: Model, observers: Sequence[Metrics | Spans], origin: Callable[[], object] | None
+) -> Batcher[TokenizedText, Logits]:
+    return Batcher(
+        model.run,
+        cost=lambda text: text.width,
+        kind=lambda text: text.width,
+        workers=_workers(settings),
+        max_batch_cost=settings.max_batch_tokens,
+        max_queued_cost=settings.max_queued_tokens,
+        observers=observers,
+        origin=origin,
+    )
+
+
+def _redis_link(settings: Settings, metrics: Metrics | None) -> RedisLink | None:
+    """Started: it connects while the service already answers."""
+    if settings.redis_url is None:
+        return None
+    address = parse_redis_url(settings.redis_url.get_secret_value())
+    link = RedisLink(address, timeout_s=settings.redis_timeout_ms / 1e3, observer=metrics)
+    link.start()
+    return link
+
+
+def _cache(settings: Settings, link: RedisLink | None, metrics: Metrics | None, *, labels: int) -> Cache:
+    memory = LruCache(settings.cache_entries, settings.cache_bytes, metrics) if settings.cache_entries else NoCache()
+    if link is None:
+        return memory
+    shared = RedisCache(link, labels=labels, ttl_s=settings.redis_ttl_s, observer=metrics)
+    shared.start()
+    return TwoLevelCache(memory, shared) if isinstance(memory, LruCache) else shared
+
+
+def _rate_limit(settings: Settings, link: RedisLink | None) -> "RateLimiter | NoRateLimit":
+    if not settings.rate_limit_texts:
+        return NoRateLimit()
+    from lightsleeper.api.rate_limit import RateLimiter  # noqa: PLC0415  # its library takes 60 ms of CPU to import
+
+    return RateLimiter(max_texts=settings.rate_limit_texts, window_s=settings.rate_limit_window_s, link=link)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_texts=settings.max_texts,
+        max_text_chars=settings.max_text_chars,
+        max_body_bytes=settings.max_body_bytes,
+        timeout_s=settings.request_timeout_s,
+    )
+
+
+def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:
+    manifest = bundle.manifest
+    return ModelResponse(
+        model_id=manifest.model_id,
+        revision=manifest.revision,
+        digest=bundle.digest,
+        architecture=manifest.architecture,
+        labels=list(manifest.labels),
+        max_tokens=manifest.max_tokens,
+        quantization=manifest.quantization,
+        accuracy=manifest.accuracy,
+        version=__version__,
+        limits=LimitsModel(**asdict(_limits(settings)), max_explain_words=MAX_WORDS),
+        process=ProcessModel(
+            instance=INSTANCE_ID,
+            started_at=datetime.fromtimestamp(time.time() - wake.age_s, UTC),
+            wake_ms=wake.took_s * 1e3,
+        ),
+    )
