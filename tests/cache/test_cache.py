@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, TwoLevelCache
+from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, Secret, TwoLevelCache
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_cache import RedisCache
 from lightsleeper.cache.redis_link import RedisLink
+from lightsleeper.cache.stored_value import ValueFormat
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
@@ -28,6 +29,15 @@ def test_keys_are_the_token_ids_and_the_bundle() -> None:
     first, second = KeyMaker("ab" * 32), KeyMaker("cd" * 32)
     assert first.key(ids) == first.key(array("I", ids))
     assert len({first.key(ids), first.key(others), second.key(ids)}) == 3
+
+
+def test_keys_made_with_a_secret_cannot_be_made_without_it() -> None:
+    ids = array("I", [101, 7, 102])
+    secrets = [None, Secret(32 * "a"), Secret(32 * "b")]
+    keys = [KeyMaker(bundle * 32, secret).key(ids) for secret in secrets for bundle in ("ab", "cd")]
+    assert len(set(keys)) == 6
+    assert KeyMaker("ab" * 32, Secret(32 * "a")).key(ids) == keys[2]
+    assert {len(key) for key in keys} == {16}
 
 
 async def test_the_entry_used_longest_ago_is_forgotten_first() -> None:
@@ -97,7 +107,7 @@ async def test_five_hundred_simultaneous_requests_for_a_new_text_cost_one_infere
         link = RedisLink(parse_redis_url(server.url), timeout_s=1)
         link.start()
         await link.wait_available()
-        shared = RedisCache(link, labels=2, ttl_s=60)
+        shared = RedisCache(link, ValueFormat(2), ttl_s=60)
         shared.start()
         cache: Cache = TwoLevelCache(LruCache(entries, 100_000), shared) if entries else shared
         encoder = Encoder(model.tokenizer, KeyMaker(model.bundle.digest), max_entries=entries)

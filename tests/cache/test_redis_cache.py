@@ -13,10 +13,11 @@ import pytest
 import redis
 import trustme
 
-from lightsleeper.cache.cache import KeyMaker, LruCache, TwoLevelCache
+from lightsleeper.cache.cache import KeyMaker, LruCache, Secret, TwoLevelCache
 from lightsleeper.cache.redis_address import parse_redis_url
-from lightsleeper.cache.redis_cache import VALUE_VERSION, RedisCache
+from lightsleeper.cache.redis_cache import RedisCache
 from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink
+from lightsleeper.cache.stored_value import UNSIGNED, ValueFormat
 from redis_server import RedisServer, free_port
 
 #: Ten times the default: a machine busy with something else is not to be taken for a slow Redis.
@@ -67,10 +68,16 @@ class Observer:
 
 @asynccontextmanager
 async def opened(
-    url: str, *, ttl_s: int = 60, observer: Observer | None = None, wait: bool = True, start: bool = True
+    url: str,
+    *,
+    ttl_s: int = 60,
+    observer: Observer | None = None,
+    wait: bool = True,
+    start: bool = True,
+    secret: Secret | None = None,
 ) -> AsyncIterator[RedisCache]:
     link = RedisLink(parse_redis_url(url), timeout_s=TIMEOUT_S, observer=observer)
-    cache = RedisCache(link, labels=2, ttl_s=ttl_s, observer=observer)
+    cache = RedisCache(link, ValueFormat(2, secret), ttl_s=ttl_s, observer=observer)
     if start:
         link.start()
     cache.start()
@@ -124,7 +131,7 @@ async def test_values_are_a_version_byte_and_packed_floats_that_expire(server: R
         cache.put_many({A: LOGITS})
         await written(cache)
     with server.client() as client:
-        assert client.get(KEY_PREFIX + A) == bytes([VALUE_VERSION]) + struct.pack("<2f", *LOGITS)
+        assert client.get(KEY_PREFIX + A) == bytes([UNSIGNED]) + struct.pack("<2f", *LOGITS)
         ttl = client.ttl(KEY_PREFIX + A)
         assert isinstance(ttl, int)
         assert 1200 < ttl <= 1234
@@ -135,10 +142,10 @@ async def test_values_are_a_version_byte_and_packed_floats_that_expire(server: R
     [
         b"",
         b"not a value",
-        bytes([VALUE_VERSION + 1]) + struct.pack("<2f", *LOGITS),
-        bytes([VALUE_VERSION]) + struct.pack("<3f", 1, 2, 3),
-        bytes([VALUE_VERSION]) + struct.pack("<2f", float("nan"), 1),
-        bytes([VALUE_VERSION]) + struct.pack("<2f", float("inf"), 1),
+        bytes([UNSIGNED + 1]) + struct.pack("<2f", *LOGITS),
+        bytes([UNSIGNED]) + struct.pack("<3f", 1, 2, 3),
+        bytes([UNSIGNED]) + struct.pack("<2f", float("nan"), 1),
+        bytes([UNSIGNED]) + struct.pack("<2f", float("inf"), 1),
     ],
     ids=["empty", "text", "other version", "other labels", "nan", "infinity"],
 )
@@ -149,6 +156,45 @@ async def test_a_value_of_another_kind_is_a_miss_and_counted(server: RedisServer
     async with opened(server.url, observer=observer) as cache:
         assert await cache.get_many([A]) == [None]
     assert observer.counts == {"malformed": 1, "redis miss": 1}
+
+
+SECRET = Secret("0123456789abcdef" * 2)
+
+
+async def test_who_can_write_to_redis_cannot_forge_an_answer(server: RedisServer) -> None:
+    async with opened(server.url, secret=SECRET) as cache:
+        cache.put_many({A: LOGITS})
+        await written(cache)
+    with server.client() as client:
+        genuine = client.get(KEY_PREFIX + A)
+        assert isinstance(genuine, bytes)
+        forged = {
+            "unsigned": ValueFormat(2).pack(B, (9.0, -9.0)),
+            "of another secret": ValueFormat(2, Secret("f" * 32)).pack(B, (9.0, -9.0)),
+            "of another text": genuine,
+            "without its signature": ValueFormat(2, SECRET).pack(B, LOGITS)[:-16],
+            "cut": ValueFormat(2, SECRET).pack(B, LOGITS)[:-1],
+            "lengthened": ValueFormat(2, SECRET).pack(B, LOGITS) + bytes(1),
+        }
+        genuine = ValueFormat(2, SECRET).pack(B, LOGITS)
+        for place in range(len(genuine)):
+            forged[f"bit {place}"] = genuine[:place] + bytes([genuine[place] ^ 1]) + genuine[place + 1 :]
+        observer = Observer()
+        async with opened(server.url, secret=SECRET, observer=observer) as cache:
+            for value in forged.values():
+                client.set(KEY_PREFIX + B, value)
+                assert await cache.get_many([A, B]) == [LOGITS, None]
+            client.set(KEY_PREFIX + B, genuine)
+            assert await cache.get_many([A, B]) == [LOGITS, LOGITS]
+    assert observer.counts["malformed"] == len(forged)
+
+
+async def test_a_signed_value_is_a_miss_for_who_has_no_secret(server: RedisServer) -> None:
+    async with opened(server.url, secret=SECRET) as cache:
+        cache.put_many({A: LOGITS})
+        await written(cache)
+    async with opened(server.url) as cache:
+        assert await cache.get_many([A]) == [None]
 
 
 async def test_a_key_that_holds_no_string_is_a_miss(server: RedisServer) -> None:

@@ -222,9 +222,10 @@ def test_redis_in_the_cluster_forgets_before_it_is_killed() -> None:
     assert redis["resources"]["limits"]["memory"] == "128Mi"
 
 
-def test_azure_redis_is_reached_by_a_secret_and_nothing_of_it_is_written_down() -> None:
-    variable = next(found for found in container("aks")["env"] if found["name"] == "LIGHTSLEEPER_REDIS_URL")
-    assert variable["valueFrom"] == {"secretKeyRef": {"name": "redis", "key": "url"}}
+@pytest.mark.parametrize(("setting", "key"), [("REDIS_URL", "url"), ("CACHE_SECRET", "cache-secret")])
+def test_azure_redis_is_reached_by_a_secret_and_nothing_of_it_is_written_down(setting: str, key: str) -> None:
+    variable = next(found for found in container("aks")["env"] if found["name"] == f"LIGHTSLEEPER_{setting}")
+    assert variable["valueFrom"] == {"secretKeyRef": {"name": "redis", "key": key}}
 
 
 def test_no_overlay_holds_a_secret() -> None:

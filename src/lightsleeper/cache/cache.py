@@ -18,16 +18,32 @@ _ENTRY_OVERHEAD_BYTES = 240
 _BYTES_PER_LOGIT = 32
 
 
+class Secret:
+    """A secret of the deployer, from which each use derives a key of its own."""
+
+    def __init__(self, secret: str) -> None:
+        """Of any length; `settings` sees to it that it cannot be guessed."""
+        self._root = blake2b(secret.encode()).digest()
+
+    def derive(self, purpose: bytes, digest_size: int, of: bytes = b"") -> blake2b:
+        """A keyed hash for one `purpose` (at most 16 bytes) and thing, to be copied for each message."""
+        key = blake2b(of, key=self._root, person=purpose).digest()
+        return blake2b(key=key, digest_size=digest_size)
+
+
 class KeyMaker:
     """Cache keys: BLAKE2b, keyed with the bundle's digest, of the token ids.
 
     Case, accents, spacing and whatever was cut off do not change what the model sees, so they do not change the
-    key; another model's answers can never be read.
+    key; another model's answers can never be read. Bundle and tokenizer are public: without a secret whoever can read
+    the keys can tell whether somebody sent a text that they guess.
     """
 
-    def __init__(self, bundle_digest: str) -> None:
+    def __init__(self, bundle_digest: str, secret: Secret | None = None) -> None:
         """`bundle_digest` is the 64 hex digits of `Bundle.digest`."""
-        self._seeded = blake2b(digest_size=KEY_BYTES, key=bytes.fromhex(bundle_digest))
+        bundle = bytes.fromhex(bundle_digest)
+        plain = blake2b(digest_size=KEY_BYTES, key=bundle)
+        self._seeded = secret.derive(b"keys", KEY_BYTES, of=bundle) if secret else plain
 
     def key(self, ids: "array[int]") -> bytes:
         """The 16-byte key of one text's token ids (uint32)."""

@@ -6,18 +6,14 @@ Writes go through one writer of their own, so they delay neither answers nor loo
 """
 
 import asyncio
-import math
-import struct
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from lightsleeper.cache.cache import Observer
 from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
+from lightsleeper.cache.stored_value import ValueFormat
 from lightsleeper.model.prediction import Logits
-
-#: First byte of every value. Another layout gets another number; what does not begin with it is a miss.
-VALUE_VERSION = 1
 
 #: Keys of one MGET, entries of one pipeline: both take Redis well under a millisecond.
 _MAX_KEYS = 512
@@ -57,15 +53,15 @@ class _Lookup:
 class RedisCache:
     """A `Cache` whose every failure is a miss. Belongs to one event loop."""
 
-    def __init__(self, link: RedisLink, *, labels: int, ttl_s: int, observer: Observer | None = None) -> None:
-        """`labels` is how many floats a value holds; `ttl_s` how long Redis keeps one. Works between start and close.
+    def __init__(self, link: RedisLink, values: ValueFormat, *, ttl_s: int, observer: Observer | None = None) -> None:
+        """`ttl_s` is how long Redis keeps a value. Works between start and close.
 
         The link is its maker's to start and close.
         """
         self._link = link
         self._ttl_s = ttl_s
         self._observer = observer
-        self._layout = struct.Struct(f"<B{labels}f")
+        self._values = values
         #: Who waits for what has not been answered yet; the reader has taken the keys that are not in `_asked`.
         self._waiting: dict[bytes, list[_Lookup]] = {}
         self._asked: list[bytes] = []
@@ -158,18 +154,13 @@ class RedisCache:
             values = await self._link.mget(names)
         except RedisUnavailable:
             return [None] * len(keys)
-        return [self._unpack(value) for value in values]
+        return [self._unpack(key, value) for key, value in zip(keys, values, strict=True)]
 
-    def _unpack(self, value: object) -> Logits | None:
-        if value is None:
-            return None
-        if isinstance(value, bytes) and len(value) == self._layout.size and value[0] == VALUE_VERSION:
-            logits: Logits = self._layout.unpack(value)[1:]
-            if all(map(math.isfinite, logits)):
-                return logits
-        if self._observer:
+    def _unpack(self, key: bytes, value: object) -> Logits | None:
+        logits = None if value is None else self._values.unpack(key, value)
+        if logits is None and value is not None and self._observer:
             self._observer.malformed_value()
-        return None
+        return logits
 
     async def _write(self) -> None:
         while self._unwritten or not self._closing:
@@ -195,7 +186,7 @@ class RedisCache:
     async def _set(self, client: Any, entries: Mapping[bytes, Logits]) -> list[Any]:  # noqa: ANN401  # see RedisLink
         pipeline = client.pipeline(transaction=False)
         for key, logits in entries.items():
-            pipeline.set(KEY_PREFIX + key, self._layout.pack(VALUE_VERSION, *logits), ex=self._ttl_s)
+            pipeline.set(KEY_PREFIX + key, self._values.pack(key, logits), ex=self._ttl_s)
         # A full Redis refuses each SET, and goes on answering lookups.
         replies: list[Any] = await pipeline.execute(raise_on_error=False)
         return replies

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypedDict
 from lightsleeper import __version__
 from lightsleeper.api.guard import NoRateLimit
 from lightsleeper.api.schemas import Limits, LimitsModel, ModelResponse, ProcessModel
-from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, TwoLevelCache
+from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, Secret, TwoLevelCache
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_cache import RedisCache
 from lightsleeper.cache.redis_link import RedisLink
+from lightsleeper.cache.stored_value import ValueFormat
 from lightsleeper.model.bundle import EMBEDDED, Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.model.model import Model, load_model
@@ -64,7 +65,8 @@ async def serve_parts(
     observers = [observer for observer in (metrics, spans) if observer]
     batcher = _batcher(settings, model, observers, origin if spans else None)
     link = _redis_link(settings, metrics)
-    cache = _cache(settings, link, metrics, labels=len(model.labels))
+    secret = Secret(settings.cache_secret.get_secret_value()) if settings.cache_secret else None
+    cache = _cache(settings, link, metrics, ValueFormat(len(model.labels), secret))
     batcher.start()
     if telemetry and metrics:
         metrics.watch_queue(lambda: batcher.queued_cost)
@@ -76,7 +78,7 @@ async def serve_parts(
         metrics.started(phases)
     yield {
         "classifier": Classifier(
-            encoder=Encoder(model.tokenizer, KeyMaker(model.bundle.digest), max_entries=settings.cache_entries),
+            encoder=Encoder(model.tokenizer, KeyMaker(model.bundle.digest, secret), max_entries=settings.cache_entries),
             cache=cache,
             batcher=batcher,
             observers=observers,
@@ -144,11 +146,11 @@ def _redis_link(settings: Settings, metrics: Metrics | None) -> RedisLink | None
     return link
 
 
-def _cache(settings: Settings, link: RedisLink | None, metrics: Metrics | None, *, labels: int) -> Cache:
+def _cache(settings: Settings, link: RedisLink | None, metrics: Metrics | None, values: ValueFormat) -> Cache:
     memory = LruCache(settings.cache_entries, settings.cache_bytes, metrics) if settings.cache_entries else NoCache()
     if link is None:
         return memory
-    shared = RedisCache(link, labels=labels, ttl_s=settings.redis_ttl_s, observer=metrics)
+    shared = RedisCache(link, values, ttl_s=settings.redis_ttl_s, observer=metrics)
     shared.start()
     return TwoLevelCache(memory, shared) if isinstance(memory, LruCache) else shared
 

@@ -26,6 +26,13 @@ _INJECTED = re.compile(r"LIGHTSLEEPER_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|POR
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+")
 
+#: 32 hex digits are 128 bits: more than anybody can try. By chance one in 10^12 has fewer than 6 different ones.
+_MIN_SECRET_CHARS = 32
+_MIN_DISTINCT_CHARS = 6
+
+#: Everywhere else empty means unset; here that would switch off what protects.
+_NEVER_EMPTY = {"api_key_digests": "keys", "cache_secret": "one"}
+
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -78,6 +85,11 @@ class Settings(BaseSettings):
     )
     redis_timeout_ms: int = Field(50, ge=1, le=5_000, description="Milliseconds a request may wait for Redis.")
     redis_ttl_s: PositiveInt = Field(604_800, description="Seconds Redis keeps an answer.")
+    cache_secret: SecretStr | None = Field(
+        None,
+        description="Keys the cache and signs its values, so that who reads Redis cannot look for texts and who writes "
+        "it cannot forge answers; the same in all replicas. `openssl rand -hex 32`.",
+    )
 
     api_key_digests: Strings = Field(
         (), description="sha256 digests (hex) of the API keys that may send texts, several by commas; open if unset."
@@ -128,6 +140,15 @@ class Settings(BaseSettings):
                 raise ValueError("one is the digest of an empty key: is the variable set that it was made of?")
         return digests
 
+    @field_validator("cache_secret")
+    @classmethod
+    def _hard_to_guess(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and len(set(secret.get_secret_value())) < _MIN_DISTINCT_CHARS:
+            raise ValueError("too simple: openssl rand -hex 32")
+        if secret and len(secret.get_secret_value().strip()) < _MIN_SECRET_CHARS:
+            raise ValueError(f"less than {_MIN_SECRET_CHARS} characters: openssl rand -hex 32")
+        return secret
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
@@ -168,10 +189,10 @@ def read_settings() -> Settings:
     if unknown:
         hint = ": the port is set by PORT" if unknown[0] == f"{PREFIX}PORT" else ""
         raise ConfigurationError(f"{unknown[0]} is not a setting of lightsleeper{hint}")
-    keys = os.environ.get(_variable(["api_key_digests"]))
-    if keys is not None and not keys.strip(" ,"):
-        # Everywhere else empty means unset; here that would open the door to everybody.
-        raise ConfigurationError(f"{_variable(['api_key_digests'])} is empty: unset it to serve without keys")
+    for name, without in _NEVER_EMPTY.items():
+        value = os.environ.get(_variable([name]))
+        if value is not None and not value.strip(" ,\t\r\n"):
+            raise ConfigurationError(f"{_variable([name])} is empty: unset it to serve without {without}")
     try:
         return Settings()
     except ValidationError as error:
