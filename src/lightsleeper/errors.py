@@ -4,6 +4,10 @@ LightsleeperError
 ├── ConfigurationError      the deployer: a setting cannot work; the process exits before it listens
 ├── BundleError             the model's maker: a bundle is not what its manifest says; the process exits
 ├── RequestError            the caller: the request cannot be answered as it is
+│   ├── MalformedRequest        not HTTP, or HTTP that two readers could read in two ways
+│   ├── HeadTooLarge            more headers, or larger ones, than a request may have
+│   ├── UrlTooLong              a longer URL than any of ours
+│   ├── TooSlow                 the request did not arrive in the time a request may take
 │   ├── Unauthorized            no valid API key
 │   ├── RateLimited             more texts than one client may send for now
 │   ├── InvalidInput            a field's value is not what its documentation allows
@@ -17,6 +21,14 @@ LightsleeperError
     ├── ShuttingDown            the process is draining
     └── EngineFailed            the model raised; only this batch is affected
 """
+
+#: Characters of a name that a stranger chose, in a message: enough to find it.
+_ECHOED_CHARS = 100
+
+
+def shortened(name: str) -> str:
+    """`name`, cut so that an answer is never as long as what it complains about."""
+    return name if len(name) <= _ECHOED_CHARS else f"{name[: _ECHOED_CHARS - 1]}…"
 
 
 class LightsleeperError(Exception):
@@ -58,6 +70,30 @@ class RequestError(LightsleeperError):
     """The caller has to change the request."""
 
     code = "bad_request"
+
+
+class MalformedRequest(RequestError):
+    """The request is not HTTP, or its end can be read in more than one way: the connection is closed."""
+
+    code = "malformed_request"
+
+
+class HeadTooLarge(RequestError):
+    """The head, or what follows a chunked body, has more headers or bytes than the limit."""
+
+    code = "head_too_large"
+
+
+class UrlTooLong(RequestError):
+    """The URL has more bytes than the limit."""
+
+    code = "url_too_long"
+
+
+class TooSlow(RequestError):
+    """The head or the body did not arrive in time."""
+
+    code = "request_too_slow"
 
 
 class Unauthorized(RequestError):

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import Message
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from lightsleeper.api.guard import Guard
+from lightsleeper.api.guard import AnswerHeaders, Guard
 from lightsleeper.api.rate_limit import _MAX_CLIENTS, RateLimiter, client_of
 from lightsleeper.api.refusals import refuse
 from lightsleeper.cache.redis_address import parse_redis_url
@@ -36,7 +36,7 @@ def guarded(answer: Answer | None = None, *, digests: list[bytes] | None = None)
         return PlainTextResponse("fine")
 
     app = Starlette(routes=[Route("/{path:path}", answer or fine, methods=["GET", "POST"])])
-    return TestClient(Guard(app, DIGESTS if digests is None else digests, refuse))
+    return TestClient(AnswerHeaders(Guard(app, DIGESTS if digests is None else digests, refuse)))
 
 
 def test_every_answer_names_its_request_and_keeps_the_callers_name() -> None:

@@ -68,7 +68,7 @@ class NoRateLimit:
 
 
 class Guard:
-    """Refuses who has no key; adds headers to what everybody else is answered."""
+    """Refuses who has no key."""
 
     def __init__(
         self, app: ASGIApp, key_digests: Sequence[bytes], refuse: Callable[[Scope, LightsleeperError], Response]
@@ -83,25 +83,13 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        state = scope.setdefault("state", {})
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"]
-                extra = _missing(headers, scope["path"])
-                named = (b"x-request-id", _request_id(scope))
-                message["headers"] = [*headers, *extra, named, *state.get("rate_limit_headers", ())]
-            await send(message)
-
-        if self._key_digests and scope["method"] not in _FREE_METHODS:
+        if scope["type"] == "http" and self._key_digests and scope["method"] not in _FREE_METHODS:
+            state = scope.setdefault("state", {})
             state["key_id"] = self._key_id(scope["headers"])
             if state["key_id"] is None:
-                await self._unauthorized(scope)(scope, receive, send_with_headers)
+                await self._unauthorized(scope)(scope, receive, send)
                 return
-        await self._app(scope, receive, send_with_headers)
+        await self._app(scope, receive, send)
 
     def _key_id(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """The start of the digest of a presented key that is known; each is compared with every known key, in full."""
@@ -143,6 +131,31 @@ def _text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+class AnswerHeaders:
+    """Adds to every answer, refusals and preflights too, its name and what keeps a browser from misusing it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                extra = _missing(headers, scope["path"])
+                named = (b"x-request-id", _request_id(scope))
+                message["headers"] = [*headers, *extra, named, *state.get("rate_limit_headers", ())]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 def _request_id(scope: Scope) -> bytes:

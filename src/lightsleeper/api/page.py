@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
-from lightsleeper.errors import NotFound
+from lightsleeper.errors import NotFound, shortened
 
 _FOLDER = Path(__file__).parents[1] / "web"
 _INDEX = "index.html"
@@ -51,7 +51,7 @@ async def asset(request: Request, name: str) -> Response:
     """A file of the page; only names that were there at the start exist."""
     file = _files().get(name)
     if file is None:
-        raise NotFound(f"the page has no file {name!r}")
+        raise NotFound(f"the page has no file {shortened(name)!r}")
     return _respond(request, file)
 
 

@@ -3,29 +3,36 @@
 import json
 import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from lightsleeper.api.dialects import identify
+from lightsleeper.api.slashes import other_slash
 from lightsleeper.errors import (
     BodyTooLarge,
     DeadlineExceeded,
     EngineFailed,
+    HeadTooLarge,
     InvalidInput,
     LightsleeperError,
+    MalformedRequest,
     MethodNotAllowed,
     NotFound,
     Overloaded,
     RateLimited,
     RequestError,
     ShuttingDown,
+    TooSlow,
     Unauthorized,
     UnsupportedMediaType,
+    UrlTooLong,
+    shortened,
 )
 from lightsleeper.telemetry.request_metrics import DIALECT, ERROR_CODE
 
@@ -35,6 +42,10 @@ JSON = "application/json"
 
 #: Ours. A dialect says what it says otherwise in `_STATUS_OF`.
 STATUS: Mapping[type[LightsleeperError], int] = {
+    MalformedRequest: 400,
+    TooSlow: 408,
+    UrlTooLong: 414,
+    HeadTooLarge: 431,
     Unauthorized: 401,
     RateLimited: 429,
     InvalidInput: 422,
@@ -135,16 +146,18 @@ async def _lightsleeper_error(request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals, in the same shape as ours."""
+    """Starlette's own refusals, in the same shape as ours; where a slash is all that is wrong, the way on."""
     assert isinstance(error, HTTPException)  # noqa: S101  # see above
+    if error.status_code == HTTPStatus.NOT_FOUND and (elsewhere := other_slash(request)):
+        return RedirectResponse(elsewhere, HTTPStatus.TEMPORARY_REDIRECT)
     kinds: dict[int, type[RequestError]] = {404: NotFound, 405: MethodNotAllowed}
     kind = kinds.get(error.status_code, RequestError)
-    response = refuse(request.scope, kind(f"{request.method} {request.url.path}: {error.detail}"))
+    response = refuse(request.scope, kind(f"{request.method} {shortened(request.scope['path'])}: {error.detail}"))
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
     return response
 
 
 async def _unexpected_error(request: Request, _error: Exception) -> Response:
-    """A bug of ours: the caller learns that much, and Starlette logs the rest."""
+    """A bug outside of `LastResort`, in what wraps it: the caller learns that much, and Starlette logs the rest."""
     return refuse(request.scope, LightsleeperError("internal error", code="internal"))

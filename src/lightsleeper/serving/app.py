@@ -8,7 +8,8 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from lightsleeper import __version__
 from lightsleeper.api import dialects, page, routes
-from lightsleeper.api.guard import CORS, Guard
+from lightsleeper.api.guard import CORS, AnswerHeaders, Guard
+from lightsleeper.api.last_resort import LastResort
 from lightsleeper.api.refusals import handle_errors, refuse
 from lightsleeper.api.schemas import PredictRequest
 from lightsleeper.process import INSTANCE_ID, age_s
@@ -43,6 +44,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         version=__version__,
         description="Sentiment of texts, from a service that sleeps at zero.",
         lifespan=lifespan,
+        redirect_slashes=False,  # `api.slashes` does it, without the caller's `Host`
         # FastAPI's own: it would find the tracer, and count what `request_metrics` counts.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
@@ -53,8 +55,10 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         key_digests=[bytes.fromhex(digest) for digest in settings.api_key_digests],
         refuse=refuse,
     )
+    app.add_middleware(LastResort)
     if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
+    app.add_middleware(AnswerHeaders)
     if telemetry:
         app.add_middleware(RequestMetrics)
         if telemetry.tracers:
