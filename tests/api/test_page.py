@@ -9,7 +9,7 @@ FILES = sorted(path.relative_to(_FOLDER).as_posix() for path in _FOLDER.rglob("*
 
 
 def test_the_page_is_html_under_a_policy_that_allows_no_inline_code(client: TestClient) -> None:
-    answer = client.get("/")
+    answer = client.get("/", headers={"accept": "text/html"})
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -52,3 +52,9 @@ def test_no_address_is_absolute_or_elsewhere_and_no_html_is_parsed(name: str) ->
     assert not re.search(r'(src|href)="(/|https?:)', source)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", source)
     assert len(source.splitlines()) <= 300
+
+
+def test_who_cannot_show_a_page_gets_a_sign_of_life(client: TestClient) -> None:
+    for accept in ("*/*", "application/json", ""):
+        answer = client.get("/", headers={"accept": accept})
+        assert (answer.status_code, answer.json(), answer.headers["vary"]) == (200, {"status": "alive"}, "accept")

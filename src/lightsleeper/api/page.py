@@ -42,8 +42,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def index(request: Request) -> Response:
-    """The page."""
-    return _respond(request, _files()[_INDEX])
+    """The page for who can show it, else a sign of life, which KServe's clients read and others' probes count."""
+    if "text/html" in request.headers.get("accept", ""):
+        response = _respond(request, _files()[_INDEX])
+    else:
+        response = Response(b'{"status":"alive"}', media_type="application/json")
+    response.headers["vary"] = "accept"
+    return response
 
 
 @router.api_route("/web/{name:path}", methods=["GET", "HEAD"])

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from lightsleeper.api.dialects import identify
+from lightsleeper.api.identify import identify
 from lightsleeper.api.slashes import other_slash
 from lightsleeper.errors import (
     BodyTooLarge,

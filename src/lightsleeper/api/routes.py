@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from lightsleeper.api.body import is_json, without_bom
+from lightsleeper.api import dialects
+from lightsleeper.api.body import is_json, load_json, without_bom
 from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.refusals import JSON
@@ -81,13 +82,25 @@ hot_routes = [
 ]
 
 
-def _parse(body: bytes, request: Request) -> PredictRequest:
+def _parse(body: bytes, request: Request) -> Any:  # noqa: ANN401  # a `PredictRequest`, or text-embeddings-inference's
+    if b'"inputs"' in body:  # as a string of its own: inside of one its quotes would be escaped
+        fields = load_json(body)
+        if isinstance(fields, dict) and "inputs" in fields and "text" not in fields:
+            request.scope[DIALECT] = "tei"
+            return dialects.load("tei").parse(fields, request)
     if not is_json(request.headers):
         raise UnsupportedMediaType(f"send the request as {JSON}", field="content-type")
     return parse_predict_request(without_bom(body), request.state.limits)
 
 
-async def _answer(this: Exchange, asked: PredictRequest) -> Response:
+async def _answer(this: Exchange, asked: Any) -> Response:  # noqa: ANN401  # see `_parse`
+    if this.request.scope[DIALECT] == "tei":
+        response: Response = await dialects.load("tei").answer(this, asked)
+        return response
+    return await _answer_ours(this, asked)
+
+
+async def _answer_ours(this: Exchange, asked: PredictRequest) -> Response:
     texts = asked.texts
     without = leave_one_out(texts[0]) if asked.explain else []
     answer = await this.classify([*texts, *without], truncate=asked.truncate, variants=len(without))

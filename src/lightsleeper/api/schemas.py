@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from lightsleeper.api.fields import near, unknown
 from lightsleeper.errors import InvalidInput
 from lightsleeper.pipeline.explain import MAX_WORDS
 
@@ -171,15 +172,15 @@ def parse_predict_request(body: bytes, limits: Limits) -> PredictRequest:
     return request
 
 
-def check_texts(texts: list[str], limits: Limits) -> None:
-    """InvalidInput if there are no texts, too many, or one that is blank or too long."""
+def check_texts(texts: list[str], limits: Limits, field: str = "text") -> None:
+    """InvalidInput if there are no texts, too many, or one that is blank or too long; `field` is where they came in."""
     if not texts:
-        raise InvalidInput("text is an empty list: send at least one text", code="no_texts", field="text")
+        raise InvalidInput(f"{field} is an empty list: send at least one text", code="no_texts", field=field)
     if len(texts) > limits.max_texts:
         raise InvalidInput(
             f"{len(texts)} texts in one request; the limit is {limits.max_texts}",
             code="too_many_texts",
-            field="text",
+            field=field,
             limit=limits.max_texts,
         )
     for index, text in enumerate(texts):
@@ -187,11 +188,11 @@ def check_texts(texts: list[str], limits: Limits) -> None:
             raise InvalidInput(
                 f"text {index} has {len(text)} characters; the limit is {limits.max_text_chars}",
                 code="text_too_long",
-                field=f"text[{index}]",
+                field=f"{field}[{index}]",
                 limit=limits.max_text_chars,
             )
         if not text or text.isspace():
-            raise InvalidInput(f"text {index} is empty", code="empty_text", field=f"text[{index}]")
+            raise InvalidInput(f"text {index} is empty", code="empty_text", field=f"{field}[{index}]")
 
 
 def _invalid(error: ValidationError) -> InvalidInput:
@@ -201,6 +202,10 @@ def _invalid(error: ValidationError) -> InvalidInput:
     complaint = max(complaints, key=lambda complaint: len(complaint["loc"]))
     if complaint["type"] == "json_invalid":
         return InvalidInput(f"the body is not valid JSON: {complaint['ctx']['error']}", code="invalid_json")
+    strange = next((each for each in complaints if each["type"] == "extra_forbidden"), None)
+    if strange:
+        name = str(strange["loc"][-1])
+        return unknown(name, near(name, PredictRequest.model_fields, "text"))
     field = _path(complaint["loc"])
     if field == "text" and complaint["type"] != "missing":
         return InvalidInput("text must be a string or a list of strings", field="text")

@@ -8,6 +8,9 @@ from typing import NamedTuple
 #: The model's raw output for one text, one float per label, in label-id order.
 Logits = tuple[float, ...]
 
+#: e to the 709th is the largest power that a double holds.
+_LEAST_LOGIT = -709.0
+
 
 class LabelScore(NamedTuple):
     """One label with its probability, or with its logit where raw scores were asked for."""
@@ -36,6 +39,8 @@ class Classification:
     #: How many texts needed no inference of their own, thanks to a cache.
     hits: int
     timings: Timings
+    #: Of all texts, as far as the model read them.
+    tokens: int = 0
 
 
 def softmax(logits: Logits) -> list[float]:
@@ -46,10 +51,19 @@ def softmax(logits: Logits) -> list[float]:
     return [exponential / total for exponential in exponentials]
 
 
+def sigmoid(logits: Logits) -> list[float]:
+    """Each label's probability on its own; a logit of -709 and less is 0."""
+    return [1 / (1 + math.exp(-logit)) if logit > _LEAST_LOGIT else 0.0 for logit in logits]
+
+
 def rank(
     logits: Logits, labels: Sequence[str], *, top_k: int | None = None, raw_scores: bool = False
 ) -> list[LabelScore]:
     """The `top_k` best labels (all by default), best first; labels of equal score keep their id order."""
-    scores = logits if raw_scores else softmax(logits)
+    return best_first(logits if raw_scores else softmax(logits), labels, top_k)
+
+
+def best_first(scores: Sequence[float], labels: Sequence[str], top_k: int | None = None) -> list[LabelScore]:
+    """The `top_k` best labels (all by default), best first; labels of equal score keep their id order."""
     ranked = sorted(zip(labels, scores, strict=True), key=lambda pair: -pair[1])
     return [LabelScore(label, score) for label, score in ranked[:top_k]]

@@ -72,6 +72,7 @@ class Classifier:
                 queue_s=max((done.queue_s for done in computed.values()), default=0.0),
                 inference_s=max((done.run_s for done in computed.values()), default=0.0),
             ),
+            tokens=sum([len(text.tokenized.ids) for text in encoded]),
         )
         if self._observers:
             asked, fresh = _without_variants(answer, computed, keys, variants)

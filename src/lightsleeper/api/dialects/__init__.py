@@ -11,28 +11,12 @@ from types import ModuleType
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from lightsleeper.api.direct_route import DirectRoute
+from lightsleeper.api.identify import identify
 from lightsleeper.telemetry.request_metrics import DIALECT
 
 _loaded: dict[str, ModuleType] = {}
-
-
-def identify(scope: Scope) -> str | None:
-    """The dialect that this request speaks, as far as its head tells; None is ours."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
-    if path == "/v2" or path.startswith("/v2/"):
-        return "open_inference"
-    if path == "/v1/models" or path.startswith("/v1/models/"):
-        return "kserve_v1"
-    if path == "/info":
-        return "tei"
-    if path == "/events":
-        return "cloud_events"
-    if path == "/" and scope["method"] == "POST":
-        return "cloud_events" if _is_event(scope) else "hugging_face"
-    return None
 
 
 def load(dialect: str) -> ModuleType:
@@ -40,14 +24,6 @@ def load(dialect: str) -> ModuleType:
     if dialect not in _loaded:
         _loaded[dialect] = import_module(f"{__name__}.{dialect}")
     return _loaded[dialect]
-
-
-def _is_event(scope: Scope) -> bool:
-    """Whether the head is that of a CloudEvent: in binary mode its attributes are headers, else the type says it."""
-    return any(
-        name.startswith(b"ce-") or (name == b"content-type" and value.lower().startswith(b"application/cloudevents"))
-        for name, value in scope["headers"]
-    )
 
 
 def _route(path: str, endpoint: str, *methods: str) -> DirectRoute:
@@ -65,4 +41,7 @@ def _route(path: str, endpoint: str, *methods: str) -> DirectRoute:
     return DirectRoute(path, answer, methods=list(methods), name=endpoint)
 
 
-ROUTES: list[DirectRoute] = []
+ROUTES = [
+    _route("/", "predict", "POST"),
+    _route("/info", "info", "GET"),
+]

@@ -1,0 +1,83 @@
+"""`POST /` as Hugging Face's clients send it: `InferenceClient` of Python and of JavaScript, and Inference Endpoints'.
+
+https://huggingface.co/docs/inference-providers/tasks/text-classification. The answer is a list of lists always: for one
+text the containers answer a flat list, of which both clients keep the best label or nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lightsleeper.api.body import load_json
+from lightsleeper.api.exchange import Exchange, exchange
+from lightsleeper.api.fields import choice, count, mapping, refuse_slips, required
+from lightsleeper.api.refusals import JSON
+from lightsleeper.api.schemas import check_texts
+from lightsleeper.errors import InvalidInput
+from lightsleeper.model.prediction import Logits, best_first, sigmoid, softmax
+
+_ACTIVATIONS: Mapping[str, Callable[[Logits], list[float]]] = {"softmax": softmax, "sigmoid": sigmoid, "none": list}
+
+#: Others are taken and left alone, as the pipelines behind the original do (`wait_for_model`, `padding`, …).
+_PARAMETERS = ("top_k", "function_to_apply", "truncation")
+
+
+class _Asked(NamedTuple):
+    texts: list[str]
+    top_k: int | None
+    activation: str
+    truncate: bool
+
+
+async def predict(request: Request) -> Response:
+    """Labels and scores of one text or of each of a list, best first: a list of lists."""
+    return await exchange(request, _parse, _answer)
+
+
+def _parse(body: bytes, request: Request) -> _Asked:
+    fields = mapping(load_json(body), "the body")
+    refuse_slips(fields, ("inputs", "parameters", "options"))
+    parameters = mapping(fields.get("parameters") or {}, "parameters")
+    refuse_slips(parameters, _PARAMETERS)
+    if "candidate_labels" in parameters:
+        labels = ", ".join(request.state.labels)
+        raise InvalidInput(
+            f"this model has fixed labels ({labels}): leave candidate_labels out", field="candidate_labels"
+        )
+    texts = _texts(required(fields, "inputs"))
+    check_texts(texts, request.state.limits, "inputs")
+    return _Asked(
+        texts,
+        top_k=count(parameters, "top_k"),
+        activation=choice(parameters, "function_to_apply", tuple(_ACTIVATIONS)),
+        truncate=parameters.get("truncation") not in (False, "do_not_truncate"),
+    )
+
+
+def _texts(inputs: object) -> list[str]:
+    if not isinstance(inputs, list):
+        return [_text(inputs, "inputs")]
+    return [_text(item, f"inputs[{index}]") for index, item in enumerate(inputs)]
+
+
+def _text(item: object, name: str) -> str:
+    if isinstance(item, dict):
+        if "text_pair" in item:
+            raise InvalidInput("this model reads one text, not pairs: leave text_pair out", field=f"{name}.text_pair")
+        item = required(item, "text")
+    if not isinstance(item, str):
+        raise InvalidInput(f'{name} must be a text or {{"text": …}}', field=name)
+    return item
+
+
+async def _answer(this: Exchange, asked: _Asked) -> Response:
+    answer = await this.classify(asked.texts, truncate=asked.truncate)
+    activate = _ACTIVATIONS[asked.activation]
+    content: list[list[dict[str, Any]]] = [
+        [ranked._asdict() for ranked in best_first(activate(logits), this.labels, asked.top_k)]
+        for logits in answer.logits
+    ]
+    return Response(to_json(content), media_type=JSON, headers=this.headers(answer))

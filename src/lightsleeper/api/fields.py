@@ -1,0 +1,87 @@
+"""Fields of a request that is read by hand: the first that is wrong ends it, with its name and what was meant."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from lightsleeper.errors import InvalidInput
+
+#: What other APIs call the texts.
+_TEXT_NAMES = {
+    *("text", "texts", "input", "inputs", "instance", "instances", "sentence", "sentences", "content", "data"),
+    *("document", "documents", "prompt", "query", "review", "message", "string", "strings", "body"),
+}
+
+#: As much of a name as an error repeats: enough to recognise it.
+_NAME_CHARS = 100
+
+#: difflib's ratio from which on a name is a slip of another's: `topk`, `truncat`, `raw_score`, not `padding`.
+_NEAR = 0.8
+
+
+def mapping(value: object, name: str) -> Mapping[str, Any]:
+    """`value`, if it is a JSON object."""
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{name} must be a JSON object", field=None if name == "the body" else name)
+    return value
+
+
+def flag(fields: Mapping[str, Any], name: str, *, default: bool) -> bool:
+    """The boolean of that name; null is the default."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} must be true or false", field=name)
+    return value
+
+
+def count(fields: Mapping[str, Any], name: str) -> int | None:
+    """The whole number from 1 on of that name; null is None."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidInput(f"{name} must be a whole number from 1 on", field=name, limit=1)
+    return value
+
+
+def choice(fields: Mapping[str, Any], name: str, values: Sequence[str]) -> str:
+    """The one of `values` under that name; null is the first."""
+    value = fields.get(name)
+    if value is None:
+        return values[0]
+    if value not in values:
+        raise InvalidInput(f"{name} must be one of {', '.join(values)}", field=name)
+    return str(value)
+
+
+def required(fields: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401  # JSON is anything
+    """The field of that name; InvalidInput naming what was sent in its place, if anything was."""
+    if name in fields:
+        return fields[name]
+    other = next((other for other in fields if other in _TEXT_NAMES), None)
+    if other is None:
+        raise InvalidInput(f"{name} is missing", field=name)
+    raise InvalidInput(f"{name} is missing; {other!r} was sent: did you mean {name!r}?", field=name)
+
+
+def refuse_slips(fields: Mapping[str, Any], known: Collection[str]) -> None:
+    """InvalidInput for a name that is nearly one of `known`; others are their servers' business and pass."""
+    for name in fields:
+        if name not in known and (meant := near(name, known)):
+            raise unknown(name, meant)
+
+
+def unknown(name: str, meant: str | None = None) -> InvalidInput:
+    """There is no field `name`; perhaps `meant` was."""
+    hint = f": did you mean {meant!r}?" if meant else ""
+    return InvalidInput(f"unknown field {name[:_NAME_CHARS]!r}{hint}", field=name[:_NAME_CHARS])
+
+
+def near(name: str, known: Collection[str], text: str | None = None) -> str | None:
+    """The one of `known` that `name` nearly is, or `text` where it is what others call the texts."""
+    if text and name.lower() in _TEXT_NAMES:
+        return text
+    from difflib import get_close_matches  # noqa: PLC0415  # only a mistake needs it
+
+    return next(iter(get_close_matches(name[:_NAME_CHARS].lower(), known, 1, _NEAR)), None)

@@ -1,0 +1,27 @@
+"""Which dialect a request speaks, as far as its head tells. Imports none of them."""
+
+from starlette.types import Scope
+
+
+def identify(scope: Scope) -> str | None:
+    """The dialect that this request speaks, as far as its head tells; None is ours."""
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    if path == "/v2" or path.startswith("/v2/"):
+        return "open_inference"
+    if path == "/v1/models" or path.startswith("/v1/models/"):
+        return "kserve_v1"
+    if path == "/info":
+        return "tei"
+    if path == "/events":
+        return "cloud_events"
+    if path == "/" and scope["method"] == "POST":
+        return "cloud_events" if _is_event(scope) else "hugging_face"
+    return None
+
+
+def _is_event(scope: Scope) -> bool:
+    """Whether the head is that of a CloudEvent: in binary mode its attributes are headers, else the type says it."""
+    return any(
+        name.startswith(b"ce-") or (name == b"content-type" and value.lower().startswith(b"application/cloudevents"))
+        for name, value in scope["headers"]
+    )
