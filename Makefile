@@ -49,7 +49,7 @@ soak: $(LOAD) ## put load on it for half an hour: does it grow, does it slow dow
 	.venv/bin/python k6/run.py soak $(ARGS)
 
 dashboard: $(LOAD) ## draw the dashboard from a burst, as the README shows it (needs Debian's package `prometheus`)
-	DASHBOARD=.github/screenshots/dashboard.png .venv/bin/pytest tests/integration/test_observability.py $(ARGS)
+	DASHBOARD=.github/screenshots/dashboard.png .venv/bin/pytest -m by_hand tests/integration/test_observability.py $(ARGS)
 
 bench: $(INSTALLED)/dev torch ## measure the service against FastAPI around transformers.pipeline
 	.venv/bin/python tests/benchmarks/plain_way.py $(ARGS)

@@ -11,6 +11,19 @@ from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--forbid-skips`: where everything is installed, a skipped test is one that somebody believes has run."""
+    parser.addoption("--forbid-skips", action="store_true", help="a skipped test fails the run")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """See `--forbid-skips`; the reasons are in the last lines (`-rs`)."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--forbid-skips") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """The service runs on asyncio alone."""

@@ -20,7 +20,8 @@ def test_a_command_with_spaces_and_parentheses_does_not_confuse_it(tmp_path: Pat
     number, _, rest = fields.partition(" ")
     odd = tmp_path / "stat"
     odd.write_text(f"{number} (a b) c) {rest.rpartition(') ')[2]}")
-    assert abs(age_s(odd) - age_s()) < 1
+    before_s = age_s()
+    assert before_s <= age_s(odd) <= age_s()
 
 
 def test_where_the_system_does_not_say_the_age_counts_from_the_import(tmp_path: Path) -> None:
@@ -30,14 +31,6 @@ def test_where_the_system_does_not_say_the_age_counts_from_the_import(tmp_path: 
 def test_the_age_goes_on_after_the_wake() -> None:
     wake = Wake()
     assert wake.age_s >= wake.took_s > 0
-
-
-def test_a_young_process_says_how_long_its_wake_took(client: TestClient) -> None:
-    timing = client.post("/predict", json={"text": "good"}).headers["server-timing"]
-    stages = dict(entry.split(";dur=") for entry in timing.split(", "))
-    assert list(stages)[:5] == ["tokenize", "cache", "queue", "inference", "total"]
-    if float(client.get("/model").json()["process"]["wake_ms"]) < 30_000:
-        assert 0 < float(stages["wake"]) < float(stages["age"])
 
 
 def test_answers_name_their_process_and_so_does_the_model_route(client: TestClient) -> None:

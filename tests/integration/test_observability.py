@@ -218,8 +218,9 @@ def test_prometheus_has_counted_the_requests_that_k6_has_sent(watched: Prometheu
 
 
 @pytest.mark.timeout(400)  # its burst takes a minute
-@pytest.mark.skipif(not PICTURE, reason="make dashboard draws it")
+@pytest.mark.by_hand
 def test_the_dashboard_is_drawn_from_the_burst(watched: Prometheus) -> None:
+    """`make dashboard`."""
     from drawing import draw  # noqa: PLC0415  # matplotlib is in the group `load`
 
     picture = Path(str(PICTURE))

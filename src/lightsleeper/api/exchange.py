@@ -10,9 +10,10 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from lightsleeper.api.body import Disconnected, read_body
+from lightsleeper.api.server_timing import server_timing
 from lightsleeper.errors import DeadlineExceeded
-from lightsleeper.model.prediction import Classification, Timings
-from lightsleeper.process import INSTANCE_ID, Wake
+from lightsleeper.model.prediction import Classification
+from lightsleeper.process import INSTANCE_ID
 
 if TYPE_CHECKING:
     from lightsleeper.api.schemas import Limits
@@ -22,9 +23,6 @@ Asked = TypeVar("Asked")
 
 #: nginx's status for a client that left before its answer; nobody reads it but the metrics.
 CLIENT_CLOSED_REQUEST = 499
-
-#: Answers say how long the wake took while somebody may still be waiting for it: proxies rarely wait longer.
-_WAKE_NEWS_S = 60
 
 #: Longer than Redis takes, shorter than any inference worth withdrawing.
 _WATCH_AFTER_S = 0.003
@@ -49,7 +47,7 @@ class Exchange:
         """Where the answer came from and where the time went."""
         texts = len(answer.logits)
         cache = "hit" if answer.hits == texts else "partial" if answer.hits else "miss"
-        timing = _server_timing(answer.timings, self.request.state.wake, self.total_s)
+        timing = server_timing(answer.timings, self.request.state.wake, self.total_s)
         return {"x-cache": cache, "x-instance-id": INSTANCE_ID, "server-timing": timing}
 
     @property
@@ -81,24 +79,6 @@ async def exchange(
         ) from None
     except Disconnected:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-
-
-def _server_timing(timings: Timings, wake: Wake, total_s: float) -> str:
-    """https://www.w3.org/TR/server-timing/: milliseconds by stage.
-
-    `wake` and `age` appear while the process is young: whoever began to wait before `age` waited for the wake.
-    """
-    stages = [
-        ("tokenize", timings.tokenize_s),
-        ("cache", timings.cache_s),
-        ("queue", timings.queue_s),
-        ("inference", timings.inference_s),
-        ("total", total_s),
-    ]
-    age_s = wake.age_s
-    if age_s < _WAKE_NEWS_S:
-        stages += [("wake", wake.took_s), ("age", age_s)]
-    return ", ".join([f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages])
 
 
 class _WithdrawOnDisconnect:
