@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from lightsleeper.api.bounded_json import beginning, most_marks, too_many_values
 from lightsleeper.api.fields import near, unknown
 from lightsleeper.errors import InvalidInput
 from lightsleeper.pipeline.explain import MAX_WORDS
@@ -37,7 +38,10 @@ class PredictRequest(BaseModel):
         },
     )
 
-    text: Annotated[str | list[str], Field(description="One text, or a list of texts answered in order.")]
+    text: Annotated[
+        str | Annotated[list[str], Field(fail_fast=True)],
+        Field(description="One text, or a list of texts answered in order."),
+    ]
     top_k: Annotated[int | None, Field(ge=1, description="How many labels per text, best first; all by default.")] = (
         None
     )
@@ -157,11 +161,15 @@ _REQUEST = TypeAdapter(PredictRequest)
 
 def parse_predict_request(body: bytes, limits: Limits) -> PredictRequest:
     """The request in `body`; InvalidInput naming the first offending field and its limit."""
+    max_marks = most_marks(limits.max_texts)
+    start = beginning(body, max_marks)
     try:
-        request = _REQUEST.validate_json(body)
+        request = _REQUEST.validate_json(start)
     except ValidationError as error:
         raise _invalid(error) from None
     check_texts(request.texts, limits)
+    if start is not body:
+        raise too_many_values(max_marks)
     if request.explain and len(request.texts) > 1:
         raise InvalidInput(
             f"explain reads one text per request, not {len(request.texts)}",
@@ -178,7 +186,7 @@ def check_texts(texts: list[str], limits: Limits, field: str = "text") -> None:
         raise InvalidInput(f"{field} is an empty list: send at least one text", code="no_texts", field=field)
     if len(texts) > limits.max_texts:
         raise InvalidInput(
-            f"{len(texts)} texts in one request; the limit is {limits.max_texts}",
+            f"more than {limits.max_texts} texts in one request",
             code="too_many_texts",
             field=field,
             limit=limits.max_texts,
