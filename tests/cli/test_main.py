@@ -1,7 +1,10 @@
 """The command line as a person uses it: a process, its output and its exit status."""
 
 import csv
+import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lightsleeper import __version__
+from lightsleeper.model.bundle import EMBEDDED
 
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -93,6 +97,51 @@ def test_misuse_is_one_clear_line(arguments: list[str], status: int, complaint: 
     assert done.returncode == status
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def damage(folder: Path, how: str) -> None:
+    manifest = json.loads((folder / "bundle.json").read_text())
+    if how == "a manifest of nothing":
+        (folder / "bundle.json").write_text("null")
+    elif how == "a manifest that never ends":
+        (folder / "bundle.json").unlink()
+        os.mkfifo(folder / "bundle.json")
+    elif how == "weights that are not listed":
+        del manifest["files"]["model.onnx.data"]
+        (folder / "bundle.json").write_text(json.dumps(manifest))
+    elif how == "a tokenizer that panics":
+        content = json.loads((folder / "tokenizer.json").read_text())
+        content["normalizer"] = {"type": "Replace", "pattern": {"Regex": "(a|aa)+$"}, "content": ""}
+        tokenizer = json.dumps(content).encode()
+        (folder / "tokenizer.json").write_bytes(tokenizer)
+        listed = {"sha256": hashlib.sha256(tokenizer).hexdigest(), "bytes": len(tokenizer)}
+        manifest["files"]["tokenizer.json"] = listed
+        (folder / "bundle.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("command", [["predict", "fine", "--bundle", "bundle"], ["serve"]], ids=["predict", "serve"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "a manifest of nothing",
+        "a manifest that never ends",
+        "weights that are not listed",
+        "a tokenizer that panics",
+    ],
+)
+def test_a_hostile_bundle_ends_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], how: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIGHTSLEEPER_BUNDLE", "bundle")
+    monkeypatch.setenv("RUST_BACKTRACE", "full")
+    shutil.copytree(EMBEDDED, "bundle", ignore=shutil.ignore_patterns("__pycache__"))
+    damage(tmp_path / "bundle", how)
+    done = run(*command)
+    assert done.returncode == 1
+    assert done.stderr.startswith("lightsleeper: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
 
 
 def test_a_setting_that_cannot_be_right_ends_a_measurement_and_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

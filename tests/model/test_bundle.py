@@ -1,5 +1,8 @@
+import hashlib
 import json
+import os
 import shutil
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lightsleeper.errors import BundleError
-from lightsleeper.model.bundle import EMBEDDED, open_bundle
+from lightsleeper.model.bundle import EMBEDDED, open_bundle, parse_manifest
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.tokenizer import TokenizedText
 
@@ -71,16 +74,179 @@ def test_a_manifest_that_is_no_json_object_is_refused(copy: Path, content: str) 
         open_bundle(copy)
 
 
+def refusal(folder: Path) -> str:
+    """The one line that says why the bundle cannot be used, at most a few lines of a terminal long."""
+    with pytest.raises(BundleError) as refused:
+        open_bundle(folder)
+    assert refused.value.message.isprintable()
+    assert len(refused.value.message) < 1_000
+    return refused.value.message
+
+
+def nested(levels: int) -> dict[str, Any]:
+    inner: dict[str, Any] = {}
+    for _ in range(levels):
+        inner = {"in": inner}
+    return inner
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"null",
+        b"7",
+        b"NaN",
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b"9" * 10_000,
+        b'{"manifest_version": NaN}',
+        b"\xff\xfe\x00",
+        b" " * (1 << 20) + b"{}",
+        b'"\\ud800"',
+    ],
+    ids=["null", "number", "nan", "lists", "objects", "digits", "nan inside", "no text", "too large", "surrogate"],
+)
+def test_a_hostile_manifest_is_refused_in_one_line(copy: Path, content: bytes) -> None:
+    (copy / "bundle.json").write_bytes(content)
+    assert "bundle.json" in refusal(copy) or "manifest_version" in refusal(copy)
+
+
+def manifest_with(**fields: object) -> bytes:
+    return json.dumps({**json.loads((EMBEDDED / "bundle.json").read_text()), **fields}).encode()
+
+
+def refusal_of(raw: bytes) -> str:
+    with pytest.raises(BundleError) as refused:
+        parse_manifest(raw, Path("some-bundle"))
+    assert refused.value.message.isprintable()
+    assert len(refused.value.message) < 1_000
+    return refused.value.message
+
+
+STRANGE: list[object] = [None, 0, -1, True, 1.5, "", "\0", "a\nb", "\ud800", [], [None], {"a": None}, [[]]]
+
+
+@pytest.mark.parametrize("value", STRANGE)
+@pytest.mark.parametrize(
+    "name", ["model_id", "revision", "task", "labels", "architecture", "max_tokens", "files", "accuracy"]
+)
+def test_a_field_of_the_wrong_kind_is_named(name: str, value: object) -> None:
+    assert name in refusal_of(manifest_with(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pad_token_id", -1),
+        ("pad_token_id", 1 << 40),
+        ("max_tokens", 10**30),
+        ("labels", ["A"]),
+        ("labels", ["A", "A"]),
+        ("labels", ["A", 1]),
+        ("accuracy", {"data": {"rows": 1e300}}),
+        ("quantization", []),
+        ("made_by", nested(100)),
+        ("files", {"model.onnx": {"sha256": "0" * 64}}),
+        ("files", {"model.onnx": {"sha256": None, "bytes": 1}}),
+        ("files", {"model.onnx": {"sha256": "g" * 64, "bytes": 1}}),
+        ("files", {"model.onnx": {"sha256": "0" * 64, "bytes": "1"}}),
+        ("files", {"model.onnx": None}),
+    ],
+)
+def test_a_value_that_cannot_be_right_is_refused(name: str, value: object) -> None:
+    assert name in refusal_of(manifest_with(**{name: value}))
+
+
+def test_a_number_beyond_all_numbers_is_refused() -> None:
+    assert "max_tokens" in refusal_of(manifest_with(max_tokens="X").replace(b'"X"', b"1e999"))
+    assert "not JSON" in refusal_of(manifest_with(max_tokens="X").replace(b'"X"', b"Infinity"))
+
+
 def test_a_manifest_without_a_field_is_refused_with_its_name(copy: Path) -> None:
     edit(copy, lambda manifest: manifest.pop("labels"))
     with pytest.raises(BundleError, match="labels"):
         open_bundle(copy)
 
 
-def test_a_file_outside_the_bundle_is_refused(copy: Path) -> None:
-    edit(copy, lambda manifest: manifest["files"].update({"../secret": {"sha256": "0", "bytes": 1}}))
-    with pytest.raises(BundleError, match="outside"):
-        open_bundle(copy)
+def plant(folder: Path, name: str, kind: str) -> None:
+    """Something of that kind in the place of a file of the bundle."""
+    place = folder / name
+    outside = folder.with_name("outside")
+    if place.is_file():
+        place.rename(outside)
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(place))
+    else:
+        targets: dict[str, str | Path] = {"device": "/dev/zero", "loop": place, "dangling": "nowhere", "link": outside}
+        place.symlink_to(targets[kind])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket", "device", "loop", "dangling", "link"])
+@pytest.mark.parametrize("name", ["bundle.json", "model.onnx", "model.onnx.data", "tokenizer.json"])
+def test_what_is_no_plain_file_of_the_folder_is_refused_at_once(copy: Path, name: str, kind: str) -> None:
+    plant(copy, name, kind)
+    assert name in refusal(copy)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret",
+        "/etc/hostname",
+        "checkpoint/../tokenizer.json",
+        "./tokenizer.json",
+        "checkpoint//config.json",
+        "..",
+        "no\0file",
+        "\ud800",
+        "x" * 5_000,
+        "a/" * 400 + "b",
+    ],
+)
+def test_a_file_outside_the_bundle_or_of_no_plain_name_is_refused(copy: Path, name: str) -> None:
+    file = {"sha256": hashlib.sha256((copy / "tokenizer.json").read_bytes()).hexdigest(), "bytes": 466_081}
+    edit(copy, lambda manifest: manifest["files"].update({name: file}))
+    refusal(copy)
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe", "device", "folder of links"])
+@pytest.mark.parametrize("name", ["other.data", "checkpoint/adapter_config.json"])
+def test_a_file_that_the_manifest_does_not_list_is_refused(copy: Path, name: str, kind: str) -> None:
+    place = copy / name
+    place.parent.mkdir(exist_ok=True)
+    if kind == "file":
+        place.write_text("{}")
+    elif kind == "folder of links":
+        place.symlink_to("/etc", target_is_directory=True)
+    else:
+        plant(copy, name, kind)
+    assert f"'{name}' is not in bundle.json" in refusal(copy)
+
+
+def test_weights_that_the_manifest_does_not_list_are_refused(copy: Path) -> None:
+    edit(copy, lambda manifest: manifest["files"].pop("model.onnx.data"))
+    assert "'model.onnx.data' is not in bundle.json" in refusal(copy)
+
+
+def test_a_bundle_mounted_as_kubernetes_mounts_volumes_opens(copy: Path) -> None:
+    """Every name a link to a link, into a folder of the volume's."""
+    versioned = copy / "..2026_11_26"
+    versioned.mkdir()
+    for path in [path for path in copy.iterdir() if path.is_file()]:
+        path.rename(versioned / path.name)
+        path.symlink_to(f"..data/{path.name}")
+    (copy / "..data").symlink_to(versioned.name)
+    assert open_bundle(copy).digest == open_bundle(EMBEDDED).digest
+
+
+def test_another_size_is_refused_before_anything_is_read(copy: Path) -> None:
+    os.truncate(copy / "model.onnx.data", 1 << 40)  # a hole of a terabyte
+    assert f"model.onnx.data has {1 << 40} bytes, the manifest says 24114664" in refusal(copy)
 
 
 def test_a_manifest_that_forgets_the_model_is_refused(copy: Path) -> None:

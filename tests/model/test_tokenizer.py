@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import tokenizers
 
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import EMBEDDED
@@ -76,3 +77,49 @@ def test_a_tokenizer_without_special_tokens_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(json.dumps({**content, "post_processor": None}))
     with pytest.raises(BundleError, match="one token before and one after"):
         Tokenizer(tmp_path / "tokenizer.json", 512)
+
+
+#: Each tries two ways at every letter, so a long word takes it longer than the library allows.
+CATASTROPHIC = "(a|aa)+$"
+
+
+def with_pattern(folder: Path, pattern: str) -> Path:
+    content = json.loads((EMBEDDED / "tokenizer.json").read_text())
+    content["pre_tokenizer"] = {
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    path = folder / "tokenizer.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_pattern_that_gives_up_is_refused_and_rust_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BundleError, match=r"tokenizer\.json cannot be loaded: .*retry-limit"):
+        Tokenizer(with_pattern(tmp_path, CATASTROPHIC), 512)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_text_that_a_pattern_gives_up_on_is_refused(tmp_path: Path) -> None:
+    tokenizer = Tokenizer(with_pattern(tmp_path, "(e|ee)+$|\\w+"), 512)
+    with pytest.raises(InvalidInput, match="gives up on a text") as refusal:
+        tokenizer.encode(["e" * 100 + "!"])
+    assert refusal.value.field == "text"
+    assert len(tokenizer.encode(["fine"])) == 1
+
+
+def test_patterns_that_work_are_used(tmp_path: Path) -> None:
+    assert len(Tokenizer(with_pattern(tmp_path, r"\s+|\w+"), 512).encode(["a good one"])[0].ids) > 4
+
+
+@pytest.mark.parametrize("special", ["[MASK]", "[SEP]", "[CLS]", "[PAD]", "[UNK]"])
+def test_a_special_token_that_somebody_types_is_text(model: Model, special: str) -> None:
+    tokenizer = tokenizers.Tokenizer.from_file(str(EMBEDDED / "tokenizer.json"))
+    (typed,) = model.tokenizer.encode([f"a {special} film"])
+    assert tokenizer.token_to_id(special) not in typed.ids[1:-1]
+    assert typed.ids == model.tokenizer.encode([f"a {special.lower()} film"])[0].ids
+    assert model.tokenizer.cut_at(f"a {special} film") == len(f"a {special} film")

@@ -11,8 +11,12 @@ The sha256 of the manifest is the bundle's identity everywhere: in cache keys, i
 
 import hashlib
 import json
+import os
+import re
+import stat
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lightsleeper.errors import BundleError
@@ -23,6 +27,19 @@ MODEL = "model.onnx"
 WEIGHTS = "model.onnx.data"
 TOKENIZER = "tokenizer.json"
 CHECKPOINT = "checkpoint"
+
+#: The embedded one has 4 kB.
+_MAX_MANIFEST_BYTES = 1 << 20
+#: No control character, no line break of Unicode's, and nothing that UTF-8 cannot hold.
+_LINE = re.compile("[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]{1,1000}")
+#: Each fine-tuning puts what was said of its encoder one level deeper.
+_MAX_LEVELS = 64
+_SHOWN_CHARS = 100
+#: JSON has no infinity, but 1e999.
+_FAR_TOO_MUCH = 1e15
+
+#: First and last token and one between; more than any encoder reads.
+_SHORTEST_TOKENS, _LONGEST_TOKENS = 3, 1 << 20
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
 
@@ -83,11 +100,13 @@ class Bundle:
 def open_bundle(folder: Path) -> Bundle:
     """The bundle in `folder`, after every file's size and digest have been compared with the manifest.
 
-    Raises BundleError, whose one line says which file is not as it should be. Hashing 23 MB takes about 15 ms
-    and reads the weights into the page cache, where the engine maps them from.
+    Raises BundleError, whose one line says which file is not as it should be; a file beside those of the manifest is
+    one, because the graph could name it as the place of its weights. Hashing 23 MB takes about 15 ms and reads the
+    weights into the page cache, where the engine maps them from.
     """
     try:
-        raw = (folder / MANIFEST).read_bytes()
+        with _regular(folder, MANIFEST).open("rb") as file:
+            raw = file.read(_MAX_MANIFEST_BYTES + 1)
     except OSError as error:
         raise BundleError(f"bundle {folder}: cannot read {MANIFEST}: {error.strerror}") from error
     manifest = parse_manifest(raw, folder)
@@ -96,33 +115,128 @@ def open_bundle(folder: Path) -> Bundle:
             raise BundleError(f"bundle {folder}: {MANIFEST} does not list {name}")
     for name, expected in manifest.files.items():
         _verify(folder, name, expected)
+    _refuse_unlisted(folder, manifest)
     return Bundle(folder, manifest, hashlib.sha256(raw).hexdigest())
 
 
 def parse_manifest(raw: bytes, folder: Path) -> Manifest:
     """The manifest in `raw`; BundleError if it is not one that this version reads."""
+    if len(raw) > _MAX_MANIFEST_BYTES:
+        raise BundleError(f"bundle {folder}: {MANIFEST} has more than {_MAX_MANIFEST_BYTES} bytes")
     try:
-        content = json.loads(raw)
-    except ValueError as error:
+        content = json.loads(raw, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"bundle {folder}: {MANIFEST} is not JSON: {error}") from error
     version = content.get("manifest_version") if isinstance(content, dict) else None
-    if version != MANIFEST_VERSION:
-        raise BundleError(f"bundle {folder}: manifest_version is {version!r}; this version reads {MANIFEST_VERSION}")
+    if type(version) is not int or version != MANIFEST_VERSION:
+        found = repr(version)[:_SHOWN_CHARS]
+        raise BundleError(f"bundle {folder}: manifest_version is {found}; this version reads {MANIFEST_VERSION}")
     names = {field.name for field in fields(Manifest)}
     if content.keys() != names:
-        difference = sorted(names.symmetric_difference(content))
+        difference = repr(sorted(names.symmetric_difference(content)))[:_SHOWN_CHARS]
         raise BundleError(f"bundle {folder}: {MANIFEST} misses or has too many of the fields {difference}")
+    for name, (fits, kind) in _KINDS.items():
+        if not fits(content[name]):
+            raise BundleError(f"bundle {folder}: {MANIFEST}: {name} is not {kind}")
     return Manifest(**{**content, "labels": tuple(content["labels"])})
 
 
-def _verify(folder: Path, name: str, expected: dict[str, Any]) -> None:
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _is_line(value: object) -> bool:
+    """Text that may stand in a line of a log, a header or an answer."""
+    return isinstance(value, str) and _LINE.fullmatch(value) is not None
+
+
+def _is_labels(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_line, value)) and len(set(value)) == len(value) > 1
+
+
+def _is_files(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        _is_line(name)
+        and isinstance(file, dict)
+        and isinstance(file.get("sha256"), str)
+        and re.fullmatch("[0-9a-f]{64}", file["sha256"])
+        and type(file.get("bytes")) is int
+        for name, file in value.items()
+    )
+
+
+def _is_accuracy(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(measured, dict)
+        and all(isinstance(number, int | float) and abs(number) < _FAR_TOO_MUCH for number in measured.values())
+        for measured in value.values()
+    )
+
+
+def _is_shallow(value: object, levels: int = _MAX_LEVELS) -> bool:
+    """Whether it is nested no deeper than what copies and serialises it can follow."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict) and _is_shallow(value)
+
+
+#: What each field has to be; the rest of its meaning shows when the model answers its first text.
+_KINDS: dict[str, tuple[Callable[[object], object], str]] = {
+    **dict.fromkeys(("model_id", "revision", "task", "architecture"), (_is_line, "a line of text")),
+    "labels": (_is_labels, "a list of two or more different names"),
+    "max_tokens": (
+        lambda value: type(value) is int and _SHORTEST_TOKENS <= value <= _LONGEST_TOKENS,
+        "a number of tokens",
+    ),
+    "pad_token_id": (lambda value: type(value) is int and 0 <= value < 1 << 31, "the id of a token"),
+    "files": (_is_files, "file names, each with sha256 and bytes"),
+    "accuracy": (_is_accuracy, "data sets, each with numbers"),
+    **dict.fromkeys(("quantization", "made_by"), (_is_object, f"an object of at most {_MAX_LEVELS} levels")),
+}
+
+
+def _regular(folder: Path, name: str) -> Path:
+    """The file of that name; BundleError unless it is a plain one in the folder: a pipe would never end."""
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise BundleError(f"bundle {folder}: file {name!r} lies outside the bundle")
     try:
+        mode = path.stat().st_mode
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BundleError(f"bundle {folder}: cannot read {name}: {reason}") from error
+    if not inside:
+        raise BundleError(f"bundle {folder}: file {name!r} lies outside the bundle")
+    if not stat.S_ISREG(mode):
+        raise BundleError(f"bundle {folder}: {name} is not a plain file")
+    return path
+
+
+def _verify(folder: Path, name: str, expected: dict[str, Any]) -> None:
+    if PurePosixPath(name).as_posix() != name or ".." in PurePosixPath(name).parts:
+        raise BundleError(f"bundle {folder}: file {name!r} lies outside the bundle, or is not named plainly")
+    path = _regular(folder, name)
+    try:
+        found_bytes = path.stat().st_size
+        if found_bytes != expected["bytes"]:
+            raise BundleError(f"bundle {folder}: {name} has {found_bytes} bytes, the manifest says {expected['bytes']}")
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BundleError(f"bundle {folder}: cannot read {name}: {error.strerror}") from error
     if found != expected["sha256"]:
         raise BundleError(f"bundle {folder}: {name} has sha256 {found}, the manifest says {expected['sha256']}")
+
+
+def _refuse_unlisted(folder: Path, manifest: Manifest) -> None:
+    """BundleError for anything below `folder` that is not a file of the manifest, whatever name leads to it."""
+    listed = {(folder / name).resolve() for name in [MANIFEST, *manifest.files]}
+    for root, folders, files in os.walk(folder):
+        links = [name for name in folders if Path(root, name).is_symlink()]
+        for path in (Path(root, name) for name in [*files, *links]):
+            real = path.resolve()
+            if real not in listed and not (real.is_dir() and real.is_relative_to(folder.resolve())):
+                name = path.relative_to(folder).as_posix()
+                raise BundleError(f"bundle {folder}: {name!r} is not in {MANIFEST}: remove it")

@@ -1,7 +1,10 @@
 """Texts → the token ids the model sees. Knows no model, no cache and no request."""
 
+import os
+import sys
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,14 @@ _PART_CHARS = 100_000
 
 #: [CLS] and [SEP], or <s> and </s>: the only templates of the supported architectures.
 _SPECIAL_TOKENS = 2
+
+
+#: A tokenizer with patterns of its own, which the supported architectures do without, may give up on any text: here
+#: on one with words, digits, signs, blanks, and letters enough to try many ways of splitting them.
+_OWN_PATTERNS = b'"Regex"'
+_TRIAL = f"A sentence, 2 numbers (1.5 and 1,000) - and a long word: {'a' * 64}! \n"
+
+_SHOWN_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +55,27 @@ class Tokenizer:
     def __init__(self, path: Path, max_tokens: int) -> None:
         """Load `tokenizer.json`; BundleError if it is not one, or adds other special tokens than first and last."""
         try:
-            self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # the Rust library raises plain Exception
-            raise BundleError(f"{path.name} cannot be loaded: {error}") from error
+            content = path.read_bytes()
+            with _hushed() if _OWN_PATTERNS in content else nullcontext():
+                self._tokenizer = tokenizers.Tokenizer.from_buffer(content)
+                self._tokenizer.encode(_TRIAL)
+        except BaseException as error:
+            if not isinstance(error, Exception) and not _is_panic(error):
+                raise
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:_SHOWN_CHARS]
+            raise BundleError(f"{path.name} cannot be loaded: {reason}") from error
         # Files from the hub often have a fixed length baked in; cutting and padding happen here and in the engine.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        # A text is text: who types [MASK] or </s> means these letters, and hides or ends nothing.
+        self._tokenizer.encode_special_tokens = True
         if self._tokenizer.num_special_tokens_to_add(is_pair=False) != _SPECIAL_TOKENS:
             raise BundleError(f"{path.name} does not add exactly one token before and one after a text")
         self._max_tokens = max_tokens
 
     def encode(self, texts: Sequence[str]) -> list[TokenizedText]:
         """One `TokenizedText` per text, in order: n in, n out."""
-        return [
-            self._cut(encoding.ids) for part in _parts(texts) for encoding in self._tokenizer.encode_batch_fast(part)
-        ]
+        return [self._cut(encoding.ids) for part in _parts(texts) for encoding in self._encode(part)]
 
     def require_whole(self, texts: Sequence[TokenizedText]) -> None:
         """InvalidInput with its index and token count for the first text of more than `max_tokens` tokens."""
@@ -79,11 +96,40 @@ class Tokenizer:
         last_kept = self._max_tokens - _SPECIAL_TOKENS
         return int(encoding.offsets[last_kept][1])
 
+    def _encode(self, texts: list[str]) -> list[tokenizers.Encoding]:
+        """InvalidInput where a pattern of the model's maker tries longer than the library lets it."""
+        try:
+            return self._tokenizer.encode_batch_fast(texts)
+        except BaseException as error:
+            if not _is_panic(error):
+                raise
+        raise InvalidInput("the model's tokenizer gives up on a text", code="unreadable_text", field="text")
+
     def _cut(self, ids: list[int]) -> TokenizedText:
         """Keep the start of the text between its first and last special token."""
         kept = ids if len(ids) <= self._max_tokens else [*ids[: self._max_tokens - 1], ids[-1]]
         width = min(-(-len(kept) // WIDTH_STEP) * WIDTH_STEP, self._max_tokens)
         return TokenizedText(array("I", kept), len(ids), width)
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether Rust code gave up. Not an Exception, and of a class that no module exports."""
+    return type(error).__name__ == "PanicException"
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Standard error goes nowhere: Rust writes a page about each panic, and the reason is one line of ours."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
