@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from lightsleeper import __version__
+from lightsleeper.api import dialects
 from lightsleeper.api.guard import NoRateLimit
 from lightsleeper.api.schemas import Limits, LimitsModel, ModelResponse, ProcessModel
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, Secret, TwoLevelCache
@@ -51,6 +52,7 @@ class State(TypedDict):
     wake: Wake
     rate_limit: "RateLimiter | NoRateLimit"
     metrics: Metrics | None
+    dialect_options: dialects.Options
 
 
 @asynccontextmanager
@@ -90,6 +92,7 @@ async def serve_parts(
         "wake": wake,
         "rate_limit": _rate_limit(settings, link),
         "metrics": metrics,
+        "dialect_options": _dialect_options(settings, model.bundle),
     }
     await batcher.close(settings.drain_timeout_s)
     await cache.close()
@@ -170,6 +173,11 @@ def _limits(settings: Settings) -> Limits:
         max_body_bytes=settings.max_body_bytes,
         timeout_s=settings.request_timeout_s,
     )
+
+
+def _dialect_options(settings: Settings, bundle: Bundle) -> dialects.Options:
+    names = (settings.model_name, bundle.manifest.model_id, "lightsleeper")
+    return dialects.Options(model_names=tuple(name for name in names if name))
 
 
 def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:

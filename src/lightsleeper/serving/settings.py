@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     )
 
     bundle: Path | None = Field(None, description="Model bundle to serve; the embedded one if unset.")
+    model_name: str | None = Field(
+        None,
+        pattern="^[A-Za-z0-9._-]{1,100}$",
+        description="Name of the model in `/v1/models/…` and `/v2/models/…`, beside its own and `lightsleeper`.",
+    )
     engine: Literal["onnx", "torch"] = Field("onnx", description="`onnx`, or `torch` (the bundle's checkpoint itself).")
     torch_device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the torch engine runs: `auto`, `cpu`, `cuda`."

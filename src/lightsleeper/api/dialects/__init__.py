@@ -8,6 +8,7 @@ Begin with `ROUTES`, then `hugging_face`.
 import asyncio
 from importlib import import_module
 from types import ModuleType
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,14 @@ from starlette.responses import Response
 from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.identify import identify
 from lightsleeper.telemetry.request_metrics import DIALECT
+
+
+class Options(NamedTuple):
+    """What only dialects ask of the settings."""
+
+    #: What the model is called in paths; the first is the one that it calls itself.
+    model_names: tuple[str, ...]
+
 
 _loaded: dict[str, ModuleType] = {}
 
@@ -41,7 +50,23 @@ def _route(path: str, endpoint: str, *methods: str) -> DirectRoute:
     return DirectRoute(path, answer, methods=list(methods), name=endpoint)
 
 
+def _versioned(model: str, suffix: str, endpoint: str, method: str) -> list[DirectRoute]:
+    """The route of a model, and that of the same at one version."""
+    return [_route(f"{path}{suffix}", endpoint, method) for path in (model, f"{model}/versions/{{version}}")]
+
+
 ROUTES = [
     _route("/", "predict", "POST"),
     _route("/info", "info", "GET"),
+    _route("/v2", "server", "GET"),
+    _route("/v2/health/live", "live", "GET"),
+    _route("/v2/health/ready", "ready", "GET"),
+    _route("/v2/models", "models", "GET"),
+    *_versioned("/v2/models/{name}", "", "model", "GET"),
+    *_versioned("/v2/models/{name}", "/ready", "model_ready", "GET"),
+    *_versioned("/v2/models/{name}", "/infer", "infer", "POST"),
+    _route("/v1/models", "models", "GET"),
+    *_versioned("/v1/models/{name}", ":predict", "predict", "POST"),
+    *_versioned("/v1/models/{name}", ":classify", "classify", "POST"),
+    *_versioned("/v1/models/{name}", "", "model", "GET"),
 ]
