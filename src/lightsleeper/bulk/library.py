@@ -1,42 +1,223 @@
-"""Many texts without a server: grouped by width like the service does, on every core, in order, in bounded memory."""
+"""What `lightsleeper.load` returns: texts → labels in your own process, without a server.
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+It is made for engines that copy it to their workers: it holds its arguments alone, opens the bundle at its first use,
+once per process, and gives a dirty table an answer per row. Every answer is the service's, to the last digit.
+"""
 
-from lightsleeper.model.model import Model
-from lightsleeper.model.prediction import Logits
-from lightsleeper.model.tokenizer import TokenizedText
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal, NamedTuple
 
-#: Texts tokenised together: enough of each width to fill batches, few enough for steady progress.
-CHUNK_TEXTS = 256
-_BATCH_TOKENS = 1024
+import numpy as np
+from numpy.typing import NDArray
+
+from lightsleeper.bulk.stream import Answer, Answers, classify_all
+from lightsleeper.errors import InvalidInput
+from lightsleeper.model.bundle import EMBEDDED
+from lightsleeper.model.cpu_quota import cpus, worker_count
+from lightsleeper.model.model import Model, load_model
+from lightsleeper.model.prediction import rank, softmax
+
+OnError = Literal["null", "raise"]
 
 
-def classify_all(model: Model, texts: Iterable[str], *, workers: int) -> Iterator[tuple[Logits, bool]]:
-    """Logits of every text and whether it was truncated, in order, computed by `workers` threads.
+class Prediction(NamedTuple):
+    """The answer to one text."""
 
-    Holds at most `CHUNK_TEXTS` texts at a time.
+    #: The best label.
+    label: str
+    #: Its probability.
+    score: float
+    #: Every label with its probability, best first.
+    scores: Mapping[str, float]
+    #: Whether the model read only the beginning of the text.
+    truncated: bool
+
+
+class TextClassifier:
+    """A bundle to be opened, and how to use it. Safe to share between threads, to fork and to pickle.
+
+    >>> model = TextClassifier()
+    >>> great, blank, dull = model.predict(["A great film.", "  ", "Dull and long."])
+    >>> great.label, dull.label, blank
+    ('POSITIVE', 'NEGATIVE', None)
+    >>> model.labels
+    ('NEGATIVE', 'POSITIVE')
+    >>> model.scores(["A great film.", None]).shape
+    (2, 2)
     """
-    with ThreadPoolExecutor(workers, thread_name_prefix="inference") as threads:
-        remaining = iter(texts)
-        while chunk := list(islice(remaining, CHUNK_TEXTS)):
-            tokenized = model.tokenizer.encode(chunk)
-            batches = list(_batches(tokenized))
-            answers: dict[int, Logits] = {}
-            runs = threads.map(model.run, [[tokenized[index] for index in batch] for batch in batches])
-            for batch, logits in zip(batches, runs, strict=True):
-                answers.update(zip(batch, logits, strict=True))
-            for index, text in enumerate(tokenized):
-                yield answers[index], text.truncated
+
+    def __init__(
+        self,
+        bundle: str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        on_error: OnError = "null",
+        engine: str = "onnx",
+        device: str = "auto",
+    ) -> None:
+        """Open nothing yet; see `load`."""
+        if threads is not None and threads < 1:
+            raise InvalidInput(f"threads is {threads}; at least 1", field="threads", limit=1)
+        if on_error not in {"null", "raise"}:
+            raise InvalidInput(f"on_error is {on_error!r}; null or raise", field="on_error")
+        # Its arguments and nothing else: what is pickled. A worker elsewhere has the embedded bundle at its own place.
+        self._bundle = None if bundle is None else Path(bundle).absolute()
+        self._threads = threads
+        self._on_error: OnError = on_error
+        self._engine = engine
+        self._device = device
+
+    def __repr__(self) -> str:
+        return f"lightsleeper.load({'' if self._bundle is None else repr(str(self._bundle))})"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names, in the order of the columns of `scores`."""
+        return self.open().labels
+
+    @property
+    def digest(self) -> str:
+        """The bundle's identity: sha256 of its manifest, in hex."""
+        return self.open().bundle.digest
+
+    def open(self) -> Model:
+        """The opened bundle, one per process; BundleError if it cannot work. All else calls it when it needs it."""
+        return self._open().model
+
+    def predict(self, texts: Iterable[Any]) -> list[Prediction | None]:
+        """One prediction per text, in order; None for what is blank, missing (None, NaN) or no text.
+
+        `texts` is a list, or a column of pandas, polars, numpy or Arrow. Raises EngineFailed if the model fails, and
+        with `on_error="raise"` InvalidInput, which names the row, in place of every None.
+        """
+        return list(self.stream(texts))
+
+    def stream(self, texts: Iterable[Any]) -> Iterator[Prediction | None]:
+        """What `predict` gives, one after the other, in bounded memory: `texts` may have no end."""
+        labels = self.labels
+        for answer in self._answers(texts):
+            yield None if answer is None else _prediction(answer, labels)
+
+    def scores(self, texts: Iterable[Any]) -> NDArray[np.float32]:
+        """Probabilities, float32 [texts, labels]; a row of NaN where `predict` gives None. Raises as `predict` does."""
+        nothing = [float("nan")] * len(self.labels)
+        rows = [nothing if answer is None else softmax(answer.logits) for answer in self._answers(texts)]
+        return np.array(rows, dtype=np.float32).reshape(len(rows), len(self.labels))
+
+    def _open(self) -> "_Opened":
+        return _open(self._bundle or EMBEDDED, self._engine, self._device)
+
+    def _answers(self, texts: Iterable[Any]) -> Iterator[Answer | None]:
+        opened = self._open()
+        threads = self._threads or worker_count(cpus())
+        readable = map(self._readable, _values(texts), count())
+        return classify_all(opened.model, readable, workers=threads, memory=opened.memory)
+
+    def _readable(self, value: Any, row: int) -> str | None:  # noqa: ANN401  # a table's cell may hold anything
+        if isinstance(value, str):
+            problem = _problem(value)
+            if problem is None:
+                return value
+        else:
+            problem = "is missing" if _is_missing(value) else f"is no text but a {type(value).__name__}"
+        if self._on_error == "raise":
+            raise InvalidInput(f"text {row} {problem}", field=f"texts[{row}]")
+        return None
 
 
-def _batches(texts: Sequence[TokenizedText]) -> Iterator[list[int]]:
-    """Indices of texts of one width, at most `_BATCH_TOKENS` tokens together; the longest first, to finish evenly."""
-    widths: dict[int, list[int]] = {}
-    for index, text in enumerate(texts):
-        widths.setdefault(text.width, []).append(index)
-    for width in sorted(widths, reverse=True):
-        size = max(1, _BATCH_TOKENS // width)
-        indices = widths[width]
-        yield from (indices[start : start + size] for start in range(0, len(indices), size))
+def load(
+    bundle: str | os.PathLike[str] | None = None,
+    *,
+    threads: int | None = None,
+    on_error: OnError = "null",
+    engine: str = "onnx",
+    device: str = "auto",
+) -> TextClassifier:
+    """A model for your own code; nothing is opened before its first use.
+
+    >>> import lightsleeper
+    >>> model = lightsleeper.load()
+    >>> [prediction.label for prediction in model.predict(["A great film."])]
+    ['POSITIVE']
+
+    `bundle` is a folder, by default the one that ships. `threads` compute at once: by default one for each CPU that
+    this process may use; give 1 to an engine that runs a worker per core. `on_error="raise"` refuses what `"null"`
+    answers with None: rows that are blank, missing or no text. `engine="torch"` runs a bundle's checkpoint on `device`.
+
+    Sets TOKENIZERS_PARALLELISM=false unless it is set: left alone, that library starts a thread per core of the
+    machine, which no fork survives.
+    """
+    return TextClassifier(bundle, threads=threads, on_error=on_error, engine=engine, device=device)
+
+
+class _Opened(NamedTuple):
+    model: Model
+    memory: Answers
+
+
+#: By process: a forked child must open its own, and must not take down what it inherited.
+_opened: dict[tuple[int, Path, str, str], _Opened] = {}
+_opening = Lock()
+
+
+def _open(folder: Path, engine: str, device: str) -> _Opened:
+    key = (os.getpid(), folder, engine, device)
+    opened = _opened.get(key)
+    if opened is None:
+        with _opening:
+            opened = _opened.get(key)
+            if opened is None:
+                os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+                model = load_model(folder, engine, device)
+                opened = _opened[key] = _Opened(model, Answers(model.bundle.digest))
+    return opened
+
+
+def _unlock() -> None:
+    """A thread of the parent may have held the lock when this process was forked; it never lets go of it here."""
+    global _opening  # noqa: PLW0603  # the lock of the process
+    _opening = Lock()
+
+
+os.register_at_fork(after_in_child=_unlock)
+
+
+def _prediction(answer: Answer, labels: Sequence[str]) -> Prediction:
+    ranked = rank(answer.logits, labels)
+    return Prediction(*ranked[0], dict(ranked), answer.truncated)
+
+
+def _values(texts: Iterable[Any]) -> Iterable[Any]:
+    """Python's own values, which a column hands out in one go far more cheaply than one by one."""
+    if isinstance(texts, str | bytes):
+        raise TypeError("texts is one text; hand over a list: [text]")
+    for name in ("to_pylist", "to_list", "tolist"):  # Arrow; pandas and polars; numpy
+        values = getattr(texts, name, None)
+        if values is not None:
+            return values()  # type: ignore[no-any-return]  # each is a list
+    return texts
+
+
+def _problem(text: str) -> str | None:
+    """Why the model cannot read `text`, if it cannot."""
+    if not text or text.isspace():
+        return "is blank"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "is not Unicode: it holds half of a surrogate pair"
+    return None
+
+
+def _is_missing(value: object) -> bool:
+    """Whether it is None, or one of the many kinds of NaN, which alone differ from themselves or refuse to say."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124  # NaN and NaT differ from themselves
+    except (TypeError, ValueError):  # pandas.NA is neither; an array has no one truth
+        return type(value).__name__ == "NAType"

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 def open_model(bundle: Path | None) -> "Model":
     """The bundle in that folder, or the embedded one; BundleError if it cannot work."""
-    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # see `main`
-    from lightsleeper.model.model import load_model  # noqa: PLC0415
+    from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
 
-    return load_model(bundle or EMBEDDED)
+    return load(bundle).open()

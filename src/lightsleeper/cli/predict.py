@@ -8,12 +8,10 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from lightsleeper.cli.commands import open_model
-
 if TYPE_CHECKING:
+    from lightsleeper.bulk.library import Prediction
     from lightsleeper.bulk.records import Record
     from lightsleeper.cli.commands import Commands
-    from lightsleeper.model.prediction import LabelScore
 
 
 def add_predict(commands: "Commands") -> None:
@@ -45,40 +43,33 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _predict_texts(texts: list[str], bundle: Path | None) -> None:
-    from lightsleeper.model.prediction import rank  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
 
-    model = open_model(bundle)
-    for text in texts:
-        (logits,) = model.run(model.tokenizer.encode([text]))
-        best = rank(logits, model.labels)[0]
-        print(f"{best.label}  {best.score:.4f}  {text}")
+    for text, prediction in zip(texts, load(bundle).predict(texts), strict=True):
+        print(f"{prediction.label}  {prediction.score:.4f}  {text}" if prediction else f"(blank)  {text}")
 
 
 def _predict_file(options: argparse.Namespace) -> None:
     from tqdm import tqdm  # noqa: PLC0415  # see `main`
 
-    from lightsleeper.bulk.library import classify_all  # noqa: PLC0415
+    from lightsleeper.bulk.library import load  # noqa: PLC0415
     from lightsleeper.bulk.records import Writer  # noqa: PLC0415
-    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
-    from lightsleeper.model.prediction import rank  # noqa: PLC0415
 
-    model = open_model(options.bundle)
-    records, again = tee(_read(options))  # the two never drift apart by more than one chunk
-    answers = classify_all(model, (record.text for record in again), workers=worker_count(cpus()))
+    records, again = tee(_read(options))  # the two never drift apart by more than two windows
+    predictions = load(options.bundle).stream(record.text for record in again)
     with ExitStack() as files:
         stream, file_format = _output(options, files)
         writer = Writer(stream, file_format)
-        for record, (logits, truncated) in tqdm(zip(records, answers, strict=True), unit=" texts", disable=None):
-            writer.write({**record.columns, **_verdict(record, rank(logits, model.labels)[0], truncated=truncated)})
+        for record, prediction in tqdm(zip(records, predictions, strict=True), unit=" texts", disable=None):
+            writer.write({**record.columns, **_verdict(record, prediction)})
 
 
-def _verdict(record: "Record", best: "LabelScore", *, truncated: bool) -> dict[str, object]:
+def _verdict(record: "Record", prediction: "Prediction | None") -> dict[str, object]:
     """The columns added to a row; a blank text gets no label, and no column of the file is overwritten."""
-    blank = not record.text.strip()
     verdict = {
-        "label": None if blank else best.label,
-        "score": None if blank else round(best.score, 6),
-        "truncated": truncated,
+        "label": prediction and prediction.label,
+        "score": prediction and round(prediction.score, 6),
+        "truncated": prediction is not None and prediction.truncated,
     }
     return {f"predicted_{name}" if name in record.columns else name: value for name, value in verdict.items()}
 

@@ -12,7 +12,7 @@ from random import Random
 from statistics import mean
 from typing import Any
 
-from lightsleeper.bulk.library import classify_all
+from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import ConfigurationError
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import softmax

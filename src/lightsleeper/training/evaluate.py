@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lightsleeper.bulk.library import classify_all
+from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import softmax

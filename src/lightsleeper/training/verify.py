@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lightsleeper.bulk.library import classify_all
+from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import BundleError
 from lightsleeper.model.engine import Engine
 from lightsleeper.model.model import Model
