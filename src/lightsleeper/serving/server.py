@@ -6,15 +6,18 @@ Importing FastAPI takes about 0.45 s and opening the model 0.25 s; side by side 
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from lightsleeper.errors import LightsleeperError
+from lightsleeper.serving.door import Door, DoorLimits
 from lightsleeper.telemetry import logs
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ log = logging.getLogger("lightsleeper")
 #: Longer than callers keep an idle connection: Go's transport, and so Knative's proxies, 90 s. Who closes first may
 #: close under a request: of 500 that came 5 s after the last, 112 failed with uvicorn's own 5 s, none with this.
 _KEEP_ALIVE_S = 120
+
+#: Those of the process that are no connection of a client: standard streams, weights, Redis, the collector.
+_OTHER_FILES = 256
 
 
 def serve() -> int:
@@ -52,13 +58,16 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
     import uvicorn  # noqa: PLC0415  # see above
 
     from lightsleeper.serving.app import create_app  # noqa: PLC0415  # see above
+    from lightsleeper.serving.http_protocol import HttpProtocol  # noqa: PLC0415  # see above
 
+    _allow_files(settings.max_connections + _OTHER_FILES)
     config = uvicorn.Config(
         create_app(settings, loading),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=partial(HttpProtocol, door=Door(_door_limits(settings))),  # type: ignore[arg-type]  # a class is called
+        ws="none",
         lifespan="on",
         log_config=logs.config(settings.log_level),
         log_level=settings.log_level,
@@ -79,6 +88,24 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run()
     return 0 if server.started else 1
+
+
+def _allow_files(count: int) -> None:
+    """A shell's soft limit is often 1,024, and a connection for which no file is left is not refused: it hangs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _door_limits(settings: "Settings") -> DoorLimits:
+    return DoorLimits(
+        max_connections=settings.max_connections,
+        max_head_bytes=settings.max_head_bytes,
+        head_timeout_s=settings.head_timeout_s,
+        min_body_bytes_per_s=settings.min_body_bytes_per_s,
+        max_inflight_body_bytes=settings.max_inflight_body_bytes,
+    )
 
 
 def _import_engine() -> None:

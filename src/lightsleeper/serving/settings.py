@@ -77,6 +77,15 @@ class Settings(BaseSettings):
     max_texts: PositiveInt = Field(64, description="Texts of one request.")
     max_text_chars: PositiveInt = Field(50_000, description="Characters of one text.")
     max_body_bytes: PositiveInt = Field(2_000_000, description="Bytes of one request body.")
+    max_inflight_body_bytes: PositiveInt = Field(
+        134_217_728, description="Bytes of all large request bodies that are being read or answered."
+    )
+    min_body_bytes_per_s: PositiveInt = Field(1_000, description="Slowest body, after 10 s; a slower one gets 408.")
+    max_head_bytes: PositiveInt = Field(32_768, description="Bytes of a request's URL and headers.")
+    head_timeout_s: PositiveSeconds = Field(10.0, description="Seconds until a head must be whole; later it gets 408.")
+    max_connections: PositiveInt = Field(
+        1_000, description="Open connections; a new one takes the place of the longest idle, or gets 503."
+    )
     request_timeout_s: PositiveSeconds = Field(30.0, description="Seconds until a request is answered with 504.")
     drain_timeout_s: PositiveSeconds = Field(20.0, description="Seconds that accepted requests get after SIGTERM.")
 

@@ -1,0 +1,145 @@
+"""One request and its answer on a connection, and how the connection ends."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from lightsleeper.errors import BodyTooLarge, LightsleeperError
+from lightsleeper.serving.door import UNCOUNTED_BODY_BYTES, Door, DoorLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
+    from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent
+
+
+class Exchange(RequestResponseCycle):
+    """uvicorn's cycle, whose body is counted and may be refused while it arrives."""
+
+    def __init__(self, *, door: Door, **theirs: Any) -> None:  # noqa: ANN401  # uvicorn's own, handed through
+        """See `RequestResponseCycle`."""
+        super().__init__(**theirs)
+        self.arrived_bytes = 0
+        self._door = door
+        self._counted_bytes = 0
+        #: With the framing, since the head's packet; without content, since some came; content at the last packet.
+        self._sent_bytes = self._barren_bytes = self._seen_bytes = 0
+        self._refusal: LightsleeperError | None = None
+
+    def count(self, body_bytes: int) -> None:
+        """Note that as many bytes of the body came; Overloaded if that is more than the process may hold."""
+        self.arrived_bytes += body_bytes
+        if self.arrived_bytes > UNCOUNTED_BODY_BYTES:
+            grown_bytes = self.arrived_bytes - UNCOUNTED_BODY_BYTES - self._counted_bytes
+            self._door.take_in(grown_bytes)
+            self._counted_bytes += grown_bytes
+
+    def check_framing(self, packet_bytes: int, limits: DoorLimits) -> None:
+        """Note a packet inside of the body; BodyTooLarge if lengths of chunks, extensions and trailers outgrow it."""
+        self._sent_bytes += packet_bytes
+        self._barren_bytes = 0 if self.arrived_bytes > self._seen_bytes else self._barren_bytes + packet_bytes
+        self._seen_bytes = self.arrived_bytes
+        allowed_bytes = limits.max_framing_bytes + (1 + limits.max_framing_per_byte) * self.arrived_bytes
+        if self._barren_bytes > limits.max_framing_bytes or self._sent_bytes > allowed_bytes:
+            raise BodyTooLarge("the body has more about its chunks than in them", limit=limits.max_framing_bytes)
+
+    def earned_s(self, limits: DoorLimits) -> float:
+        """How long the body may have taken so far."""
+        return limits.body_grace_s + self.arrived_bytes / limits.min_body_bytes_per_s
+
+    def refuse(self, error: LightsleeperError) -> None:
+        """Read no more of the body. The answer is the application's, which learns of it when it asks for more."""
+        self._refusal = error
+        self.keep_alive = False
+        self.body.clear()
+        self.message_event.set()
+
+    def release(self) -> None:
+        """The body is held no more."""
+        self._door.let_go(self._counted_bytes)
+        self._counted_bytes = 0
+
+    async def run_asgi(self, app: "ASGI3Application") -> None:
+        """See `RequestResponseCycle`."""
+        try:
+            await super().run_asgi(app)
+        finally:
+            self.release()
+
+    async def receive(self) -> "ASGIReceiveEvent":
+        """See ASGI; raises what `refuse` was given."""
+        message = await super().receive()
+        if self._refusal and message["type"] == "http.request":
+            raise self._refusal
+        return message
+
+    async def send(self, message: "ASGISendEvent") -> None:
+        """See ASGI. An answer to a request that is still on its way is the connection's last."""
+        if self.more_body and not self.response_started:
+            self.keep_alive = False
+        await super().send(message)
+
+
+class OrderedFlow(FlowControl):
+    """Reads nothing more while requests wait for the answer to an earlier one, whoever asks for more of its body."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: "Sized") -> None:
+        """`waiting` is the connection's queue."""
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        """See `FlowControl`."""
+        if not self._waiting:
+            super().resume_reading()
+
+
+class LingeringTransport:
+    """As much of a transport as uvicorn uses; its end is not lost on a client that is still sending.
+
+    A socket that is closed with bytes unread resets the connection, and the reset overtakes the answer. So the write
+    side is closed first, and what still comes is thrown away until the client has seen it, for a bounded time.
+    https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        linger_s: float,
+        may_be_sending: Callable[[], bool],
+    ) -> None:
+        """`may_be_sending` is asked at the end: whether the client has more to say."""
+        self.write = transport.write
+        self.abort = transport.abort
+        self.lingering = False
+        self._transport = transport
+        self._loop = loop
+        self._linger_s = linger_s
+        self._may_be_sending = may_be_sending
+        self._end: asyncio.TimerHandle | None = None
+
+    def is_closing(self) -> bool:
+        """Whether nothing more may be written."""
+        return self.lingering or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Once all is written; after the time to linger also if the client does not read it, or goes on sending."""
+        if self._end is not None:
+            return
+        self._end = self._loop.call_later(self._linger_s, self._transport.abort)
+        if self._may_be_sending():
+            self.lingering = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        else:
+            self._transport.close()
+
+    def lost(self) -> None:
+        """There is nothing left to end."""
+        if self._end is not None:
+            self._end.cancel()

@@ -1,0 +1,73 @@
+"""Whether a request's head may be let in. Where two readers could see two ends or two hosts, nobody is served.
+
+A proxy in front may be the other reader: what it takes for a body and we for a request is answered to somebody else.
+https://www.rfc-editor.org/rfc/rfc9112#section-6.3 and #section-11.2
+"""
+
+from collections.abc import Iterable
+
+import httptools
+
+from lightsleeper.errors import HeadTooLarge, MalformedRequest, MethodNotAllowed, UrlTooLong
+
+#: As many digits as every length has that fits into 64 bits; int() raises at some thousands.
+_MAX_LENGTH_DIGITS = 19
+
+_VERSIONS = frozenset({"1.0", "1.1"})
+
+#: Whom a request is for, and where it ends.
+_WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding"})
+
+#: What ends and separates a header: ": " and a line's end.
+_HEADER_BYTES = 4
+
+
+def check_head(version: str, url: bytes, headers: Iterable[tuple[bytes, bytes]], max_url_bytes: int) -> None:
+    """MalformedRequest or UrlTooLong, if it is one of those."""
+    if version not in _VERSIONS:
+        raise MalformedRequest("HTTP/1.1 and HTTP/1.0 are understood here")
+    if len(url) > max_url_bytes:
+        raise UrlTooLong(f"the URL has more than {max_url_bytes} bytes", limit=max_url_bytes)
+    watched = [header for header in headers if header[0] in _WATCHED]
+    if len(watched) != 1 or watched[0][0] != b"host":  # of most requests without a body, it is all there is
+        _check_watched(watched, version)
+
+
+def _check_watched(headers: Iterable[tuple[bytes, bytes]], version: str) -> None:
+    hosts = ends = 0
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+            continue
+        ends += 1
+        if name == b"content-length" and len(value) > _MAX_LENGTH_DIGITS:
+            raise MalformedRequest("the length of the body is not one", field="content-length")
+        if name == b"transfer-encoding" and (value.lower() != b"chunked" or version == "1.0"):
+            raise MalformedRequest("`chunked` is the only transfer coding, of HTTP/1.1", field="transfer-encoding")
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        raise MalformedRequest("a request has one `Host`", field="host")
+    if ends > 1:
+        raise MalformedRequest("the end of the body is said twice", field="content-length")
+
+
+def check_head_size(url: bytes, headers: Iterable[tuple[bytes, bytes]], max_head_bytes: int) -> None:
+    """HeadTooLarge if it is."""
+    size = len(url) + sum(len(name) + len(value) + _HEADER_BYTES for name, value in headers)
+    if size > max_head_bytes:
+        raise head_too_large(max_head_bytes)
+
+
+def head_too_large(max_head_bytes: int) -> HeadTooLarge:
+    """What is said of a head that is, or is going to be."""
+    return HeadTooLarge(f"the head has more than {max_head_bytes} bytes", limit=max_head_bytes)
+
+
+def path_and_query(method: str, url: bytes) -> tuple[str, bytes]:
+    """The path, still percent-encoded, and the query; MalformedRequest or MethodNotAllowed if there is no path."""
+    if method == "CONNECT":
+        raise MethodNotAllowed("CONNECT: this is no proxy")
+    try:
+        parsed = httptools.parse_url(url)
+        return parsed.path.decode("ascii"), parsed.query or b""
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError):
+        raise MalformedRequest("the URL is not valid") from None

@@ -1,0 +1,313 @@
+"""uvicorn's HTTP/1.1 protocol over httptools, made fit for strangers.
+
+What it mends: a request that asks for another protocol is read to its end like any other
+(https://github.com/Kludex/uvicorn/issues/2722); a message whose end could be read in two ways is refused; everything is
+bounded before it is read; a refusal is an answer of the application, in its turn, and reaches who is still sending.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from lightsleeper.api.last_resort import REFUSED
+from lightsleeper.errors import (
+    HeadTooLarge,
+    LightsleeperError,
+    MalformedRequest,
+    Overloaded,
+    TooSlow,
+    UrlTooLong,
+)
+from lightsleeper.serving.door import Door
+from lightsleeper.serving.http_exchange import Exchange, LingeringTransport, OrderedFlow
+from lightsleeper.serving.http_head import check_head, check_head_size, head_too_large, path_and_query
+from lightsleeper.serving.http_parser import AfterHead, new_parser
+
+#: One before a request is forgiven (RFC 9112, 2.2); more are the tail of a body that somebody has cut short.
+_EMPTY_LINE = b"\r\n"
+_NO_BEGINNING = (2 * _EMPTY_LINE, b"\n")
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    transport: LingeringTransport  # type: ignore[assignment]  # as much of one as is used
+    cycle: Exchange
+
+    def __init__(self, *, door: Door, **theirs: Any) -> None:  # noqa: ANN401  # uvicorn's own, handed through
+        """See `HttpToolsProtocol`; `door` is shared by all connections."""
+        super().__init__(**theirs)
+        self.parser = new_parser(self)
+        self._door = door
+        self._limits = door.limits
+        self._clock: asyncio.TimerHandle | None = None
+        self._clock_began_s = 0.0
+        self._stalled: asyncio.TimerHandle | None = None
+        self._in_head = False
+        self._in_body = False
+        #: Nothing more is read: the last request was refused, or was whole.
+        self._deaf = False
+        self._refused = False
+        self._draining = False
+        #: Bytes since the request began, and of the packet at hand.
+        self._request_bytes = self._packet_bytes = 0
+        self._trailers = 0
+
+    # The transport's calls.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """See `asyncio.Protocol`."""
+        super().connection_made(transport)
+        self.flow = OrderedFlow(transport, self.pipeline)
+        self.transport = LingeringTransport(
+            transport, loop=self.loop, linger_s=self._limits.linger_s, may_be_sending=self._may_be_sending
+        )
+        # Until the first byte; uvicorn's own handler ends the connection without a word.
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self._limits.head_timeout_s, self.timeout_keep_alive_handler
+        )
+        try:
+            self._door.make_room(len(self.connections))
+        except Overloaded as error:
+            self._refuse(error)
+        else:
+            self._door.idle[self] = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._stop_clock()
+        self._unset_keepalive_if_required()
+        if self._stalled:
+            self._stalled.cancel()
+        self._door.idle.pop(self, None)
+        for waiting, _ in self.pipeline:
+            assert isinstance(waiting, Exchange)  # noqa: S101  # uvicorn's type is wider
+            waiting.release()
+        self.transport.lost()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self._unset_keepalive_if_required()
+        if self._deaf or self.transport.lingering:
+            return
+        was_in_body = self._in_body
+        begins = not (self._in_head or was_in_body or self._request_bytes)
+        self._packet_bytes = len(data)
+        self._request_bytes += len(data)
+        try:
+            if begins and data.startswith(_NO_BEGINNING):
+                raise MalformedRequest("the request does not begin")
+            self._feed(data)
+            if not self._deaf:
+                self._bound_unfinished(was_in_body=was_in_body)
+        except LightsleeperError as error:
+            self._refuse(error)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`: the client does not read what it is answered."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self._limits.linger_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        if self._stalled:
+            self._stalled.cancel()
+        super().resume_writing()
+
+    # The parser's calls. What they raise comes out of `_feed`.
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; or a trailer, which is dropped: it comes after the request was let in by its headers."""
+        if self._in_body:
+            self._trailers += 1
+        else:
+            super().on_header(name, value)
+        if len(self.headers) + self._trailers > self._limits.max_headers:
+            limit = self._limits.max_headers
+            raise HeadTooLarge(f"the request has more than {limit} headers", limit=limit)
+
+    def on_headers_complete(self) -> None:
+        """A head is whole: begin to answer. Raises the error of a request that must not be let in."""
+        self._stop_clock()
+        self._door.idle.pop(self, None)
+        limits, scope = self._limits, self.scope
+        scope["method"] = method = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version = self.parser.get_http_version()
+        path, query = path_and_query(method, self.url)
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = (self.root_path + path).encode("ascii")
+        scope["query_string"] = query
+        check_head(version, self.url, self.headers, limits.max_url_bytes)
+        if max(self._request_bytes, self._packet_bytes) > limits.max_head_bytes:
+            check_head_size(self.url, self.headers, limits.max_head_bytes)
+        if len(self.pipeline) >= limits.max_pipelined:
+            raise Overloaded(f"{limits.max_pipelined} requests of this connection wait", limit=limits.max_pipelined)
+        self._in_head, self._in_body = False, True
+        self._trailers = 0
+        self._begin(keep_alive=version != "1.0" and self.parser.should_keep_alive())
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a body."""
+        exchange = self.cycle
+        exchange.count(len(body))
+        exchange.body += body
+        if len(exchange.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        exchange.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        if self.parser.should_upgrade():
+            return  # httptools says so in place of the body, which `_read_on` is about to read
+        self._stop_clock()
+        self._in_body = False
+        self._request_bytes = 0
+        self._deaf = not self.cycle.keep_alive
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    # The answer's, the server's and the door's calls.
+
+    def on_response_complete(self) -> None:
+        """The next request's turn, or none's."""
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._door.idle[self] = None
+
+    def shutdown(self) -> None:
+        """See `HttpToolsProtocol`: a drain begins. It does not wait for who is only being told off."""
+        self._draining = True
+        if self.transport.lingering:
+            self.connections.discard(self)
+        else:
+            super().shutdown()
+
+    def give_way(self) -> None:
+        """See `Evictable`."""
+        self.transport.abort()
+
+    # What they have in common.
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        """Parse `data`; MalformedRequest if it is not HTTP, and what the callbacks raise."""
+        while data and not self._deaf:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = memoryview(data)[upgrade.args[0] :]
+                after_head = AfterHead(self)  # no other protocol is offered: read on
+                self.parser = after_head.parser
+                after_head.tell_end(self.headers)
+                continue
+            except httptools.HttpParserCallbackError as error:
+                raise error.__context__ or MalformedRequest("the request is not HTTP/1.1") from None
+            except httptools.HttpParserError as error:
+                raise MalformedRequest(f"the request is not HTTP/1.1: {error}") from None
+            return
+
+    def _begin(self, *, keep_alive: bool) -> None:
+        """Answer the request in `self.scope`, after the earlier ones."""
+        before = self.cycle
+        self.cycle = Exchange(
+            door=self._door,
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _refuse(self, error: LightsleeperError) -> None:
+        """Answer with `error`, after what is owed for earlier requests; whatever else comes is thrown away."""
+        self._stop_clock()
+        self._deaf = self._refused = True
+        if self._in_body:
+            self.cycle.refuse(error)
+            return
+        if not self._in_head:
+            super().on_message_begin()
+        nowhere: dict[str, Any] = {"method": "GET", "path": "", "raw_path": b"", "query_string": b""}
+        self.scope = {**nowhere, **self.scope, REFUSED: error}  # type: ignore[typeddict-item]  # an extra, for the application
+        self.expect_100_continue = False
+        self._begin(keep_alive=False)
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    def _may_be_sending(self) -> bool:
+        """Whether the client may have more to say than was read."""
+        if not (self._in_body or self._refused):
+            return False
+        if self._draining:
+            self.connections.discard(self)  # the drain need not wait for it
+        return True
+
+    # Bounds of what is not whole yet.
+
+    def _bound_unfinished(self, *, was_in_body: bool) -> None:
+        """A packet was read: the request it ends in has so many bytes, and so much time, to go on."""
+        if self._in_body:
+            if was_in_body:
+                self.cycle.check_framing(self._packet_bytes, self._limits)
+            self._start_clock(self._limits.body_grace_s, self._check_rate)
+        elif self._in_head or self._request_bytes:
+            self._check_unfinished_head()
+            self._start_clock(self._limits.head_timeout_s, self._end_slow_head)
+
+    def _check_unfinished_head(self) -> None:
+        limits = self._limits
+        if not self._in_head and self._request_bytes > len(_EMPTY_LINE):
+            raise MalformedRequest("the request does not begin")
+        if self._request_bytes <= limits.max_head_bytes:
+            return
+        if len(self.url) > limits.max_url_bytes:
+            raise UrlTooLong(f"the URL has more than {limits.max_url_bytes} bytes", limit=limits.max_url_bytes)
+        raise head_too_large(limits.max_head_bytes)
+
+    def _end_slow_head(self) -> None:
+        limit_s = self._limits.head_timeout_s
+        self._refuse(TooSlow(f"the head took longer than {limit_s:g} s", limit=limit_s))
+
+    def _check_rate(self) -> None:
+        """Refuse a body that does not earn its time."""
+        limits = self._limits
+        left_s = self.cycle.earned_s(limits) - (self.loop.time() - self._clock_began_s)
+        if self.flow.read_paused:  # it waits for us
+            left_s = limits.body_grace_s
+        if left_s > 0:
+            self._clock = self.loop.call_later(left_s, self._check_rate)
+        else:
+            rate = limits.min_body_bytes_per_s
+            self._refuse(TooSlow(f"the body came more slowly than {rate} bytes a second", limit=rate))
+
+    def _start_clock(self, seconds: float, ended: Callable[[], None]) -> None:
+        """Unless it runs: a request that comes in one piece never starts one."""
+        if self._clock is None:
+            self._clock_began_s = self.loop.time()
+            self._clock = self.loop.call_later(seconds, ended)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None

@@ -1,0 +1,112 @@
+"""HTTP/1.1 as bytes on a real socket: what is sent is what stands in the test, and every answer is kept."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import uvicorn
+
+from lightsleeper.serving.door import Door, DoorLimits
+from lightsleeper.serving.http_protocol import HttpProtocol
+
+#: Of a socket that should have had its answer long ago, on a machine that is busy with something else.
+PATIENCE_S = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401  # JSON is anything
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """Of an error."""
+        code: str = self.json["error"]["code"]
+        return code
+
+
+def request(
+    method: str = "POST", path: str = "/predict", headers: str = "", body: bytes = b"", version: str = "1.1"
+) -> bytes:
+    """`headers` are lines without their ends, in one string."""
+    lines = [f"{method} {path} HTTP/{version}", "Host: test", "Content-Type: application/json", *headers.splitlines()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def sized(body: bytes) -> str:
+    return f"Content-Length: {len(body)}"
+
+
+def chunked(body: bytes, size: int = 7) -> bytes:
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+#: The last request of a connection: its answer shows that all before it was read rightly, and then comes the end.
+LAST = request("GET", "/livez", "Connection: close")
+
+
+def talk(port: int, *packets: bytes) -> list[Answer]:
+    """Every answer on one connection, up to its end by the server."""
+    with connected(port) as client:
+        for packet in packets:
+            client.sendall(packet)
+        return answers(client)
+
+
+@contextlib.contextmanager
+def connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield client
+
+
+def answers(client: socket.socket) -> list[Answer]:
+    """What comes until the server ends the connection; `100 Continue` is none."""
+    return list(parsed(b"".join(iter(lambda: client.recv(65_536), b""))))
+
+
+def parsed(came: bytes) -> Iterable[Answer]:
+    while came:
+        head, end, came = came.partition(b"\r\n\r\n")
+        assert end, f"half an answer: {head[:200]!r}"
+        line, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, value in (each.split(": ", 1) for each in lines)}
+        status = int(line.split(" ")[1])
+        if status == 100:
+            continue
+        length = int(headers["content-length"])
+        assert len(came) >= length
+        yield Answer(status, headers, came[:length])
+        came = came[length:]
+
+
+@contextlib.contextmanager
+def served(app: Any, limits: DoorLimits, **config: Any) -> Iterator[int]:  # noqa: ANN401  # an ASGI application
+    """The port on which `app` is served as the service is, in a thread."""
+    protocol: Any = partial(HttpProtocol, door=Door(limits))
+    settings: dict[str, Any] = {"timeout_keep_alive": PATIENCE_S, **config}
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, http=protocol, ws="none", loop="uvloop", log_config=None, **settings)
+    )
+    thread = threading.Thread(target=asyncio.run, args=[server.serve()])
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            threading.Event().wait(0.01)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
