@@ -69,7 +69,17 @@ def test_every_metric_that_is_asked_for_exists(query: str) -> None:
 @pytest.mark.parametrize("query", [*QUERIES, *(rule["expr"] for rule in RULES)])
 def test_every_label_that_is_asked_for_exists(query: str) -> None:
     ours = {re.sub(r"[^a-z0-9]", "_", label) for instrument in INSTRUMENTS for label in instrument.labels}
-    assert labels_in(query) - ours - {"job", "le", "kn_service_name"} == set()
+    assert labels_in(query) - ours - {"job", "le", "kn_service_name", "server_address"} == set()
+
+
+@pytest.mark.parametrize("query", [*QUERIES, *(rule["expr"] for rule in RULES)])
+def test_requests_are_counted_where_they_are_answered_and_not_in_queue_proxy_too(query: str) -> None:
+    asked = re.findall(r"http_server_request_duration_seconds_\w+\{([^}]*)\}", query)
+    assert [labels for labels in asked if 'server_address=""' not in labels] == []
+
+
+def test_the_service_never_says_the_label_by_which_queue_proxy_is_known() -> None:
+    assert [instrument.name for instrument in INSTRUMENTS if "server.address" in instrument.labels] == []
 
 
 def test_grafana_understands_every_field_of_the_dashboard() -> None:
