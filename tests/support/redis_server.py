@@ -24,7 +24,7 @@ def binary() -> str:
     for package, path in _IN_A_WHEEL.items():
         found = importlib.util.find_spec(package)
         if found and found.origin:
-            return str(Path(found.origin).with_name(path))
+            return str(Path(found.origin).parent / path)
     on_path = shutil.which("redis-server")
     assert on_path, "no wheel has a redis-server for this Python on this machine: put one on the PATH"
     return on_path
