@@ -117,6 +117,9 @@ async def _answer_ours(this: Exchange, asked: PredictRequest) -> Response:
         content["truncated"] = truncated
     if truncated and asked.truncated_at:
         content["truncated_at"] = await this.classifier.cut_at([texts[index] for index in truncated])
+    unfamiliar = [index for index in answer.unfamiliar if index < len(texts)]
+    if unfamiliar:
+        content["unfamiliar"] = unfamiliar
     if asked.explain:
         whole, *parts = answer.logits
         content["explanations"] = [asdict(word) for word in explain(texts[0], whole, parts)]

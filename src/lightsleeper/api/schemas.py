@@ -102,6 +102,13 @@ class PredictResponse(BaseModel):
         list[int] | None,
         Field(description="For each index in `truncated`, how many characters were read; only if asked for."),
     ] = None
+    unfamiliar: Annotated[
+        list[int] | None,
+        Field(
+            description="Indices of the texts of which the model knows little: mostly unknown tokens, only digits, "
+            "or a language it was not made for; absent when there are none."
+        ),
+    ] = None
     explanations: Annotated[
         list[ExplanationModel] | None, Field(description="One per word, in order; only with `explain`.")
     ] = None
@@ -136,6 +143,11 @@ class ModelResponse(BaseModel):
     max_tokens: Annotated[int, Field(description="Longest input it reads, special tokens included.")]
     quantization: dict[str, Any]
     accuracy: Annotated[dict[str, dict[str, Any]], Field(description="By data set, measured on this very bundle.")]
+    languages: Annotated[list[str], Field(description="That it was made for, as BCP 47 tags; empty: nobody said.")]
+    behaviours: Annotated[
+        dict[str, dict[str, Any]],
+        Field(description="By capability, what `evaluate --behaviours` found: what failed, goal, worst examples."),
+    ]
     version: Annotated[str, Field(description="Of lightsleeper.")]
     limits: LimitsModel
     process: ProcessModel

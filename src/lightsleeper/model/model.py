@@ -50,7 +50,8 @@ def load_model(folder: Path, engine: str = "onnx", device: str = "auto") -> Mode
     """Open, verify and warm up the bundle in `folder`; BundleError with one clear line if it cannot work."""
     bundle = open_bundle(folder)
     manifest = bundle.manifest
-    model = Model(bundle, Tokenizer(bundle.tokenizer, manifest.max_tokens), open_engine(bundle, engine, device=device))
+    tokenizer = Tokenizer(bundle.tokenizer, manifest.max_tokens, manifest.languages)
+    model = Model(bundle, tokenizer, open_engine(bundle, engine, device=device))
     model.warm_up()
     return model
 

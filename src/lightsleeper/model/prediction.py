@@ -41,6 +41,8 @@ class Classification:
     timings: Timings
     #: Of all texts, as far as the model read them.
     tokens: int = 0
+    #: Indices of the texts of which the model knows little; see `familiar`.
+    unfamiliar: Sequence[int] = ()
 
 
 def softmax(logits: Logits) -> list[float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import tokenizers
 
 from lightsleeper.errors import BundleError, InvalidInput
+from lightsleeper.model.familiar import in_other_language, little_known
 
 #: Every text is padded to the next multiple of this, whatever its company: its width depends on itself alone, so
 #: its arithmetic does too. Eight costs 4 padding tokens on average and fills the vector units.
@@ -23,6 +24,8 @@ _PART_CHARS = 100_000
 #: [CLS] and [SEP], or <s> and </s>: the only templates of the supported architectures.
 _SPECIAL_TOKENS = 2
 
+#: What BERT's kind and RoBERTa's kind call what they do not know; the latter, made of bytes, never uses it.
+_UNKNOWN = ("[UNK]", "<unk>")
 
 #: A tokenizer with patterns of its own, which the supported architectures do without, may give up on any text: here
 #: on one with words, digits, signs, blanks, and letters enough to try many ways of splitting them.
@@ -42,6 +45,13 @@ class TokenizedText:
     total_tokens: int
     #: `len(ids)` rounded up to the width it is padded to.
     width: int
+    #: Whether the model knows little of it; see `familiar`.
+    unfamiliar: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether the model sees nothing of the text: it is blank, or of signs without a form."""
+        return self.total_tokens <= _SPECIAL_TOKENS
 
     @property
     def truncated(self) -> bool:
@@ -52,7 +62,7 @@ class TokenizedText:
 class Tokenizer:
     """The bundle's tokenizer, cutting at the bundle's longest input."""
 
-    def __init__(self, path: Path, max_tokens: int) -> None:
+    def __init__(self, path: Path, max_tokens: int, languages: Sequence[str] = ()) -> None:
         """Load `tokenizer.json`; BundleError if it is not one, or adds other special tokens than first and last."""
         try:
             content = path.read_bytes()
@@ -72,10 +82,17 @@ class Tokenizer:
         if self._tokenizer.num_special_tokens_to_add(is_pair=False) != _SPECIAL_TOKENS:
             raise BundleError(f"{path.name} does not add exactly one token before and one after a text")
         self._max_tokens = max_tokens
+        self._languages = languages
+        unknown = map(self._tokenizer.token_to_id, _UNKNOWN)
+        self._unknown_id = next((index for index in unknown if index is not None), None)
 
     def encode(self, texts: Sequence[str]) -> list[TokenizedText]:
         """One `TokenizedText` per text, in order: n in, n out."""
-        return [self._cut(encoding.ids) for part in _parts(texts) for encoding in self._encode(part)]
+        return [
+            self._cut(text, encoding.ids)
+            for part in _parts(texts)
+            for text, encoding in zip(part, self._encode(part), strict=True)
+        ]
 
     def require_whole(self, texts: Sequence[TokenizedText]) -> None:
         """InvalidInput with its index and token count for the first text of more than `max_tokens` tokens."""
@@ -105,11 +122,12 @@ class Tokenizer:
                 raise
         raise InvalidInput("the model's tokenizer gives up on a text", code="unreadable_text", field="text")
 
-    def _cut(self, ids: list[int]) -> TokenizedText:
+    def _cut(self, text: str, ids: list[int]) -> TokenizedText:
         """Keep the start of the text between its first and last special token."""
         kept = ids if len(ids) <= self._max_tokens else [*ids[: self._max_tokens - 1], ids[-1]]
         width = min(-(-len(kept) // WIDTH_STEP) * WIDTH_STEP, self._max_tokens)
-        return TokenizedText(array("I", kept), len(ids), width)
+        unfamiliar = little_known(text, kept[1:-1], self._unknown_id) or in_other_language(text, self._languages)
+        return TokenizedText(array("I", kept), len(ids), width, unfamiliar)
 
 
 def _is_panic(error: BaseException) -> bool:

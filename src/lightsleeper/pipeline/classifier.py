@@ -11,10 +11,11 @@ from functools import partial
 from typing import Protocol
 
 from lightsleeper.cache.cache import Cache
+from lightsleeper.errors import InvalidInput
 from lightsleeper.model.prediction import Classification, Logits, Timings
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.batcher import Batcher, Done
-from lightsleeper.pipeline.encoding import Encoder
+from lightsleeper.pipeline.encoding import EncodedText, Encoder
 from lightsleeper.pipeline.single_flight import SingleFlight
 
 
@@ -49,11 +50,14 @@ class Classifier:
         The last `variants` texts are ours, made of the others: observers are not told of them, or what users ask
         would seem to drift whenever somebody wants an explanation.
 
-        Raises InvalidInput (a text too long, with `truncate=False`), Overloaded, ShuttingDown, EngineFailed.
+        Raises InvalidInput (nothing in a text to read; one too long, with `truncate=False`), Overloaded, ShuttingDown,
+        EngineFailed.
         Cancelling the call withdraws what only this call waits for.
         """
         started_s = time.perf_counter()
         encoded = await self._encoder.encode(texts, truncate=truncate)
+        # Without its only word a text is empty, and that is what an explanation compares with.
+        _require_something(encoded[: len(encoded) - variants])
         encoded_s = time.perf_counter()
         keys = [text.key for text in encoded]
         cached = await self._cache.get_many(keys)
@@ -73,6 +77,7 @@ class Classifier:
                 inference_s=max((done.run_s for done in computed.values()), default=0.0),
             ),
             tokens=sum([len(text.tokenized.ids) for text in encoded]),
+            unfamiliar=[index for index, text in enumerate(encoded) if text.tokenized.unfamiliar],
         )
         if self._observers:
             asked, fresh = _without_variants(answer, computed, keys, variants)
@@ -97,6 +102,17 @@ class Classifier:
         """Also when everybody has left meanwhile: the work is done, the next one profits."""
         if not future.cancelled() and future.exception() is None:
             self._cache.put_many({key: future.result().value})
+
+
+def _require_something(texts: Sequence[EncodedText]) -> None:
+    """InvalidInput for the first text of which the model sees no token: blank, or of signs without a form."""
+    for index, text in enumerate(texts):
+        if text.tokenized.empty:
+            raise InvalidInput(
+                f"text {index} is empty: it holds no sign that the model reads",
+                code="empty_text",
+                field=f"text[{index}]",
+            )
 
 
 def _without_variants(

@@ -191,6 +191,8 @@ def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:
         max_tokens=manifest.max_tokens,
         quantization=manifest.quantization,
         accuracy=manifest.accuracy,
+        languages=list(manifest.languages),
+        behaviours=manifest.behaviours,
         version=__version__,
         limits=LimitsModel(**asdict(_limits(settings)), max_explain_words=MAX_WORDS),
         process=ProcessModel(

@@ -17,7 +17,7 @@ const LONGEST_WAIT_MS = 120_000;
  * @property {(row: number) => string} textOf
  * @property {number} chunkTexts texts of one request
  * @property {number} chunkChars characters of one request, about
- * @property {(row: number, best: {label: string, score: number}, truncated: boolean) => void} onAnswer
+ * @property {(row: number, best: {label: string, score: number}, remarks: {truncated: boolean, unfamiliar: boolean}) => void} onAnswer
  * @property {(row: number, reason: string) => void} onFailure
  * @property {() => void} onChange state or notice changed, or answers came
  */
@@ -165,7 +165,11 @@ export class Job {
    */
   #deliver(rows, { content, instance }) {
     const truncated = new Set(content.truncated ?? []);
-    rows.forEach((row, index) => this.#work.onAnswer(row, content.predictions[index][0], truncated.has(index)));
+    const unfamiliar = new Set(content.unfamiliar ?? []);
+    rows.forEach((row, index) => {
+      const remarks = { truncated: truncated.has(index), unfamiliar: unfamiliar.has(index) };
+      this.#work.onAnswer(row, content.predictions[index][0], remarks);
+    });
     if (instance) this.instances.add(instance);
     if (performance.now() >= this.#notBefore) this.waitingFor = null;
     this.#work.onChange();

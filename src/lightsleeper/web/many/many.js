@@ -90,7 +90,7 @@ class Run {
       textOf: (row) => dataset.text(row),
       chunkTexts: this.model.limits.max_texts,
       chunkChars: this.model.limits.max_body_bytes / BYTES_PER_CHAR,
-      onAnswer: (row, best, truncated) => results.setDone(row, best, truncated),
+      onAnswer: (row, best, remarks) => results.setDone(row, best, remarks),
       onFailure: (row, reason) => results.setFailed(row, reason),
       onChange: () => this.#changed(),
     });
@@ -200,8 +200,14 @@ class Run {
     if (job.state === "cancelled") return "What came in is kept. Classify goes on with the rest.";
     const restarts = job.instances.size - 1;
     if (restarts > 0) return "The service was restarted meanwhile; nothing is lost.";
-    if (job.state === "done") return "Download the rows below, with all the columns they came with.";
+    if (job.state === "done") return `${this.#doubts()}Download the rows below, with all the columns they came with.`;
     return "Results appear below while they come in.";
+  }
+
+  /** Of how many rows the model understood little. */
+  #doubts() {
+    const count = this.results?.unfamiliar.reduce((sum, one) => sum + one, 0) ?? 0;
+    return count ? `Little was understood of ${plural(count, "row")}. ` : "";
   }
 
   #drawButtons() {

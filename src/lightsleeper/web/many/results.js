@@ -17,6 +17,7 @@ export class Results {
     this.label = new Uint16Array(count);
     this.score = new Float64Array(count);
     this.truncated = new Uint8Array(count);
+    this.unfamiliar = new Uint8Array(count);
     /** @type {Map<number, string>} why a row failed */
     this.reasons = new Map();
     this.done = 0;
@@ -37,9 +38,9 @@ export class Results {
   /**
    * @param {number} row
    * @param {{label: string, score: number}} best
-   * @param {boolean} truncated
+   * @param {{truncated: boolean, unfamiliar: boolean}} remarks
    */
-  setDone(row, best, truncated) {
+  setDone(row, best, { truncated, unfamiliar }) {
     if (this.status[row] === DONE) return;
     const label = this.#indexOf(best.label);
     this.reasons.delete(row);
@@ -47,6 +48,7 @@ export class Results {
     this.label[row] = label;
     this.score[row] = best.score;
     this.truncated[row] = Number(truncated);
+    this.unfamiliar[row] = Number(unfamiliar);
     this.done += 1;
     this.byLabel[label] += 1;
     this.bins[label][Math.min(BINS - 1, Math.floor(best.score * BINS))] += 1;

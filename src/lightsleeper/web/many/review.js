@@ -6,7 +6,7 @@ import { download } from "./download.js";
 import { Grid } from "./grid.js";
 import { drawHistogram } from "./histogram.js";
 import { DONE, FAILED, Results } from "./results.js";
-import { grouped, percent, plural, toneOf } from "../shared/words.js";
+import { grouped, isUnclear, percent, plural, toneOf } from "../shared/words.js";
 
 /** Often enough to look alive, seldom enough that counting 100,000 rows costs nothing. */
 const REDRAW_MS = 300;
@@ -137,7 +137,21 @@ export class Review {
     const index = results.label[row];
     const share = results.score[row];
     const label = results.labels[index];
-    const title = results.truncated[row] ? "only the start of this text was read" : "";
-    return { ...shown, label: title ? `${label} (cut)` : label, tone: toneOf(label, index), score: percent(share), share, title };
+    const remarks = remarksOn(results, row);
+    const title = remarks.map(({ title: why }) => why).join("; ");
+    return { ...shown, label: [label, ...remarks.map(({ word }) => `(${word})`)].join(" "), tone: toneOf(label, index), score: percent(share), share, title };
   }
+}
+
+/**
+ * What should be known of an answer besides its label.
+ * @param {Results} results
+ * @param {number} row
+ */
+function remarksOn(results, row) {
+  const remarks = [];
+  if (results.truncated[row]) remarks.push({ word: "cut", title: "only the start of this text was read" });
+  if (results.unfamiliar[row]) remarks.push({ word: "unfamiliar", title: "little of this text was understood" });
+  if (isUnclear(results.labels, results.score[row])) remarks.push({ word: "unclear", title: "no clear sentiment" });
+  return remarks;
 }

@@ -9,13 +9,14 @@ import { openKeyDialog } from "../shared/key.js";
 import { predict, ServiceError } from "../shared/service.js";
 import { mountSnippets } from "./snippets.js";
 import { drawTiming } from "./timing.js";
-import { duration, grouped, milliseconds, percent, plural, toneOf } from "../shared/words.js";
+import { duration, grouped, isUnclear, milliseconds, percent, plural, toneOf } from "../shared/words.js";
 
 const PAUSE_MS = 300;
 /** An awake service answers well within this; longer means that it is waking. */
 const ASLEEP_MS = 700;
 const TRIES = 10;
 const EXCERPT_CHARS = 120;
+const UNFAMILIAR = "Little of this text was understood: it may be in a language that the model was not made for.";
 
 /** @type {string[]} */
 let labels = [];
@@ -166,13 +167,17 @@ function showAnswer(text, answer) {
   const [scores] = answer.content.predictions;
   const best = scores[0];
   byId("problem-action").hidden = true;
-  write("Answer", best.label, `${percent(best.score)} probable`);
-  byId("verdict").dataset.tone = toneOf(best.label, labels.indexOf(best.label));
+  const unclear = isUnclear(labels, best.score);
+  const probable = unclear ? `${best.label} ${percent(best.score)}: neither side` : `${percent(best.score)} probable`;
+  const unfamiliar = answer.content.unfamiliar ? ` ${UNFAMILIAR}` : "";
+  const verdict = unclear ? "No clear sentiment" : best.label;
+  write("Answer", verdict, probable + unfamiliar);
+  byId("verdict").dataset.tone = unclear ? "neutral" : toneOf(best.label, labels.indexOf(best.label));
   drawBars(byId("bars"), scores.map(barOf));
   drawTiming(answer);
   showWake(answer.wokeMs);
   showCut(text, answer.content.truncated_at);
-  announce(`${best.label}, ${percent(best.score)}`);
+  announce(`${verdict}, ${probable}${unfamiliar}`);
 }
 
 /** @param {{label: string, score: number}} scored */

@@ -35,8 +35,26 @@ function draw(facts) {
     ...pair("Revision", facts?.revision ?? "–"),
     ...pair("Digest", facts ? facts.digest.slice(0, 12) : "–", facts?.digest),
     ...pair("Accuracy", facts ? accuracyOf(facts.accuracy) : "–"),
-    ...pair("Reads", facts ? `${grouped(facts.max_tokens)} tokens` : "–"),
+    ...pair("Reads", facts ? readsOf(facts) : "–"),
     ...pair("Version", facts?.version ?? "–"),
+  );
+  drawWrong(facts?.behaviours ?? {});
+}
+
+/**
+ * Of each capability that was measured, how much went wrong, worst first, and the worst example.
+ * @param {Record<string, {asked: string, value: number, worst: Record<string, number>[]}>} behaviours
+ */
+function drawWrong(behaviours) {
+  const found = Object.entries(behaviours).filter(([, { asked }]) => asked !== "spread" && asked !== "gap");
+  found.sort(([, one], [, other]) => other.value - one.value);
+  byId("wrong").hidden = !found.length;
+  byId("wrong-list").replaceChildren(
+    ...found.map(([name, { value, worst }]) => {
+      const [example] = worst.flatMap((texts) => Object.entries(texts));
+      const shown = example ? `: “${example[0]}” is ${percent(example[1])} positive` : "";
+      return el("li", {}, `${percent(value)} of ${name}${shown}`);
+    }),
   );
 }
 
@@ -47,6 +65,12 @@ function draw(facts) {
  */
 function pair(name, value, title) {
   return [el("div", {}, el("dt", {}, name), el("dd", title ? { title } : {}, value))];
+}
+
+/** @param {{max_tokens: number, languages: string[]}} facts */
+function readsOf({ max_tokens: tokens, languages }) {
+  const names = new Intl.DisplayNames("en", { type: "language" });
+  return [`${grouped(tokens)} tokens`, ...languages.map((tag) => names.of(tag) ?? tag)].join(", ");
 }
 
 /** @param {Record<string, {accuracy?: number}>} accuracy */

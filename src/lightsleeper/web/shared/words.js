@@ -35,6 +35,16 @@ export function duration(seconds) {
 export const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 /**
+ * Whether an answer of a sentiment model takes no side: between one third and two.
+ * @param {string[]} labels
+ * @param {number} score of the best label
+ */
+export function isUnclear(labels, score) {
+  const tones = labels.map(toneOf);
+  return labels.length === 2 && tones.includes("negative") && tones.includes("positive") && score < 2 / 3;
+}
+
+/**
  * Which colour a label has: the usual three by their names, others by their place.
  * @param {string} label
  * @param {number} index
