@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_cache import RedisCache
 from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink
 from lightsleeper.cache.stored_value import UNSIGNED, ValueFormat
+from lightsleeper.model.prediction import Logits
 from redis_server import RedisServer, free_port
 
 #: Ten times the default: a machine busy with something else is not to be taken for a slow Redis.
@@ -108,6 +109,14 @@ async def trial(url: str) -> Exception | None:
 async def available_again(cache: RedisCache) -> None:
     async with asyncio.timeout(30):
         await cache._link.wait_available()  # noqa: SLF001  # see above
+
+
+def at_once(lookup: Coroutine[Any, Any, Sequence[Logits | None]]) -> Sequence[Logits | None]:
+    """What it answers without waiting for anything."""
+    with pytest.raises(StopIteration) as answered:
+        lookup.send(None)
+    answer: Sequence[Logits | None] = answered.value.value
+    return answer
 
 
 async def lost(cache: RedisCache) -> None:
@@ -272,21 +281,18 @@ async def test_a_frozen_server_costs_one_timeout_and_then_nothing(server: RedisS
         try:
             started_s = time.perf_counter()
             assert await cache.get_many([A]) == [None]
-            first_s = time.perf_counter() - started_s
-            started_s = time.perf_counter()
+            assert time.perf_counter() - started_s > TIMEOUT_S * 0.9
+            await lost(cache)
             for _ in range(100):
-                assert await cache.get_many([A]) == [None]
-            others_s = time.perf_counter() - started_s
+                assert at_once(cache.get_many([A])) == [None]
         finally:
             server.thaw()
-        assert TIMEOUT_S * 0.9 < first_s < TIMEOUT_S * 3
-        assert others_s < first_s, "a hundred lookups cost less than the first one"
         await available_again(cache)
         cache.put_many({A: LOGITS})
         await written(cache)
         assert await cache.get_many([A]) == [LOGITS]
     assert observer.available == [True, False, True]
-    assert observer.counts["redis unavailable"] == 101
+    assert observer.counts["redis unavailable"] >= 101
 
 
 async def test_a_reply_that_comes_too_late_answers_no_other_lookup(server: RedisServer) -> None:
@@ -372,9 +378,7 @@ async def test_a_full_server_still_answers_lookups_and_refused_writes_are_counte
 
 async def test_a_server_that_was_never_there_costs_nothing() -> None:
     async with opened(f"redis://127.0.0.1:{free_port()}", wait=False) as cache:
-        started_s = time.perf_counter()
-        assert await cache.get_many([A]) == [None]
-        assert time.perf_counter() - started_s < TIMEOUT_S
+        assert at_once(cache.get_many([A])) == [None]
 
 
 @pytest.mark.parametrize("url", ["unix://:wrong@{socket}", "unix://{socket}"], ids=["wrong", "none"])

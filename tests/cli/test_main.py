@@ -22,7 +22,6 @@ def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
     )
 
 
@@ -74,7 +73,6 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
     )
     assert len(done.stdout.splitlines()) == 2
     assert "Traceback" not in done.stderr

@@ -59,7 +59,7 @@ def agrees(response: httpx2.Response, model: Model, text: str) -> bool:
 async def load(service: Service, model: Model) -> AsyncIterator[Tally]:
     """Clients that never pause while the body runs."""
     tally, done = Tally(), asyncio.Event()
-    async with httpx2.AsyncClient(base_url=service.url, timeout=60) as client, asyncio.TaskGroup() as group:
+    async with httpx2.AsyncClient(base_url=service.url, timeout=300) as client, asyncio.TaskGroup() as group:
         for _ in range(CLIENTS):
             group.create_task(ask_until(done, client, model, tally))
         try:
@@ -85,7 +85,7 @@ async def test_a_redis_that_comes_and_goes_under_load_fails_no_request(redis: Re
             for act in (redis.kill, redis.start, redis.freeze, redis.thaw, redis.empty, redis.kill, redis.start):
                 await asyncio.to_thread(act)
                 await more(tally, 50)
-                assert httpx2.get(f"{service.url}/readyz", timeout=60).status_code == 200
+                assert httpx2.get(f"{service.url}/readyz", timeout=300).status_code == 200
             hits = tally.hits
             await more(tally, 50, lambda: tally.hits > hits)
     assert tally.failed == []
@@ -111,7 +111,7 @@ async def test_a_text_computed_by_one_process_is_a_hit_in_another(redis: RedisSe
 
 def test_a_service_whose_redis_was_never_there_is_ready_and_answers() -> None:
     with Service(redis_url="unix:///nowhere/redis.sock") as service:
-        assert httpx2.get(f"{service.url}/readyz", timeout=60).status_code == 200
+        assert httpx2.get(f"{service.url}/readyz", timeout=300).status_code == 200
         answers = [service.predict("nobody misses it").headers["x-cache"] for _ in range(2)]
     assert answers == ["miss", "hit"]
     assert "Redis does not answer in time" in service.output

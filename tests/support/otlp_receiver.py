@@ -40,11 +40,11 @@ class OtlpReceiver:
 
     def wait_for_exports(self, count: int) -> None:
         with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.exports) >= count, timeout=60)
+            assert self._arrived.wait_for(lambda: len(self.exports) >= count, timeout=300)
 
     def wait_for_refusals(self, count: int) -> None:
         with self._arrived:
-            assert self._arrived.wait_for(lambda: self.refused >= count, timeout=60)
+            assert self._arrived.wait_for(lambda: self.refused >= count, timeout=300)
 
     def metrics(self, export: int = -1) -> dict[str, Metric]:
         """The metrics of one export by name."""

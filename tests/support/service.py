@@ -39,7 +39,7 @@ class Service:
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._listen)
         self._reader.start()
-        if not self._listening.wait(timeout=60) or self.process.poll() is not None:
+        if not self._listening.wait(timeout=300) or self.process.poll() is not None:
             self.kill()
             pytest.fail(f"the service did not start:\n{self.output}")
 
@@ -50,7 +50,7 @@ class Service:
     def stop(self) -> int:
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout=60)
+        status = self.process.wait(timeout=300)
         self._reader.join()
         assert self.process.stdout
         self.process.stdout.close()
@@ -62,7 +62,7 @@ class Service:
         self.stop()
 
     def predict(self, *texts: str, headers: dict[str, str] | None = None) -> httpx2.Response:
-        return httpx2.post(f"{self.url}/predict", json={"text": list(texts)}, headers=headers, timeout=60)
+        return httpx2.post(f"{self.url}/predict", json={"text": list(texts)}, headers=headers, timeout=300)
 
     def __enter__(self) -> Self:
         self.start()
