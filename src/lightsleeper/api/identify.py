@@ -9,13 +9,13 @@ def identify(scope: Scope) -> str | None:
     if path == "/v2" or path.startswith("/v2/"):
         return "open_inference"
     if path == "/v1/models" or path.startswith("/v1/models/"):
-        return "kserve_v1"
+        return "cloud_events" if scope["method"] == "POST" and _is_event(scope) else "kserve_v1"
     if path == "/info":
         return "tei"
     if path == "/events":
         return "cloud_events"
-    if path == "/" and scope["method"] == "POST":
-        return "cloud_events" if _is_event(scope) else "hugging_face"
+    if path == "/" and scope["method"] in {"POST", "OPTIONS"}:
+        return "cloud_events" if scope["method"] == "OPTIONS" or _is_event(scope) else "hugging_face"
     return None
 
 

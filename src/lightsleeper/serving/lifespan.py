@@ -177,7 +177,11 @@ def _limits(settings: Settings) -> Limits:
 
 def _dialect_options(settings: Settings, bundle: Bundle) -> dialects.Options:
     names = (settings.model_name, bundle.manifest.model_id, "lightsleeper")
-    return dialects.Options(model_names=tuple(name for name in names if name))
+    return dialects.Options(
+        model_names=tuple(name for name in names if name),
+        event_type=settings.event_type,
+        webhook_origins=settings.webhook_origins,
+    )
 
 
 def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:

@@ -118,6 +118,14 @@ class Settings(BaseSettings):
     )
     cors_origins: Strings = Field((), description="Origins whose pages may call the API, or `*`; none if unset.")
 
+    event_type: str = Field(
+        "ai.lightsleeper.prediction", min_length=1, description="CloudEvents type of the events that answer events."
+    )
+    webhook_origins: Strings = Field(
+        (),
+        description="Senders that may deliver events once they asked, such as `eventgrid.azure.net`, or `*`.",
+    )
+
     otlp_endpoint: str | None = Field(
         None,
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -21,6 +21,10 @@ PROGRAM = """
         client.post("/predict", json={"inputs": "fine"})
         print(loaded())
         client.post("/", json={"inputs": "fine"})
+        client.get("/v2")
+        client.get("/v1/models")
+        print(loaded())
+        client.options("/events")
         print(loaded())
 """
 
@@ -29,4 +33,6 @@ def test_a_dialect_is_imported_at_its_first_request() -> None:
     run = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM)], capture_output=True, text=True, check=True, timeout=100
     )
-    assert run.stdout.splitlines() == ["[]", "['tei']", "['hugging_face', 'tei']"]
+    some = ["hugging_face", "kserve_v1", "model_names", "open_inference", "tei", "tensors"]
+    every = ["cloud_events", "event_data", *some, "cloudevents"]
+    assert run.stdout.splitlines() == ["[]", "['tei']", str(some), str(every)]

@@ -23,6 +23,10 @@ class Options(NamedTuple):
 
     #: What the model is called in paths; the first is the one that it calls itself.
     model_names: tuple[str, ...]
+    #: Of the events that answer events.
+    event_type: str
+    #: Who may deliver events after asking for consent; `*` is everybody.
+    webhook_origins: tuple[str, ...]
 
 
 _loaded: dict[str, ModuleType] = {}
@@ -57,6 +61,9 @@ def _versioned(model: str, suffix: str, endpoint: str, method: str) -> list[Dire
 
 ROUTES = [
     _route("/", "predict", "POST"),
+    _route("/events", "predict", "POST"),
+    _route("/", "probe", "OPTIONS"),
+    _route("/events", "probe", "OPTIONS"),
     _route("/info", "info", "GET"),
     _route("/v2", "server", "GET"),
     _route("/v2/health/live", "live", "GET"),

@@ -1,0 +1,123 @@
+"""What an event is and which texts it carries. The CloudEvents SDK reads attributes; data is read within our bounds."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cloudevents.core.bindings import http
+from cloudevents.core.exceptions import CloudEventValidationError
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from starlette.datastructures import Headers
+
+from lightsleeper.api.body import load_json
+from lightsleeper.api.fields import mapping
+from lightsleeper.errors import InvalidInput, UnsupportedMediaType
+
+_STRUCTURED = "application/cloudevents+json"
+
+_REQUIRED = ("specversion", "id", "source", "type")
+
+#: Where data that is an object has its texts: our name for them, and those of the other dialects.
+_TEXT_FIELDS = ("text", "inputs", "instances", "content")
+
+
+def read_attributes(body: bytes, headers: Headers) -> tuple[dict[str, Any], Any, bool]:
+    """The attributes, the data (bytes, or JSON as it was), and whether they came as one document.
+
+    InvalidInput naming the attribute that is missing or wrong; UnsupportedMediaType for batches and other formats.
+    """
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == _STRUCTURED:
+        attributes, data = _document(body)
+        return attributes, data, True
+    if media_type.startswith("application/cloudevents"):
+        raise UnsupportedMediaType(f"send one event, as {_STRUCTURED} or in headers", field="content-type")
+    sent = {name: value for name, value in headers.items() if name.startswith("ce-") or name == "content-type"}
+    return _valid(lambda: http.from_binary(http.HTTPMessage(sent, b""), JSONFormat(), _event)), body, False
+
+
+def texts_in(data: object, content_type: str | None) -> tuple[list[str], Mapping[str, Any]]:
+    """The texts, and the object they came in (empty if in none), whose other fields may say how to answer.
+
+    Bytes without a content type are what a Kafka record mostly is: JSON if it is some, else a text.
+    """
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    json = media_type.endswith(("/json", "+json"))
+    if isinstance(data, bytes):
+        if not json and media_type and not media_type.startswith("text/"):
+            raise InvalidInput(f"data of type {media_type[:100]!r} is not read: send JSON or text", field="data")
+        data = load_json(data) if json else _json_or_text(data)
+    fields: Mapping[str, Any] = {}
+    if isinstance(data, dict):
+        fields = data
+        name = next((name for name in _TEXT_FIELDS if name in fields), None)
+        if name is None:
+            raise InvalidInput(f"data has no field {' or '.join(_TEXT_FIELDS)}", field="data")
+        data = fields[name]
+    items = data if isinstance(data, list) else [data]
+    return [_text(item, index) for index, item in enumerate(items)], fields
+
+
+def _text(item: object, index: int) -> str:
+    if isinstance(item, dict):
+        item = next((item[name] for name in _TEXT_FIELDS if name in item), None)
+    if not isinstance(item, str):
+        raise InvalidInput(f"data: text {index} is not a string", field=f"data[{index}]")
+    return item
+
+
+def _json_or_text(data: bytes) -> object:
+    """A number or a bare word is a text: somebody may have written it."""
+    try:
+        value = load_json(data)
+    except InvalidInput as error:
+        if error.code != "invalid_json":
+            raise
+        value = None
+    if isinstance(value, (dict, list, str)):
+        return value
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInput("data is not UTF-8", code="not_utf8", field="data") from None
+
+
+def _document(body: bytes) -> tuple[dict[str, Any], Any]:
+    attributes = dict(mapping(load_json(body), "the event"))
+    data = attributes.pop("data", None)
+    encoded = attributes.pop("data_base64", None)
+    if encoded is not None:
+        try:
+            data = b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError, TypeError):
+            raise InvalidInput("data_base64 is not base64", field="data_base64") from None
+    for name, value in attributes.items():
+        if not isinstance(value, (str, int, bool)):
+            raise InvalidInput(f"attribute {name[:100]!r} must be a string, a number or a boolean", field=name[:100])
+    if "time" in attributes:
+        attributes["time"] = _valid(lambda: datetime.fromisoformat(attributes["time"]))
+    return _valid(lambda: _event(attributes)), data
+
+
+def _event(attributes: dict[str, Any], _: object = None) -> Any:  # noqa: ANN401  # the SDK's factory protocol
+    """The SDK makes up what is missing; an event without an identity cannot be answered to."""
+    for name in _REQUIRED:
+        if not attributes.get(name):
+            raise InvalidInput(f"the event has no {name}", field=name)
+    if attributes["specversion"] != "1.0":
+        raise InvalidInput("specversion must be 1.0", field="specversion")
+    return CloudEvent(dict(attributes))
+
+
+def _valid(read: Any) -> Any:  # noqa: ANN401  # whatever it reads
+    try:
+        value = read()
+    except CloudEventValidationError as error:
+        name = next(iter(error.errors))[:100]
+        raise InvalidInput(f"attribute {name!r} is not valid", field=name) from None
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
+        raise InvalidInput("attribute 'time' is not a time as RFC 3339 writes it", field="time") from None
+    return value.get_attributes() if isinstance(value, CloudEvent) else value
