@@ -15,8 +15,9 @@ from starlette.routing import Route
 from starlette.types import Message
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from lightsleeper.api.client import client_of
 from lightsleeper.api.guard import AnswerHeaders, Guard
-from lightsleeper.api.rate_limit import _MAX_CLIENTS, RateLimiter, client_of
+from lightsleeper.api.rate_limit import _MAX_CLIENTS, RateLimiter
 from lightsleeper.api.refusals import refuse
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_link import RedisLink

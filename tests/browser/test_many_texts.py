@@ -235,7 +235,7 @@ def test_cancel_keeps_what_came_in_and_the_rest_can_be_classified_later(open_pag
 
 
 def test_a_busy_service_is_given_time_and_every_row_is_answered(open_page: OpenPage) -> None:
-    with Service(max_queued_tokens=64, workers=1, cache_entries=0) as service:
+    with Service(max_queue_s=0.001, workers=1, cache_entries=0) as service:
         page = open_page(service.url)
         refused = []
         page.on("response", lambda response: refused.append(response.url) if response.status == 503 else None)

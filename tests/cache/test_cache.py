@@ -12,9 +12,9 @@ from lightsleeper.cache.stored_value import ValueFormat
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
-from lightsleeper.pipeline.batcher import Batcher
 from lightsleeper.pipeline.classifier import Classifier
 from lightsleeper.pipeline.encoding import Encoder
+from queueing import open_batcher
 from redis_server import RedisServer
 
 LOGITS = (1.0, -1.0)
@@ -99,9 +99,7 @@ async def test_five_hundred_simultaneous_requests_for_a_new_text_cost_one_infere
     model: Model, entries: int
 ) -> None:
     run = CountingRun(model)
-    batcher = Batcher[TokenizedText, Logits](
-        run, cost=lambda _: 1, kind=lambda text: text.width, workers=2, max_batch_cost=64, max_queued_cost=10_000
-    )
+    batcher = open_batcher(run, cost=lambda _: 1, kind=lambda text: text.width, workers=2, max_batch=64)
     batcher.start()
     with RedisServer() as server:
         link = RedisLink(parse_redis_url(server.url), timeout_s=1)

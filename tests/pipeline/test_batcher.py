@@ -7,19 +7,18 @@ import pytest
 
 from fakes import GatedRun
 from lightsleeper.errors import EngineFailed, Overloaded, ShuttingDown
+from lightsleeper.pipeline.admission import CLIENT
 from lightsleeper.pipeline.batcher import Batcher
+from lightsleeper.pipeline.fair_queue import Lane
+from queueing import Clock, open_batcher
 
 pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def batching(
-    run: Callable[[Sequence[Any]], Sequence[Any]], *, workers: int = 1, max_batch: int = 100, max_queued: int = 1000
-) -> AsyncIterator[Batcher[Any, Any]]:
+async def batching(run: Callable[[Sequence[Any]], Sequence[Any]], **parts: Any) -> AsyncIterator[Batcher[Any, Any]]:  # noqa: ANN401  # see `open_batcher`
     """A batcher of strings: an item costs its length and its kind is its first letter."""
-    batcher = Batcher[Any, Any](
-        run, cost=len, kind=lambda item: item[0], workers=workers, max_batch_cost=max_batch, max_queued_cost=max_queued
-    )
+    batcher = open_batcher(run, cost=len, kind=lambda item: item[0], **parts)
     batcher.start()
     try:
         yield batcher
@@ -73,23 +72,79 @@ async def test_a_batch_stays_below_its_cost_but_one_large_item_still_runs() -> N
 
 async def test_a_full_queue_refuses_the_whole_submission_at_once() -> None:
     run = GatedRun()
-    async with batching(run, max_queued=4) as batcher:
+    async with batching(run, max_batch=4, max_wait_s=0) as batcher:
+        batcher.admission.ran(Lane.EXPRESS, cost=1, seconds=60)  # a queue of one batch at most
         futures = batcher.submit(["x"])
         await began(run)
         futures += batcher.submit(["aaa"])
         with pytest.raises(Overloaded) as refusal:
             batcher.submit(["b", "bb"])
-        assert (refusal.value.limit, refusal.value.retry_after_s, batcher.queued_cost) == (4, 1, 3)
+        assert refusal.value.retry_after_s
+        assert batcher.queued_cost == 3
         run.gate.set()
         await asyncio.gather(*futures)
         assert batcher.queued_cost == 0
     assert run.batches == [["x"], ["aaa"]]
 
 
-async def test_a_submission_larger_than_the_queue_is_let_into_an_empty_one() -> None:
-    async with batching(list, max_queued=4) as batcher:
-        futures = batcher.submit(["aaaa", "aaaa"])
-        assert [(await future).value for future in futures] == ["aaaa", "aaaa"]
+async def test_a_text_beside_a_large_request_is_next() -> None:
+    run = GatedRun()
+    async with batching(run, max_batch=4) as batcher:
+        futures = batcher.submit(["x"])
+        await began(run)
+        futures += batcher.submit(["aaaa", "bbbb", "cccc"])
+        futures += batcher.submit(["d"])
+        run.gate.set()
+        await asyncio.gather(*futures)
+    assert run.batches == [["x"], ["aaaa"], ["d"], ["bbbb"], ["cccc"]]
+
+
+async def test_a_client_beside_one_that_sends_much_is_next() -> None:
+    run = GatedRun()
+    async with batching(run, max_batch=1) as batcher:
+        CLIENT.set("many")
+        futures = [future for item in ("x", "a", "b", "c") for future in batcher.submit([item])]
+        await began(run)
+        CLIENT.set("few")
+        futures += batcher.submit(["d"])
+        run.gate.set()
+        await asyncio.gather(*futures)
+    assert run.batches == [["x"], ["d"], ["a"], ["b"], ["c"]]
+
+
+async def test_who_has_waited_for_too_long_is_told_so_and_the_others_are_served() -> None:
+    gated, clock = GatedRun(), Clock()
+
+    def run(items: Sequence[str]) -> Sequence[str]:
+        served = gated(items)
+        clock.now_s += 100  # as long as nobody could have known
+        return served
+
+    async with batching(run, clock=clock, max_batch=1, max_wait_s=1) as batcher:
+        (first,) = batcher.submit(["x"])
+        await began(gated)
+        waiting, late = (batcher.submit([item])[0] for item in "ab")
+        gated.gate.set()
+        await asyncio.gather(first, waiting)
+        with pytest.raises(Overloaded) as refusal:
+            await late
+        assert refusal.value.retry_after_s == 1
+    assert gated.batches == [["x"], ["a"]]
+
+
+async def test_withdrawn_work_makes_room_at_once() -> None:
+    run = GatedRun()
+    async with batching(run, max_batch=4, max_wait_s=0) as batcher:
+        batcher.admission.ran(Lane.EXPRESS, cost=1, seconds=60)  # a queue of one batch at most
+        futures = batcher.submit(["x"])
+        await began(run)
+        (leaver,) = batcher.submit(["aaaa"])
+        leaver.cancel()
+        await asyncio.sleep(0)
+        futures += batcher.submit(["bbbb"])
+        run.gate.set()
+        await asyncio.gather(*futures)
+    assert run.batches == [["x"], ["bbbb"]]
 
 
 async def test_items_nobody_waits_for_are_dropped_when_the_batch_is_formed() -> None:

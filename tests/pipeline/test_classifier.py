@@ -12,6 +12,7 @@ from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.batcher import Batcher
 from lightsleeper.pipeline.classifier import Classifier
 from lightsleeper.pipeline.encoding import Encoder
+from queueing import open_batcher
 
 pytestmark = pytest.mark.anyio
 
@@ -29,13 +30,10 @@ class CountingRun:
 
 
 def classifier(model: Model, run: object, cache: Cache) -> tuple[Classifier, Batcher[TokenizedText, Logits]]:
-    batcher = Batcher[TokenizedText, Logits](
+    batcher = open_batcher(
         run,  # type: ignore[arg-type]  # a callable of either fake
         cost=lambda text: text.width,
         kind=lambda text: text.width,
-        workers=1,
-        max_batch_cost=1024,
-        max_queued_cost=65_536,
     )
     batcher.start()
     encoder = Encoder(model.tokenizer, KeyMaker(model.bundle.digest), max_entries=100)

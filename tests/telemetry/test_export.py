@@ -25,7 +25,7 @@ from lightsleeper.telemetry.metrics import INSTRUMENTS, Identity, Metrics
 from otlp_receiver import OtlpReceiver, attributes
 from redis_server import free_port
 
-IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=1, queue_limit_tokens=1000)
+IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=1)
 NEVER_S = 3600.0
 
 

@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from lightsleeper.model.prediction import Classification, Timings
 from lightsleeper.telemetry.metrics import INSTRUMENTS, REQUEST_DURATION, Histogram, Identity, Instrument, Metrics
 
-IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=3, queue_limit_tokens=1000)
+IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=3)
 
 
 class Measured:
@@ -133,8 +133,9 @@ def test_redis_is_no_series_where_there_is_no_redis(measured: Measured) -> None:
 
 def test_the_queue_is_read_when_it_is_exported(measured: Measured) -> None:
     depth = 5
-    measured.metrics.watch_queue(lambda: depth)
+    measured.metrics.watch_queue(lambda: (depth, 2 * depth))
     assert measured.values("lightsleeper.queue.depth") == {(): 5}
+    assert measured.values("lightsleeper.queue.limit") == {(): 10}
     depth = 7
     assert measured.values("lightsleeper.queue.depth") == {(): 7}
 

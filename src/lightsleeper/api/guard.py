@@ -35,7 +35,7 @@ CORS: dict[str, Any] = {
 #: What is taken over from the caller: nothing that could break a header or a log line.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
-_FREE_METHODS = {"GET", "HEAD", "OPTIONS"}
+FREE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 #: As much of a key's digest as names it in counters and in Redis; it opens nothing.
 _KEY_ID_DIGITS = 16
@@ -83,7 +83,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] == "http" and self._key_digests and scope["method"] not in _FREE_METHODS:
+        if scope["type"] == "http" and self._key_digests and scope["method"] not in FREE_METHODS:
             state = scope.setdefault("state", {})
             state["key_id"] = self._key_id(scope["headers"])
             if state["key_id"] is None:

@@ -1,18 +1,17 @@
 """How many texts one client may send: a sliding window per API key or address, shared by all replicas through Redis.
 
-Counting is the `limits` library's; this module names the client, falls back to this process's memory while Redis is
+Counting is the `limits` library's; this module falls back to this process's memory while Redis is
 away, and says in headers how much is left. Imported only where a limit is set: the library takes 60 ms to import.
 """
 
 import asyncio
 import math
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
 from limits.aio.storage import MemoryStorage, RedisStorage
 from starlette.types import Scope
 
+from lightsleeper.api.client import client_of
 from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
 from lightsleeper.errors import RateLimited
 
@@ -116,29 +115,3 @@ class RateLimiter:
             left = room - window.current_texts
             return max(0.0, window.previous_life_s - left * self._window_s / max(1, window.previous_texts))
         return self._rollover_s(window) + self._window_s * (1 - room / window.current_texts)
-
-
-def client_of(scope: Scope) -> str:
-    """Whose texts these are: an API key, by the start of its digest, or an address.
-
-    The address is the server's `client`, which uvicorn takes from X-Forwarded-For only as far as it trusts the
-    proxies that wrote it. An IPv6 client has 2^64 addresses to choose from, so it is known by its network.
-    """
-    key_id = scope["state"].get("key_id")
-    if key_id:
-        return f"key:{key_id}"
-    client = scope.get("client")
-    return _network(client[0]) if client else "nowhere"
-
-
-@lru_cache(maxsize=_MAX_CLIENTS)
-def _network(host: str) -> str:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
-    return str(address)

@@ -90,7 +90,7 @@ class Tokenizer:
         """One `TokenizedText` per text, in order: n in, n out."""
         return [
             self._cut(text, encoding.ids)
-            for part in _parts(texts)
+            for part in parts(texts, _PART_CHARS)
             for text, encoding in zip(part, self._encode(part), strict=True)
         ]
 
@@ -150,14 +150,14 @@ def _hushed() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
-    """The texts in order, in lists that end once they hold `_PART_CHARS` characters."""
+def parts(texts: Sequence[str], chars_each: int) -> Iterator[list[str]]:
+    """The texts in order, in lists that end once they hold `chars_each` characters."""
     part: list[str] = []
     chars = 0
     for text in texts:
         part.append(text)
         chars += len(text)
-        if chars >= _PART_CHARS:
+        if chars >= chars_each:
             yield part
             part, chars = [], 0
     if part:

@@ -1,20 +1,23 @@
-"""A bounded queue in front of N worker threads. Knows no machine learning: items have a cost and a kind.
+"""N worker threads behind a fair, bounded queue. Knows no machine learning: items have a cost and a kind.
 
 A batch is whatever queued while the workers were busy, of one kind, up to a cost. There is no timer, so an idle
 service adds no latency (the batching loop of huggingface/text-embeddings-inference works the same way); and no
-batch of mixed kinds, so nothing is padded to its company.
+batch of mixed kinds, so nothing is padded to its company. Who is next is `fair_queue`'s to say, who may wait
+`admission`'s.
 """
 
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from lightsleeper.errors import EngineFailed, LightsleeperError, Overloaded, ShuttingDown
+from lightsleeper.pipeline.admission import CLIENT, Admission
+from lightsleeper.pipeline.fair_queue import FairQueue, Lane, Place
 
 log = logging.getLogger("lightsleeper")
 
@@ -46,6 +49,7 @@ class Observer(Protocol):
 class _Entry(Generic[Item, Value]):
     item: Item
     cost: int
+    lane: Lane
     submitted_s: float
     origin: object
     future: asyncio.Future[Done[Value]]
@@ -61,21 +65,21 @@ class Batcher(Generic[Item, Value]):
         cost: Callable[[Item], int],
         kind: Callable[[Item], Hashable],
         workers: int,
-        max_batch_cost: int,
-        max_queued_cost: int,
+        queue: FairQueue["_Entry[Item, Value]"],
+        admission: Admission,
         observers: Sequence[Observer] = (),
         origin: Callable[[], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing runs before `start`. `origin` names who submits, for the observers."""
+        """Nothing runs before `start`. `origin` names who submits, for the observers; `admission` bounds `queue`."""
         self._run = run
         self._cost = cost
         self._kind = kind
-        self._max_batch_cost = max_batch_cost
-        self._max_queued_cost = max_queued_cost
+        self._queue = queue
+        self.admission = admission
         self._observers = observers
         self._origin = origin
-        self._queues: dict[Hashable, deque[_Entry[Item, Value]]] = {}
-        self._queued_cost = 0
+        self._clock = clock
         self._arrived = asyncio.Event()
         self._closing = False
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="inference")
@@ -85,7 +89,7 @@ class Batcher(Generic[Item, Value]):
     @property
     def queued_cost(self) -> int:
         """The cost of everything waiting for a worker."""
-        return self._queued_cost
+        return sum(self._queue.cost(lane) for lane in Lane)
 
     @property
     def alive(self) -> bool:
@@ -97,31 +101,30 @@ class Batcher(Generic[Item, Value]):
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._workers)]
 
     def submit(self, items: Sequence[Item]) -> list[asyncio.Future[Done[Value]]]:
-        """Queue all items, or none: Overloaded if they do not fit, ShuttingDown once `close` was called.
+        """Queue all items, or none: Overloaded if they may not wait, ShuttingDown once `close` was called.
 
-        Cancel a future to withdraw its item: it is dropped when its batch would be formed.
+        Cancel a future to withdraw its item. One that has waited for too long ends in Overloaded, too.
         """
         if self._closing:
             raise _shutting_down()
         costs = [self._cost(item) for item in items]
-        # Whatever its size, a request is let into an empty queue: bigger ones are the request limits' to refuse.
-        if self._queued_cost and self._queued_cost + sum(costs) > self._max_queued_cost:
-            raise Overloaded(
-                f"the queue holds {self._queued_cost} tokens of {self._max_queued_cost}",
-                limit=self._max_queued_cost,
-                retry_after_s=1,
-            )
+        lane = self.admission.check(sum(costs))
         loop = asyncio.get_running_loop()
         origin = self._origin() if self._origin else None
+        client, now_s = CLIENT.get(), self._clock()
         entries = [
-            _Entry(item, cost, loop.time(), origin, loop.create_future())
+            _Entry(item, cost, lane, now_s, origin, loop.create_future())
             for item, cost in zip(items, costs, strict=True)
         ]
         for entry in entries:
-            self._queues.setdefault(self._kind(entry.item), deque()).append(entry)
-            self._queued_cost += entry.cost
+            place = Place(entry, self._kind(entry.item), entry.cost, lane, client)
+            self._queue.push(place)
+            entry.future.add_done_callback(partial(self._withdraw, place))
         self._arrived.set()
         return [entry.future for entry in entries]
+
+    def _withdraw(self, place: Place[_Entry[Item, Value]], _: asyncio.Future[Done[Value]]) -> None:
+        self._queue.leave(place)
 
     async def close(self, timeout_s: float) -> None:
         """Refuse new items, finish the queued ones for at most `timeout_s`, fail the rest with ShuttingDown."""
@@ -132,7 +135,7 @@ class Batcher(Generic[Item, Value]):
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
-        _fail(list(self._drain()), _shutting_down())
+        _fail([place.item for place in self._queue.drain()], _shutting_down())
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
@@ -148,29 +151,25 @@ class Batcher(Generic[Item, Value]):
                 await self._arrived.wait()
 
     def _next_batch(self) -> list[_Entry[Item, Value]]:
-        """The longest waiting item and what else of its kind fits; items nobody waits for any more are dropped."""
-        while self._queues:
-            kind = min(self._queues, key=lambda kind: self._queues[kind][0].submitted_s)
-            queue = self._queues[kind]
+        """Whose turn it is, without those that nobody waits for any more and those that have waited for too long."""
+        while (lane := self._queue.next_lane()) is not None:
             batch: list[_Entry[Item, Value]] = []
-            cost = 0
-            while queue and (not batch or cost + queue[0].cost <= self._max_batch_cost):
-                entry = queue.popleft()
-                self._queued_cost -= entry.cost
-                if not entry.future.done():
+            latest_s = self._clock() - self.admission.patience_s(lane)
+            for place in self._queue.take(lane, self.admission.batch_cost(lane)):
+                entry = place.item
+                if entry.submitted_s < latest_s:
+                    _fail([entry], Overloaded("the queue moved slower than expected", retry_after_s=1))
+                elif not entry.future.done():
                     batch.append(entry)
-                    cost += entry.cost
-            if not queue:
-                del self._queues[kind]
             if batch:
                 return batch
         return []
 
     async def _run_batch(self, batch: list[_Entry[Item, Value]]) -> None:
-        loop = asyncio.get_running_loop()
-        started_s = loop.time()
+        started_s = self._clock()
+        items = [entry.item for entry in batch]
         try:
-            values, run_s = await loop.run_in_executor(self._threads, self._timed, [entry.item for entry in batch])
+            values, run_s = await asyncio.get_running_loop().run_in_executor(self._threads, self._timed, items)
             answered = list(zip(batch, values, strict=True))
         except asyncio.CancelledError:  # `close` ran out of time
             _fail(batch, _shutting_down())
@@ -180,6 +179,7 @@ class Batcher(Generic[Item, Value]):
             failure.__cause__ = error
             _fail(batch, failure)
             return
+        self.admission.ran(batch[0].lane, sum(entry.cost for entry in batch), self._clock() - started_s)
         waits = [started_s - entry.submitted_s for entry in batch]
         for (entry, value), queue_s in zip(answered, waits, strict=True):
             if not entry.future.done():
@@ -203,12 +203,6 @@ class Batcher(Generic[Item, Value]):
         started_s = time.perf_counter()
         values = self._run(items)
         return values, time.perf_counter() - started_s
-
-    def _drain(self) -> Iterator[_Entry[Item, Value]]:
-        for queue in self._queues.values():
-            yield from queue
-        self._queues.clear()
-        self._queued_cost = 0
 
 
 def _fail(entries: Iterable[_Entry[Item, Value]], failure: LightsleeperError) -> None:

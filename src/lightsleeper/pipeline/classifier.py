@@ -55,13 +55,14 @@ class Classifier:
         Cancelling the call withdraws what only this call waits for.
         """
         started_s = time.perf_counter()
-        encoded = await self._encoder.encode(texts, truncate=truncate)
-        # Without its only word a text is empty, and that is what an explanation compares with.
-        _require_something(encoded[: len(encoded) - variants])
-        encoded_s = time.perf_counter()
-        keys = [text.key for text in encoded]
-        cached = await self._cache.get_many(keys)
-        looked_up_s = time.perf_counter()
+        with self._batcher.admission.expecting(sum(map(len, texts))):
+            encoded = await self._encoder.encode(texts, truncate=truncate)
+            # Without its only word a text is empty, and that is what an explanation compares with.
+            _require_something(encoded[: len(encoded) - variants])
+            encoded_s = time.perf_counter()
+            keys = [text.key for text in encoded]
+            cached = await self._cache.get_many(keys)
+            looked_up_s = time.perf_counter()
         found = {key: logits for key, logits in zip(keys, cached, strict=True) if logits is not None}
         wanted = {text.key: text.tokenized for text in encoded if text.key not in found}
         computed = await self._compute(wanted) if wanted else {}

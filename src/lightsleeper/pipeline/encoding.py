@@ -6,16 +6,19 @@ In place of the text, its digest and its token ids are kept.
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from typing import NamedTuple
 
 from lightsleeper.cache.cache import KeyMaker
 from lightsleeper.cache.lru import Lru
-from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
+from lightsleeper.model.tokenizer import TokenizedText, Tokenizer, parts
 
 #: Tokenising runs at about 1 µs a character; from here on it would hold up the event loop for longer than a
 #: thread hand-over costs (about 0.1 ms).
 _LARGE_CHARS = 2_000
+#: One turn of the thread that tokenises: a large request takes many, and others are in between.
+_SLICE_CHARS = 16_000
 
 _DIGEST_BYTES = 16
 
@@ -37,11 +40,12 @@ class EncodedText(NamedTuple):
 class Encoder:
     """A tokenizer and a key maker, with a memory of the texts they have seen. Belongs to one event loop."""
 
-    def __init__(self, tokenizer: Tokenizer, keys: KeyMaker, *, max_entries: int) -> None:
-        """Remember `max_entries` texts at most; 0 remembers none."""
+    def __init__(self, tokenizer: Tokenizer, keys: KeyMaker, *, max_entries: int, threads: int = 1) -> None:
+        """Remember `max_entries` texts at most; 0 remembers none. Long texts are read in `threads` of its own."""
         self._tokenizer = tokenizer
         self._keys = keys
         self._seen = Lru(max_entries, REMEMBERED_BYTES, _size) if max_entries else None
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tokenize")
 
     async def encode(self, texts: Sequence[str], *, truncate: bool = True) -> list[EncodedText]:
         """One `EncodedText` per text, in order; InvalidInput for a text too long, with `truncate=False`."""
@@ -55,7 +59,8 @@ class Encoder:
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
         """How many characters of each text the model reads, in order."""
-        return await asyncio.to_thread(lambda: [self._tokenizer.cut_at(text) for text in texts])
+        loop = asyncio.get_running_loop()
+        return [await loop.run_in_executor(self._threads, self._tokenizer.cut_at, text) for text in texts]
 
     async def _recall(self, seen: Lru[EncodedText], texts: Sequence[str]) -> list[EncodedText]:
         digests = [blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest() for text in texts]
@@ -71,7 +76,13 @@ class Encoder:
         if sum(map(len, texts)) < _LARGE_CHARS:
             tokenized = self._tokenizer.encode(texts)
         else:
-            tokenized = await asyncio.to_thread(self._tokenizer.encode, texts)
+            loop = asyncio.get_running_loop()
+            slices = parts(texts, _SLICE_CHARS)
+            tokenized = [
+                text
+                for each in slices
+                for text in await loop.run_in_executor(self._threads, self._tokenizer.encode, each)
+            ]
         return [EncodedText(text, self._keys.key(text.ids)) for text in tokenized]
 
 

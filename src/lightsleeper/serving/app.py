@@ -10,6 +10,7 @@ from lightsleeper import __version__
 from lightsleeper.api import dialects, page, routes
 from lightsleeper.api.guard import CORS, AnswerHeaders, Guard
 from lightsleeper.api.last_resort import LastResort
+from lightsleeper.api.load_shedding import LoadShedding
 from lightsleeper.api.refusals import handle_errors, refuse
 from lightsleeper.api.schemas import PredictRequest
 from lightsleeper.process import INSTANCE_ID, age_s
@@ -50,6 +51,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
     )
     # As a parameter FastAPI deprecates it for the server's, which breaks behind a proxy that keeps the prefix.
     app.root_path = settings.root_path
+    app.add_middleware(LoadShedding, refuse=refuse)
     app.add_middleware(
         Guard,
         key_digests=[bytes.fromhex(digest) for digest in settings.api_key_digests],

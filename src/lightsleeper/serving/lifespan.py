@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lightsleeper import __version__
 from lightsleeper.api import dialects
@@ -23,10 +23,12 @@ from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
+from lightsleeper.pipeline.admission import Admission
 from lightsleeper.pipeline.batcher import Batcher
 from lightsleeper.pipeline.classifier import Classifier
 from lightsleeper.pipeline.encoding import Encoder
 from lightsleeper.pipeline.explain import MAX_WORDS
+from lightsleeper.pipeline.fair_queue import FairQueue
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
 from lightsleeper.serving.settings import Settings
 from lightsleeper.telemetry.metrics import Identity, Metrics
@@ -46,6 +48,7 @@ class State(TypedDict):
 
     classifier: Classifier
     batcher: Batcher[TokenizedText, Logits]
+    admission: Admission
     labels: tuple[str, ...]
     limits: Limits
     facts: ModelResponse
@@ -71,7 +74,7 @@ async def serve_parts(
     cache = _cache(settings, link, metrics, ValueFormat(len(model.labels), secret))
     batcher.start()
     if telemetry and metrics:
-        metrics.watch_queue(lambda: batcher.queued_cost)
+        metrics.watch_queue(batcher.admission.fullest)
         await telemetry.announce(metrics.histograms)
     wake = Wake()
     phases["ready"] = wake.took_s
@@ -80,12 +83,18 @@ async def serve_parts(
         metrics.started(phases)
     yield {
         "classifier": Classifier(
-            encoder=Encoder(model.tokenizer, KeyMaker(model.bundle.digest, secret), max_entries=settings.cache_entries),
+            encoder=Encoder(
+                model.tokenizer,
+                KeyMaker(model.bundle.digest, secret),
+                max_entries=settings.cache_entries,
+                threads=_workers(settings),
+            ),
             cache=cache,
             batcher=batcher,
             observers=observers,
         ),
         "batcher": batcher,
+        "admission": batcher.admission,
         "labels": model.labels,
         "limits": _limits(settings),
         "facts": _facts(model.bundle, settings, wake),
@@ -116,7 +125,6 @@ def _identity(settings: Settings, model: Model) -> Identity:
         version=__version__,
         labels=model.labels,
         workers=_workers(settings),
-        queue_limit_tokens=settings.max_queued_tokens,
     )
 
 
@@ -127,13 +135,23 @@ def _workers(settings: Settings) -> int:
 def _batcher(
     settings: Settings, model: Model, observers: Sequence[Metrics | Spans], origin: Callable[[], object] | None
 ) -> Batcher[TokenizedText, Logits]:
+    queue: FairQueue[Any] = FairQueue()
+    largest = settings.max_texts * model.bundle.manifest.max_tokens
     return Batcher(
         model.run,
         cost=lambda text: text.width,
         kind=lambda text: text.width,
         workers=_workers(settings),
-        max_batch_cost=settings.max_batch_tokens,
-        max_queued_cost=settings.max_queued_tokens,
+        queue=queue,
+        admission=Admission(
+            queue,
+            workers=_workers(settings),
+            max_wait_s=settings.max_queue_s,
+            max_batch_cost=settings.max_batch_tokens,
+            max_bulk_cost=max(settings.max_queued_tokens, largest),
+            max_bulk_s=settings.request_timeout_s,
+            max_request_cost=largest,
+        ),
         observers=observers,
         origin=origin,
     )

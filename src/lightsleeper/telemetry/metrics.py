@@ -87,8 +87,8 @@ REDIS_AVAILABLE = Instrument(
 QUEUE_WAIT = Instrument(
     "histogram", "lightsleeper.queue.wait", "s", "Time a text waited for its batch to begin.", (), _SECONDS
 )
-QUEUE_DEPTH = Instrument("gauge", "lightsleeper.queue.depth", "{token}", "Padded tokens waiting for a worker.")
-QUEUE_LIMIT = Instrument("gauge", "lightsleeper.queue.limit", "{token}", "Padded tokens that may wait; more is 503.")
+QUEUE_DEPTH = Instrument("gauge", "lightsleeper.queue.depth", "{token}", "Tokens waiting in the fuller lane.")
+QUEUE_LIMIT = Instrument("gauge", "lightsleeper.queue.limit", "{token}", "Tokens that may wait there; more is 503.")
 BATCH_TEXTS = Instrument("histogram", "lightsleeper.batch.texts", "{text}", "Texts of a batch.", (), _TEXTS)
 BATCH_TOKENS = Instrument("histogram", "lightsleeper.batch.tokens", "{token}", "Tokens of a batch.", (), _TOKENS)
 #: Comparable whatever the texts' lengths.
@@ -140,7 +140,6 @@ class Identity:
     version: str
     labels: tuple[str, ...]
     workers: int
-    queue_limit_tokens: int
 
 
 class _Counts:
@@ -201,7 +200,6 @@ class Metrics:
 
     def _create_gauges(self, identity: Identity) -> None:
         who = {"model_id": identity.model_id, "digest": identity.digest, "version": identity.version}
-        self._gauge(QUEUE_LIMIT, lambda: [Observation(identity.queue_limit_tokens)])
         self._gauge(WORKERS, lambda: [Observation(identity.workers)])
         self._gauge(BUNDLE, lambda: [Observation(1, who)])
         self._gauge(STARTUP, lambda: [Observation(s, {"phase": phase}) for phase, s in self._phases.items()])
@@ -226,9 +224,10 @@ class Metrics:
 
     # The whole process: `app`
 
-    def watch_queue(self, depth: Callable[[], int]) -> None:
-        """`depth` is called at each export, in the exporting thread."""
-        self._gauge(QUEUE_DEPTH, lambda: [Observation(depth())])
+    def watch_queue(self, fullest: Callable[[], tuple[int, int]]) -> None:
+        """`fullest`, what waits and what may, is called at each export, in the exporting thread."""
+        self._gauge(QUEUE_DEPTH, lambda: [Observation(fullest()[0])])
+        self._gauge(QUEUE_LIMIT, lambda: [Observation(fullest()[1])])
 
     def started(self, phases: Mapping[str, float]) -> None:
         """The service is ready; seconds from exec to the end of each phase, `ready` the last."""

@@ -1,0 +1,160 @@
+"""Whether a request may wait: the queue is bounded in seconds of work at the pace that the workers really have.
+
+Refusing early is what keeps an overloaded service useful (https://sre.google/sre-book/handling-overload/): who is let
+in is answered in time, who is not knows at once. Asked three times: before a body is read, with the number of its
+bytes; before its texts are tokenised; and when their cost in tokens is known. Knows no HTTP and no clock.
+"""
+
+import math
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from lightsleeper.errors import Overloaded
+from lightsleeper.pipeline.fair_queue import FairQueue, Lane
+
+#: Who is asking: a key or an address. Set at the door, so that it need not be handed through every dialect.
+CLIENT: ContextVar[Hashable] = ContextVar("client", default=None)
+
+#: Of a text nothing is known of but its length: English has 4 to 5 characters a token.
+_CHARS_PER_TOKEN = 4
+#: Reading so many characters takes as long as inferring one token (0.3 of 30 µs), also of those past the cut.
+_CHARS_READ_PER_TOKEN = 100
+
+#: Until the first batch was measured: the embedded model on one core of a Zen 4.
+_FIRST_PACE_S = 30e-6
+#: Seconds of work over which the pace is averaged: a few dozen batches, not one that was held up.
+_PACE_MEMORY_S = 1.0
+
+#: Whoever waits for less than a fair share may come in beyond the bound, but the queue ends here.
+_OVERDRAFT = 1.5
+#: A worker is never longer in the bulk lane's hands than this if texts can be that short: an express one waits for it.
+_BULK_SLICE_S = 0.02
+#: Beyond this multiple of the longest wait, whoever is still waiting is told to come again: the pace was misjudged.
+_PATIENCE = 1.8
+
+#: A pace misjudged must not send anybody away for long.
+_MAX_RETRY_S = 30
+
+
+class Admission:
+    """The bounds of a `FairQueue` of any items, by the cost of a request in tokens."""
+
+    def __init__(
+        self,
+        queue: FairQueue[Any],
+        *,
+        workers: int,
+        max_wait_s: float,
+        max_batch_cost: int,
+        max_bulk_cost: int,
+        max_bulk_s: float,
+        max_request_cost: int,
+    ) -> None:
+        """Express requests (of one batch at most) wait `max_wait_s`; large ones are answered within `max_bulk_s`.
+
+        The bulk lane holds at most `max_bulk_cost` besides. `max_request_cost` is what the model reads of the largest.
+        """
+        self._queue = queue
+        self._workers = workers
+        self._max_wait_s = max_wait_s
+        self._max_batch_cost = max_batch_cost
+        self._max_bulk_cost = max_bulk_cost
+        self._max_bulk_s = max_bulk_s
+        self._max_request_cost = max_request_cost
+        #: Seconds of one worker for one token, by lane: in a small batch it takes longer than in a large one.
+        self._pace_s = dict.fromkeys(Lane, _FIRST_PACE_S)
+        self._measured: set[Lane] = set()
+
+    def lane(self, cost: int) -> Lane:
+        """Where a request of that cost waits."""
+        return Lane.EXPRESS if cost <= self._max_batch_cost else Lane.BULK
+
+    def expected_cost(self, chars: int) -> int:
+        """Of so many characters, or bytes of a body, before they are tokenised."""
+        return min(chars // _CHARS_PER_TOKEN, self._max_request_cost) + chars // _CHARS_READ_PER_TOKEN + 1
+
+    def check(self, cost: int) -> Lane:
+        """The lane in which this client's request may wait; Overloaded if it may not."""
+        client, lane = CLIENT.get(), self.lane(cost)
+        waiting = self._queue.cost(lane)
+        bound = self.bound(lane) if waiting else self._alone(lane)
+        if waiting + cost <= bound:
+            return lane
+        own = self._queue.cost_of(client, lane)
+        share = bound / (self._queue.clients(lane) + (not own))
+        if own + cost <= share and waiting + cost <= _OVERDRAFT * bound:
+            return lane
+        raise self._overloaded(lane, waiting + cost, bound)
+
+    @contextmanager
+    def expecting(self, chars: int) -> Iterator[None]:
+        """While so many characters are tokenised and looked up, their work is counted; Overloaded if there is no room.
+
+        That of an express request is not: hundreds may come at once for one text, and share its answer.
+        """
+        cost = self.expected_cost(chars)
+        lane = self.check(cost)
+        if lane is Lane.EXPRESS:
+            yield
+            return
+        client = CLIENT.get()
+        self._queue.hold(client, lane, cost)
+        try:
+            yield
+        finally:
+            self._queue.release(client, lane, cost)
+
+    def bound(self, lane: Lane) -> int:
+        """The cost that may wait in `lane`: so much that its share of the workers is through in time."""
+        if lane is Lane.EXPRESS:
+            share = _share(lane) if self._queue.cost(Lane.BULK) else 1.0
+            return max(self._cost_of(lane, self._max_wait_s * share), self._alone(lane))
+        crowded = self._queue.cost(Lane.EXPRESS) > self.bound(Lane.EXPRESS) / 2
+        return min(self._cost_of(lane, self._max_bulk_s * (_share(lane) if crowded else 0.5)), self._max_bulk_cost)
+
+    def _alone(self, lane: Lane) -> int:
+        """The cost of a request that may enter an empty lane: one batch however slow, or what is done in time."""
+        if lane is Lane.EXPRESS:
+            return self._max_batch_cost
+        return min(self._cost_of(lane, self._max_bulk_s), self._max_bulk_cost)
+
+    def fullest(self) -> tuple[int, int]:
+        """Cost and bound of the lane that is nearer to its bound."""
+        lanes = [(self._queue.cost(lane), self.bound(lane)) for lane in Lane]
+        return max(lanes, key=lambda lane: lane[0] / lane[1])
+
+    def batch_cost(self, lane: Lane) -> int:
+        """The cost of the next batch of `lane`, if its items can be that small."""
+        if lane is Lane.EXPRESS:
+            return self._max_batch_cost
+        return min(self._max_batch_cost, math.ceil(_BULK_SLICE_S / self._pace_s[lane]))
+
+    def patience_s(self, lane: Lane) -> float:
+        """After this long in `lane` nobody waits for an answer any more; the bulk lane's wait until their deadline."""
+        if lane is Lane.BULK:
+            return math.inf
+        return _PATIENCE * max(self._max_wait_s, self._max_batch_cost * self._pace_s[lane])
+
+    def ran(self, lane: Lane, cost: int, seconds: float) -> None:
+        """A batch of that cost took one worker so long, from one event of its loop to the next."""
+        weight = 1 - math.exp(-seconds / _PACE_MEMORY_S) if lane in self._measured else 1
+        self._pace_s[lane] += weight * (seconds / cost - self._pace_s[lane])
+        self._measured.add(lane)
+
+    def _cost_of(self, lane: Lane, seconds: float) -> int:
+        return round(seconds * self._workers / self._pace_s[lane])
+
+    def _overloaded(self, lane: Lane, cost: int, bound: int) -> Overloaded:
+        seconds, limit_s = (each * self._pace_s[lane] / self._workers for each in (cost, bound))
+        return Overloaded(
+            f"{seconds:.2g} s of work would wait; the limit is {limit_s:.2g} s",
+            limit=round(limit_s, 3),
+            retry_after_s=min(_MAX_RETRY_S, max(1, math.ceil(seconds - limit_s))),
+        )
+
+
+def _share(lane: Lane) -> float:
+    """Of the workers' time, while both lanes wait."""
+    return lane.value / sum(each.value for each in Lane)

@@ -1,0 +1,168 @@
+"""What waits for a worker: each client in its turn, small requests past large ones. Knows no clock and no bound.
+
+Within a lane the order is start-time fair queueing (Goyal, Vin and Cheng 1996): whoever sent a thousand texts waits for
+them, whoever sends one beside is next. Between the lanes it is the same, by weight.
+"""
+
+import itertools
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Lane(Enum):
+    """Where a request waits, by how much of the workers' time it is given while both lanes wait."""
+
+    #: Requests that fit into one batch.
+    EXPRESS = 3
+    #: All others.
+    BULK = 1
+
+
+@dataclass(slots=True, eq=False)
+class Place(Generic[Item]):
+    """One item's place in the queue."""
+
+    item: Item
+    kind: Hashable
+    cost: int
+    lane: Lane
+    client: Hashable
+    waiting: bool = True
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What is known of a client while it waits: its cost in the lane, and where its next item stands."""
+
+    cost: int = 0
+    next_start: float = 0.0
+
+
+class _LaneQueue(Generic[Item]):
+    """The places of one lane, by kind and turn."""
+
+    def __init__(self) -> None:
+        self.cost = 0
+        self.places = 0
+        self.turns: dict[Hashable, _Turn] = {}
+        self._heaps: dict[Hashable, list[tuple[float, int, Place[Item]]]] = {}
+        self._now = 0.0
+        self._numbers = itertools.count()
+
+    def hold(self, client: Hashable, cost: int) -> _Turn:
+        turn = self.turns.setdefault(client, _Turn())
+        turn.cost += cost
+        self.cost += cost
+        return turn
+
+    def release(self, client: Hashable, cost: int) -> None:
+        turn = self.turns[client]
+        turn.cost -= cost
+        self.cost -= cost
+        if not turn.cost:
+            del self.turns[client]
+
+    def push(self, place: Place[Item]) -> None:
+        turn = self.hold(place.client, place.cost)
+        start = max(self._now, turn.next_start)
+        turn.next_start = start + place.cost
+        heappush(self._heaps.setdefault(place.kind, []), (start, next(self._numbers), place))
+        self.places += 1
+
+    def leave(self, place: Place[Item]) -> None:
+        place.waiting = False
+        self.release(place.client, place.cost)
+        self.places -= 1
+
+    def take(self, max_cost: int) -> list[Place[Item]]:
+        """Of the kind whose first place is the lane's first: that one, and the next ones up to `max_cost`."""
+        kind = min(self._heaps, key=lambda kind: self._heaps[kind][0][:2])
+        heap = self._heaps[kind]
+        taken: list[Place[Item]] = []
+        cost = 0
+        while heap and (not taken or cost + heap[0][2].cost <= max_cost):
+            start, _, place = heappop(heap)
+            if place.waiting:
+                if not taken:
+                    self._now = max(self._now, start)
+                taken.append(place)
+                cost += place.cost
+                self.leave(place)
+        if not heap:
+            del self._heaps[kind]
+        return taken
+
+    def drain(self) -> Iterator[Place[Item]]:
+        while self.places:
+            yield from self.take(self.cost)
+
+
+class FairQueue(Generic[Item]):
+    """Both lanes."""
+
+    def __init__(self) -> None:
+        """Nobody waits."""
+        self._lanes: dict[Lane, _LaneQueue[Item]] = {lane: _LaneQueue() for lane in Lane}
+        self._served = dict.fromkeys(Lane, 0.0)
+        self._now = 0.0
+
+    def __len__(self) -> int:
+        """How many items wait."""
+        return sum(lane.places for lane in self._lanes.values())
+
+    def cost(self, lane: Lane) -> int:
+        """Of everything in `lane`, held places included."""
+        return self._lanes[lane].cost
+
+    def cost_of(self, client: Hashable, lane: Lane) -> int:
+        """The same of one client."""
+        turn = self._lanes[lane].turns.get(client)
+        return turn.cost if turn else 0
+
+    def clients(self, lane: Lane) -> int:
+        """How many clients wait there."""
+        return len(self._lanes[lane].turns)
+
+    def hold(self, client: Hashable, lane: Lane, cost: int) -> None:
+        """Count work that is on its way here, until it is released."""
+        self._lanes[lane].hold(client, cost)
+
+    def release(self, client: Hashable, lane: Lane, cost: int) -> None:
+        """It is no longer on its way."""
+        self._lanes[lane].release(client, cost)
+
+    def push(self, place: Place[Item]) -> None:
+        """At the end of its client's turn."""
+        lane = self._lanes[place.lane]
+        if not lane.places:  # an idle lane saves nothing up
+            self._served[place.lane] = max(self._served[place.lane], self._now)
+        lane.push(place)
+
+    def leave(self, place: Place[Item]) -> None:
+        """Give up a place, unless it was taken before."""
+        if place.waiting:
+            self._lanes[place.lane].leave(place)
+
+    def next_lane(self) -> Lane | None:
+        """Whose turn it is, if anybody waits."""
+        waiting = [lane for lane in Lane if self._lanes[lane].places]
+        return min(waiting, key=self._served.__getitem__, default=None)
+
+    def take(self, lane: Lane, max_cost: int) -> list[Place[Item]]:
+        """Next items of `lane`, all of one kind, at least one and at most `max_cost` together if more."""
+        taken: list[Place[Item]] = []
+        while not taken and self._lanes[lane].places:
+            taken = self._lanes[lane].take(max_cost)
+        self._now = self._served[lane]
+        self._served[lane] += sum(place.cost for place in taken) / lane.value
+        return taken
+
+    def drain(self) -> Iterator[Place[Item]]:
+        """Take everything."""
+        for lane in self._lanes.values():
+            yield from lane.drain()

@@ -1,0 +1,194 @@
+import math
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from lightsleeper.errors import Overloaded
+from lightsleeper.pipeline.admission import CLIENT, Admission
+from lightsleeper.pipeline.fair_queue import FairQueue, Lane, Place
+from queueing import open_admission
+
+pytestmark = pytest.mark.anyio
+
+
+class Door:
+    """An admission at a pace of 1 ms a token: the queue may hold 500 of them, a request of more than 100 is large."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self.queue: FairQueue[int] = FairQueue()
+        self.admission: Admission = open_admission(
+            self.queue,
+            workers=workers,
+            max_wait_s=0.5,
+            max_batch=100,
+            max_bulk=5_000,
+            max_bulk_s=8,
+            max_request=2_000,
+        )
+        for lane in Lane:
+            self.admission.ran(lane, cost=1_000, seconds=1)
+        self._numbers = count()
+
+    def enter(self, client: str, cost: int) -> Lane:
+        CLIENT.set(client)
+        lane = self.admission.check(cost)
+        self.queue.push(Place(next(self._numbers), "kind", cost, lane, client))
+        return lane
+
+    def enter_all(self, client: str, cost: int) -> int:
+        """How many of that cost until one is refused."""
+        for number in count():
+            try:
+                self.enter(client, cost)
+            except Overloaded:
+                return number
+        raise AssertionError
+
+
+@pytest.fixture(autouse=True)
+def nobody() -> Iterator[None]:
+    token = CLIENT.set(None)
+    yield
+    CLIENT.reset(token)
+
+
+def test_the_queue_is_bounded_in_seconds_at_the_pace_that_was_measured() -> None:
+    assert Door().enter_all("a", 10) == 50
+    assert Door(workers=2).enter_all("a", 10) == 100
+    slow = Door()
+    for _ in range(100):
+        slow.admission.ran(Lane.EXPRESS, cost=1_000, seconds=2)
+    assert slow.enter_all("a", 10) == 25
+
+
+def test_a_refusal_says_what_waits_what_may_and_when_to_come_back() -> None:
+    door = Door()
+    door.enter_all("a", 10)
+    with pytest.raises(Overloaded) as refusal:
+        door.enter("a", 10)
+    assert refusal.value.message == "0.51 s of work would wait; the limit is 0.5 s"
+    assert (refusal.value.limit, refusal.value.retry_after_s) == (0.5, 1)
+
+
+def test_one_batch_held_up_does_not_change_the_pace_much() -> None:
+    door = Door()
+    door.admission.ran(Lane.EXPRESS, cost=10, seconds=0.1)  # ten times slower, for a tenth of a second
+    assert 25 < door.enter_all("a", 10) < 50
+
+
+def test_a_client_that_waits_for_less_than_its_share_comes_in_when_another_has_filled_the_queue() -> None:
+    door = Door()
+    door.enter_all("greedy", 10)
+    assert door.enter_all("modest", 10) == 25  # half of the queue is its share: 250 ms
+    with pytest.raises(Overloaded):
+        door.enter("greedy", 10)
+
+
+def test_many_clients_together_end_at_the_bound_and_a_half() -> None:
+    door = Door()
+    for number in range(10_000):
+        try:
+            door.enter(f"client {number}", 1)
+        except Overloaded:
+            break
+    assert 500 <= door.queue.cost(Lane.EXPRESS) <= 750
+
+
+def test_large_requests_neither_fill_the_express_lane_nor_are_kept_out_by_it() -> None:
+    door = Door()
+    assert door.enter("a", 1_000) is Lane.BULK
+    assert door.enter("a", 100) is Lane.EXPRESS
+    door.enter_all("a", 10)
+    assert door.enter("b", 500) is Lane.BULK
+
+
+def test_the_express_lane_is_shorter_while_the_bulk_lane_takes_its_quarter() -> None:
+    door = Door()
+    door.enter("a", 1_000)
+    assert door.enter_all("b", 10) == 37
+
+
+def test_the_bulk_lane_is_bounded_by_the_time_a_request_has_and_is_shorter_beside_a_crowd() -> None:
+    assert Door().enter_all("a", 1_000) == 4
+    crowded = Door()
+    crowded.enter_all("a", 10)
+    crowded.enter_all("b", 500)
+    assert crowded.queue.cost(Lane.BULK) == 2_000
+
+
+def test_nothing_larger_than_the_bound_is_let_into_an_empty_queue() -> None:
+    with pytest.raises(Overloaded, match=r"5\.1 s of work would wait; the limit is 5 s"):
+        Door().enter("a", 5_100)
+    slow = Door()
+    for _ in range(100):
+        slow.admission.ran(Lane.BULK, cost=1_000, seconds=2)
+    with pytest.raises(Overloaded, match=r"8\.2 s of work would wait; the limit is 8 s"):
+        slow.enter("a", 4_100)
+
+
+def test_a_large_request_alone_may_take_all_the_time_that_a_request_has() -> None:
+    door = Door()
+    assert door.enter("a", 5_000) is Lane.BULK
+    with pytest.raises(Overloaded):
+        door.enter("a", 200)
+
+
+def test_a_request_of_one_batch_is_let_into_an_empty_queue_however_slow_the_machine() -> None:
+    door = Door()
+    for _ in range(10):
+        door.admission.ran(Lane.EXPRESS, cost=1, seconds=60)
+    assert door.enter("a", 100) is Lane.EXPRESS
+    assert door.admission.patience_s(Lane.EXPRESS) > 100 * 60
+
+
+def test_until_a_batch_was_measured_a_usual_pace_is_assumed() -> None:
+    queue: FairQueue[int] = FairQueue()
+    admission = open_admission(queue, max_wait_s=0.3)
+    assert admission.bound(Lane.EXPRESS) == 10_000
+    admission.ran(Lane.EXPRESS, cost=10, seconds=0.001)
+    assert admission.bound(Lane.EXPRESS) == 3_000
+
+
+def test_how_slow_small_batches_are_says_nothing_of_large_requests() -> None:
+    door = Door()
+    for _ in range(100):
+        door.admission.ran(Lane.EXPRESS, cost=8, seconds=1)
+    assert door.enter("a", 4_000) is Lane.BULK
+
+
+def test_a_slice_of_bulk_work_is_short() -> None:
+    door = Door()
+    assert (door.admission.batch_cost(Lane.BULK), door.admission.batch_cost(Lane.EXPRESS)) == (20, 100)
+
+
+def test_patience_ends_soon_after_the_longest_wait_and_for_bulk_at_the_deadline() -> None:
+    assert 0.5 < Door().admission.patience_s(Lane.EXPRESS) < 1
+    assert Door().admission.patience_s(Lane.BULK) == math.inf
+
+
+def test_the_texts_of_a_large_request_count_while_they_are_tokenised() -> None:
+    door = Door()
+    with door.admission.expecting(chars=8_000):
+        assert door.queue.cost(Lane.BULK) == 8_000 // 4 + 8_000 // 100 + 1
+        with pytest.raises(Overloaded), door.admission.expecting(chars=8_000):
+            raise AssertionError
+    assert door.queue.cost(Lane.BULK) == 0
+
+
+def test_the_texts_of_a_small_one_do_not_so_that_hundreds_may_share_one_answer() -> None:
+    door = Door()
+    with door.admission.expecting(chars=100):
+        assert door.queue.cost(Lane.EXPRESS) == 0
+
+
+def test_what_the_model_never_reads_costs_only_its_tokenising() -> None:
+    assert Door().admission.expected_cost(2_000_000) == 2_000 + 20_000 + 1
+
+
+def test_the_fuller_lane_is_what_is_watched() -> None:
+    door = Door()
+    door.enter("a", 500)
+    assert door.admission.fullest() == (500, 4_000)
+    door.enter_all("b", 10)
+    assert door.admission.fullest() == (370, 375)
