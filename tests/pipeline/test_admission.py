@@ -139,7 +139,7 @@ def test_a_request_of_one_batch_is_let_into_an_empty_queue_however_slow_the_mach
     for _ in range(10):
         door.admission.ran(Lane.EXPRESS, cost=1, seconds=60)
     assert door.enter("a", 100) is Lane.EXPRESS
-    assert door.admission.patience_s(Lane.EXPRESS) > 100 * 60
+    assert door.admission.patience_s(Lane.EXPRESS, 100) > 100 * 60
 
 
 def test_until_a_batch_was_measured_a_usual_pace_is_assumed() -> None:
@@ -157,14 +157,19 @@ def test_how_slow_small_batches_are_says_nothing_of_large_requests() -> None:
     assert door.enter("a", 4_000) is Lane.BULK
 
 
-def test_a_slice_of_bulk_work_is_short() -> None:
+def test_a_batch_is_short_and_a_slice_of_bulk_work_shorter() -> None:
     door = Door()
-    assert (door.admission.batch_cost(Lane.BULK), door.admission.batch_cost(Lane.EXPRESS)) == (20, 100)
+    assert (door.admission.batch_cost(Lane.BULK), door.admission.batch_cost(Lane.EXPRESS)) == (20, 50)
+    fast = open_admission(FairQueue(), max_batch=1_000)
+    assert (fast.batch_cost(Lane.BULK), fast.batch_cost(Lane.EXPRESS)) == (667, 1_000)
 
 
 def test_patience_ends_soon_after_the_longest_wait_and_for_bulk_at_the_deadline() -> None:
-    assert 0.5 < Door().admission.patience_s(Lane.EXPRESS) < 1
-    assert Door().admission.patience_s(Lane.BULK) == math.inf
+    door = Door()
+    for _ in range(100):
+        door.admission.ran(Lane.EXPRESS, cost=50, seconds=0.05)
+    assert 0.5 < door.admission.patience_s(Lane.EXPRESS, 10) < 1
+    assert door.admission.patience_s(Lane.BULK, 10) == math.inf
 
 
 def test_the_texts_of_a_large_request_count_while_they_are_tokenised() -> None:

@@ -1,6 +1,5 @@
-"""A batcher with its queue, whose bounds never matter unless a test sets them."""
+"""A batcher with its queue, whose bounds and times never matter unless a test sets them."""
 
-import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -48,9 +47,9 @@ def open_batcher(
     cost: Callable[[Any], int],
     kind: Callable[[Any], Hashable],
     workers: int = 1,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] | None = None,
     **bounds: Any,  # noqa: ANN401  # those of `open_admission`
 ) -> Batcher[Any, Any]:
     queue: FairQueue[Any] = FairQueue()
     admission = open_admission(queue, workers=workers, **bounds)
-    return Batcher(run, cost=cost, kind=kind, workers=workers, queue=queue, admission=admission, clock=clock)
+    return Batcher(run, cost=cost, kind=kind, workers=workers, queue=queue, admission=admission, clock=clock or Clock())

@@ -24,16 +24,16 @@ _CHARS_READ_PER_TOKEN = 100
 
 #: Until the first batch was measured: the embedded model on one core of a Zen 4.
 _FIRST_PACE_S = 30e-6
+#: No batch takes less.
+_CLOCK_TICK_S = 1e-6
 #: Seconds of work over which the pace is averaged: a few dozen batches, not one that was held up.
 _PACE_MEMORY_S = 1.0
 
 #: Whoever waits for less than a fair share may come in beyond the bound, but the queue ends here.
 _OVERDRAFT = 1.5
-#: A worker is never longer in the bulk lane's hands than this if texts can be that short: an express one waits for it.
-_BULK_SLICE_S = 0.02
-#: Beyond this multiple of the longest wait, whoever is still waiting is told to come again: the pace was misjudged.
-_PATIENCE = 1.8
-
+#: So long a batch may hold a worker, if its texts can be that short. An express text waits for the end of a bulk one;
+#: and beyond 200 tokens a batch is hardly faster by the token, on a machine so slow that they take longer than this.
+_BATCH_S = {Lane.EXPRESS: 0.05, Lane.BULK: 0.02}
 #: A pace misjudged must not send anybody away for long.
 _MAX_RETRY_S = 30
 
@@ -66,6 +66,8 @@ class Admission:
         #: Seconds of one worker for one token, by lane: in a small batch it takes longer than in a large one.
         self._pace_s = dict.fromkeys(Lane, _FIRST_PACE_S)
         self._measured: set[Lane] = set()
+        #: How long a batch takes.
+        self._batch_s = 0.0
 
     def lane(self, cost: int) -> Lane:
         """Where a request of that cost waits."""
@@ -110,7 +112,7 @@ class Admission:
         """The cost that may wait in `lane`: so much that its share of the workers is through in time."""
         if lane is Lane.EXPRESS:
             share = _share(lane) if self._queue.cost(Lane.BULK) else 1.0
-            return max(self._cost_of(lane, self._max_wait_s * share), self._alone(lane))
+            return self._cost_of(lane, self._max_wait_s * share)
         crowded = self._queue.cost(Lane.EXPRESS) > self.bound(Lane.EXPRESS) / 2
         return min(self._cost_of(lane, self._max_bulk_s * (_share(lane) if crowded else 0.5)), self._max_bulk_cost)
 
@@ -127,21 +129,24 @@ class Admission:
 
     def batch_cost(self, lane: Lane) -> int:
         """The cost of the next batch of `lane`, if its items can be that small."""
-        if lane is Lane.EXPRESS:
-            return self._max_batch_cost
-        return min(self._max_batch_cost, math.ceil(_BULK_SLICE_S / self._pace_s[lane]))
+        return min(self._max_batch_cost, math.ceil(_BATCH_S[lane] / self._pace_s[lane]))
 
-    def patience_s(self, lane: Lane) -> float:
-        """After this long in `lane` nobody waits for an answer any more; the bulk lane's wait until their deadline."""
+    def patience_s(self, lane: Lane, cost: int) -> float:
+        """How long the texts of a request of that cost wait before it is told to come again.
+
+        Well beyond what it was let in for: the pace was misjudged. Large ones wait until their own deadline.
+        """
         if lane is Lane.BULK:
             return math.inf
-        return _PATIENCE * max(self._max_wait_s, self._max_batch_cost * self._pace_s[lane])
+        own_s = cost * self._pace_s[lane] / self._workers
+        return 1.5 * self._max_wait_s + 2 * own_s + 4 * self._batch_s
 
     def ran(self, lane: Lane, cost: int, seconds: float) -> None:
         """A batch of that cost took one worker so long, from one event of its loop to the next."""
         weight = 1 - math.exp(-seconds / _PACE_MEMORY_S) if lane in self._measured else 1
-        self._pace_s[lane] += weight * (seconds / cost - self._pace_s[lane])
+        self._pace_s[lane] += weight * (max(seconds, _CLOCK_TICK_S) / cost - self._pace_s[lane])
         self._measured.add(lane)
+        self._batch_s += weight * (seconds - self._batch_s)
 
     def _cost_of(self, lane: Lane, seconds: float) -> int:
         return round(seconds * self._workers / self._pace_s[lane])

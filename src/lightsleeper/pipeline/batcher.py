@@ -51,6 +51,7 @@ class _Entry(Generic[Item, Value]):
     cost: int
     lane: Lane
     submitted_s: float
+    expires_s: float
     origin: object
     future: asyncio.Future[Done[Value]]
 
@@ -108,12 +109,14 @@ class Batcher(Generic[Item, Value]):
         if self._closing:
             raise _shutting_down()
         costs = [self._cost(item) for item in items]
-        lane = self.admission.check(sum(costs))
+        total = sum(costs)
+        lane = self.admission.check(total)
         loop = asyncio.get_running_loop()
         origin = self._origin() if self._origin else None
         client, now_s = CLIENT.get(), self._clock()
+        expires_s = now_s + self.admission.patience_s(lane, total)
         entries = [
-            _Entry(item, cost, lane, now_s, origin, loop.create_future())
+            _Entry(item, cost, lane, now_s, expires_s, origin, loop.create_future())
             for item, cost in zip(items, costs, strict=True)
         ]
         for entry in entries:
@@ -154,10 +157,10 @@ class Batcher(Generic[Item, Value]):
         """Whose turn it is, without those that nobody waits for any more and those that have waited for too long."""
         while (lane := self._queue.next_lane()) is not None:
             batch: list[_Entry[Item, Value]] = []
-            latest_s = self._clock() - self.admission.patience_s(lane)
+            now_s = self._clock()
             for place in self._queue.take(lane, self.admission.batch_cost(lane)):
                 entry = place.item
-                if entry.submitted_s < latest_s:
+                if entry.expires_s < now_s:
                     _fail([entry], Overloaded("the queue moved slower than expected", retry_after_s=1))
                 elif not entry.future.done():
                     batch.append(entry)
