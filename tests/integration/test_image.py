@@ -78,7 +78,8 @@ def create(podman: Podman) -> Iterator[Callable[..., tuple[str, int]]]:
 
     def create(image: str, *options: str, command: Sequence[str] = ()) -> tuple[str, int]:
         port = free_port()
-        settings = [f"--env=PORT={port}", "--env=LIGHTSLEEPER_CACHE_ENTRIES=0"]
+        # Nothing is refused because a machine is slow: what is lost is the question.
+        settings = [f"--env=PORT={port}", "--env=LIGHTSLEEPER_CACHE_ENTRIES=0", "--env=LIGHTSLEEPER_MAX_QUEUE_S=3600"]
         made.append(podman("create", *AS_IN_A_CLUSTER, *options, *settings, image, *command))
         return made[-1], port
 

@@ -32,6 +32,8 @@ PROBES = 100
 ROUNDS = 50
 #: Between two exports: what arrives at the collector in a shorter life was sent by its end.
 NEVER_S = 3600.0
+#: Of work that may wait: what is lost is asked here, not what is refused because a machine is slow.
+ENDLESS_S = 3600.0
 
 Report = Callable[[str], None]
 
@@ -56,7 +58,7 @@ async def test_sigterm_at_any_moment_of_a_burst_loses_no_accepted_request_and_no
     bound_s = Settings().drain_timeout_s
     tallies, endings_s, statuses, counted = [], [], [], []
     for _ in range(ROUNDS):
-        service = Service(cache_entries=0, export_interval_s=NEVER_S)
+        service = Service(cache_entries=0, export_interval_s=NEVER_S, max_queue_s=ENDLESS_S)
         with OtlpReceiver() as collector:
             service.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
             with service:
@@ -132,7 +134,7 @@ async def test_as_many_of_the_largest_requests_as_a_pod_may_get_fit_in_its_memor
     dice = random.Random(6)
     body = json.dumps({"text": [unique_text(dice, words) for _ in range(settings.max_texts)]}).encode()
     assert 0.9 < len(body) / settings.max_body_bytes <= 1
-    with Service(cache_entries=0, workers=1, request_timeout_s=100) as service:
+    with Service(cache_entries=0, workers=1, request_timeout_s=ENDLESS_S, max_queued_tokens=10**9) as service:
         tally = Tally()
         await asyncio.gather(*(ask(service.port, body, tally) for _ in range(at_once)))
         peak_bytes = 1024 * int(status_of(service.process.pid)["VmHWM"].split()[0])
@@ -153,7 +155,10 @@ async def test_readiness_answers_while_the_engine_is_saturated(
     report: Report,
 ) -> None:
     took_s: dict[str, list[float]] = {"service": [], "bare server": []}
-    with bare_server() as bare_port, Service(cache_entries=0, workers=2, request_timeout_s=300) as service:
+    with (
+        bare_server() as bare_port,
+        Service(cache_entries=0, workers=2, request_timeout_s=300, max_queue_s=ENDLESS_S) as service,
+    ):
         ports = {"service": service.port, "bare server": bare_port}
         tally = Tally()
         async with burst(service.port, random.Random(5), tally, words=120):

@@ -2,7 +2,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lightsleeper.errors import InvalidInput
-from lightsleeper.pipeline.explain import MAX_WORDS, explain, leave_one_out
+from lightsleeper.pipeline.explain import MAX_TOKENS, MAX_WORDS, explain, leave_one_out, require_affordable
 
 
 def test_every_word_is_left_out_once_and_nothing_else_changes() -> None:
@@ -14,6 +14,25 @@ def test_more_words_than_the_limit_are_refused_with_the_limit() -> None:
     with pytest.raises(InvalidInput) as refused:
         leave_one_out("word " * (MAX_WORDS + 1))
     assert (refused.value.code, refused.value.limit, refused.value.field) == ("too_many_words", MAX_WORDS, "text")
+
+
+def test_more_tokens_in_all_variants_than_the_limit_are_refused_with_the_limit(client: TestClient) -> None:
+    answer = client.post("/predict", json={"text": "a-q " * 168, "explain": True})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["limit"]) == (422, "explain_too_long", MAX_TOKENS)
+    require_affordable(MAX_WORDS, MAX_TOKENS // MAX_WORDS)
+    with pytest.raises(InvalidInput):
+        require_affordable(MAX_WORDS, MAX_TOKENS // MAX_WORDS + 1)
+
+
+def test_only_what_the_model_reads_is_explained(client: TestClient) -> None:
+    letters = "\u5f71\u8bc4\u597d" * 83
+    text = " ".join([letters] * 200)
+    answer = client.post("/predict", json={"text": text, "explain": True, "truncated_at": True}).json()
+    (cut,) = answer["truncated_at"]
+    assert [(word["start"], word["end"]) for word in answer["explanations"]] == [(0, 249), (250, 499), (500, cut)]
+    short = client.post("/predict", json={"text": text[:cut], "explain": True}).json()
+    assert short["explanations"] == answer["explanations"]
 
 
 def test_the_effect_is_what_the_word_adds_to_the_best_labels_probability() -> None:

@@ -20,7 +20,7 @@ from lightsleeper.api.schemas import (
 )
 from lightsleeper.errors import ShuttingDown, UnsupportedMediaType
 from lightsleeper.model.prediction import rank
-from lightsleeper.pipeline.explain import explain, leave_one_out
+from lightsleeper.pipeline.explain import explain
 from lightsleeper.telemetry.request_metrics import DIALECT
 
 router = APIRouter()
@@ -102,7 +102,7 @@ async def _answer(this: Exchange, asked: Any) -> Response:  # noqa: ANN401  # se
 
 async def _answer_ours(this: Exchange, asked: PredictRequest) -> Response:
     texts = asked.texts
-    without = leave_one_out(texts[0]) if asked.explain else []
+    read, without = await this.classifier.leave_one_out(texts[0]) if asked.explain else ("", [])
     answer = await this.classify([*texts, *without], truncate=asked.truncate, variants=len(without))
     predictions = [
         [
@@ -122,7 +122,7 @@ async def _answer_ours(this: Exchange, asked: PredictRequest) -> Response:
         content["unfamiliar"] = unfamiliar
     if asked.explain:
         whole, *parts = answer.logits
-        content["explanations"] = [asdict(word) for word in explain(texts[0], whole, parts)]
+        content["explanations"] = [asdict(word) for word in explain(read, whole, parts)]
     return Response(to_json(content), media_type=JSON, headers=this.headers(answer))
 
 

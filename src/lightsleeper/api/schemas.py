@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from lightsleeper.api.bounded_json import beginning, most_marks, too_many_values
 from lightsleeper.api.fields import near, unknown
 from lightsleeper.errors import InvalidInput
-from lightsleeper.pipeline.explain import MAX_WORDS
+from lightsleeper.pipeline.explain import MAX_TOKENS, MAX_WORDS
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class PredictRequest(BaseModel):
         bool,
         Field(
             description="Say what each word did to the best label's score, by leaving it out: "
-            f"one text per request, at most {MAX_WORDS} words."
+            f"one text per request, of which the model reads at most {MAX_WORDS} words, "
+            f"and at most {MAX_TOKENS} tokens in all its variants."
         ),
     ] = False
 

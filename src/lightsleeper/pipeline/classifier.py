@@ -16,6 +16,7 @@ from lightsleeper.model.prediction import Classification, Logits, Timings
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.batcher import Batcher, Done
 from lightsleeper.pipeline.encoding import EncodedText, Encoder
+from lightsleeper.pipeline.explain import leave_one_out, require_affordable
 from lightsleeper.pipeline.single_flight import SingleFlight
 
 
@@ -85,6 +86,19 @@ class Classifier:
             for observer in self._observers:
                 observer.classified(asked, fresh, started_s)
         return answer
+
+    async def leave_one_out(self, text: str) -> tuple[str, list[str]]:
+        """What the model reads of `text`, and that without its first word, without its second, and so on.
+
+        Raises InvalidInput (too many words, or too many tokens with all of them), and what `classify` raises.
+        """
+        with self._batcher.admission.expecting(len(text)):
+            (encoded,) = await self._encoder.encode([text])
+            cut = (await self._encoder.cut_at([text]))[0] if encoded.tokenized.truncated else len(text)
+        read = text[:cut]
+        without = leave_one_out(read)
+        require_affordable(len(without), encoded.tokenized.width)
+        return read, without
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
         """How many characters of each text the model reads, in order."""

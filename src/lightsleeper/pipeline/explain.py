@@ -1,4 +1,4 @@
-"""Which words moved the score: leave one word out, classify again, compare.
+"""Which words moved the score: leave one word out of what the model reads, classify again, compare.
 
 The method is occlusion (Zeiler and Fergus 2014; for words Li, Monroe and Jurafsky 2016, "Understanding Neural
 Networks through Representation Erasure"). All variants of a text are one request to the classifier, so they are
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.prediction import Logits, softmax
 
-#: Words of a text that is explained: 200 variants of it take about as long as three full requests.
+#: Words of a text that is explained.
 MAX_WORDS = 200
+#: Tokens of all its variants together: those of two of the largest requests, and of 200 usual words.
+MAX_TOKENS = 65_536
 
 _WORD = re.compile(r"\S+")
 
@@ -41,6 +43,18 @@ def leave_one_out(text: str) -> list[str]:
             limit=MAX_WORDS,
         )
     return [text[: word.start()] + text[word.end() :] for word in words]
+
+
+def require_affordable(variants: int, tokens_each: int) -> None:
+    """InvalidInput if so many variants of so many tokens are more than `MAX_TOKENS`."""
+    tokens = variants * tokens_each
+    if tokens > MAX_TOKENS:
+        raise InvalidInput(
+            f"without each of its {variants} words the text is {tokens} tokens; explain reads at most {MAX_TOKENS}",
+            code="explain_too_long",
+            field="text",
+            limit=MAX_TOKENS,
+        )
 
 
 def explain(text: str, whole: Logits, without: Sequence[Logits]) -> list[Explanation]:

@@ -12,6 +12,7 @@ import { duration, grouped } from "./words.js";
 /** @type {Record<string, (error: import("./service.js").ServiceError) => Problem>} */
 const BY_CODE = {
   text_too_long: (error) => say("Too long", `A text may have ${limit(error)} characters. Shorten it, or split it.`),
+  explain_too_long: () => say("Too long to explain", "It takes too many comparisons, word by word. Shorten the text."),
   too_many_words: (error) => say("Too long to explain", `Words are compared one by one, up to ${limit(error)} of them. Shorten the text.`),
   too_many_texts: (error) => say("Too many texts at once", `One request takes ${limit(error)}.`),
   empty_text: () => say("Nothing to read", "This text is blank, or holds no sign that the model reads."),
