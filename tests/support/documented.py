@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from rendering import ROOT
 
 PAGES = (
-    *("README.md", "knative/README.md", "k6/README.md"),
+    *("README.md", "CONTRIBUTING.md", "knative/README.md", "k6/README.md"),
     *("observability/README.md", "observability/runbook.md"),
 )
 
 #: A line or a span in backquotes that begins with one of these is a command; in a block of `sh`, every line is one.
 TOOLS = (
-    *("az", "curl", "docker", "git", "helm", "k6", "kind", "kn", "kubectl", "lightsleeper", "make", "pre-commit"),
+    *("az", "curl", "docker", "gh", "git", "helm", "k6", "kind", "kn", "kubectl", "lightsleeper", "make", "pre-commit"),
     *("openssl", "printf", "promtool", "sha256sum", "skaffold", ".venv/bin/python", "."),
 )
 

