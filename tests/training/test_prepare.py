@@ -1,4 +1,8 @@
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -167,6 +171,64 @@ def test_other_models_are_refused_in_one_line(
         prepare(str(source), tmp_path / "bundle")
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "bundle").exists()
+
+
+#: What a checkpoint's own module would do, had it the chance.
+TRAP = """
+import os, pathlib
+pathlib.Path(os.environ["TRAP"]).touch()
+from transformers import DistilBertConfig as Config, DistilBertForSequenceClassification as Model
+from transformers import DistilBertTokenizerFast as Tokenizer
+Config.model_type = "trap"
+"""
+#: All of a checkpoint that `prepare` opens.
+OPEN = """
+import sys
+from lightsleeper.errors import BundleError
+from lightsleeper.training.checkpoint import find_checkpoint
+try:
+    with find_checkpoint(sys.argv[1]).opened() as model:
+        model.run(model.tokenizer.encode(["fine"]))
+    print("opened")
+except BundleError as error:
+    print("refused:", error.message)
+"""
+AUTO_MAP = {
+    "AutoConfig": "trap.Config",
+    "AutoModelForSequenceClassification": "trap.Model",
+    "AutoTokenizer": ["trap.Tokenizer", "trap.Tokenizer"],
+}
+
+
+@pytest.mark.parametrize("model_type", ["distilbert", "trap"], ids=["of a known kind", "of a kind of its own"])
+@pytest.mark.parametrize("tokenizer_file", ["tokenizer.json", "vocab.txt"])
+def test_code_of_a_checkpoint_is_never_run_and_nobody_is_asked_whether_to(
+    source: Path, tmp_path: Path, model_type: str, tokenizer_file: str
+) -> None:
+    hostile, trap = tmp_path / "hostile", tmp_path / "sprung"
+    shutil.copytree(source, hostile)
+    (hostile / "trap.py").write_text(TRAP)
+    config = json.loads((hostile / "config.json").read_text())
+    (hostile / "config.json").write_text(json.dumps({**config, "model_type": model_type, "auto_map": AUTO_MAP}))
+    (hostile / "tokenizer_config.json").write_text(json.dumps({"auto_map": AUTO_MAP, "tokenizer_class": "Trap"}))
+    if tokenizer_file != "tokenizer.json":
+        words = json.loads((hostile / "tokenizer.json").read_text())["model"]["vocab"]
+        (hostile / "tokenizer.json").unlink()
+        (hostile / tokenizer_file).write_text("\n".join(sorted(words, key=words.get)))
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN, hostile],
+        input="y\n" * 10,
+        env={**os.environ, "TRAP": str(trap), "HF_MODULES_CACHE": str(tmp_path / "modules")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert not trap.exists()
+    assert "[y/N]" not in done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "opened\n" or done.stdout.startswith("refused: hostile"), done.stdout
+    assert done.stdout.count("\n") == 1
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:

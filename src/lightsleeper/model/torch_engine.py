@@ -24,7 +24,11 @@ class TorchEngine:
             raise BundleError("LIGHTSLEEPER_TORCH_DEVICE is cuda, but torch sees no CUDA device")
         torch.set_num_threads(1)
         try:
-            model = AutoModelForSequenceClassification.from_pretrained(checkpoint, local_files_only=True)
+            model = AutoModelForSequenceClassification.from_pretrained(
+                checkpoint,
+                local_files_only=True,
+                trust_remote_code=False,  # left to itself the library asks on the terminal whether to run what it finds
+            )
         except (OSError, ValueError) as error:
             raise BundleError(f"{checkpoint} cannot be loaded: {str(error).splitlines()[0]}") from error
         self._model = model.eval().to(device)

@@ -32,6 +32,9 @@ ARCHITECTURES = ("distilbert", "bert", "roberta")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt")
 _OTHER_FILES = ("config.json", "special_tokens_map.json", "added_tokens.json", *_TOKENIZER_FILES)
 
+#: Nothing is fetched, and no code of the checkpoint is run: left to itself the library asks on the terminal whether to.
+_AS_IT_LIES = {"local_files_only": True, "trust_remote_code": False}
+
 disable_progress_bar()  # one bar per file read from a local disk
 
 
@@ -47,7 +50,7 @@ class Checkpoint:
     def config(self) -> Any:  # noqa: ANN401  # a class per architecture
         """The model's configuration; BundleError if it is not a single-label classifier of `ARCHITECTURES`."""
         try:
-            config = AutoConfig.from_pretrained(self.folder, local_files_only=True)
+            config = AutoConfig.from_pretrained(self.folder, **_AS_IT_LIES)
         except (OSError, ValueError) as error:
             raise BundleError(f"{self.model_id}: no checkpoint: {_first_line(error)}") from error
         if config.model_type not in ARCHITECTURES:
@@ -61,7 +64,7 @@ class Checkpoint:
         self.config()
         try:
             model = AutoModelForSequenceClassification.from_pretrained(
-                self.folder, attn_implementation="eager", dtype=torch.float32, local_files_only=True
+                self.folder, attn_implementation="eager", dtype=torch.float32, **_AS_IT_LIES
             )
         except (OSError, ValueError) as error:
             raise BundleError(f"{self.model_id} cannot be loaded: {_first_line(error)}") from error
@@ -70,10 +73,13 @@ class Checkpoint:
     def tokenizer(self) -> Tokenizer:
         """Its tokenizer, without the cutting and padding that many files have baked in."""
         if (self.folder / "tokenizer.json").exists():
-            tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+            try:
+                tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+            except Exception as error:  # the Rust library raises plain Exception
+                raise BundleError(f"{self.model_id}: tokenizer.json cannot be loaded: {_first_line(error)}") from error
         else:
             try:
-                tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True).backend_tokenizer
+                tokenizer = AutoTokenizer.from_pretrained(self.folder, **_AS_IT_LIES).backend_tokenizer
             except (OSError, ValueError, AttributeError) as error:
                 raise BundleError(f"{self.model_id} has no tokenizer: {_first_line(error)}") from error
         tokenizer.no_truncation()
