@@ -4,7 +4,8 @@ import asyncio
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,9 @@ class Observer:
 
     def redis_available(self, *, available: bool) -> None:
         self.available.append(available)
+
+    def redis_fault(self, kind: str) -> None:
+        self._add(f"fault {kind}", 1)
 
     def _add(self, name: str, number: int) -> None:
         self.counts[name] = self.counts.get(name, 0) + number
@@ -206,13 +210,6 @@ async def test_a_signed_value_is_a_miss_for_who_has_no_secret(server: RedisServe
         assert await cache.get_many([A]) == [None]
 
 
-async def test_a_key_that_holds_no_string_is_a_miss(server: RedisServer) -> None:
-    with server.client() as client:
-        client.lpush(KEY_PREFIX + A, "x")
-    async with opened(server.url) as cache:
-        assert await cache.get_many([A]) == [None]
-
-
 async def test_the_lookups_of_many_requests_share_their_commands(server: RedisServer) -> None:
     async with opened(server.url) as cache:
         await cache.get_many([A])
@@ -285,6 +282,8 @@ async def test_a_frozen_server_costs_one_timeout_and_then_nothing(server: RedisS
             await lost(cache)
             for _ in range(100):
                 assert at_once(cache.get_many([A])) == [None]
+            while observer.available != [True, False]:  # noqa: ASYNC110  # the trial that confirms it takes a second
+                await asyncio.sleep(0.01)
         finally:
             server.thaw()
         await available_again(cache)
@@ -379,6 +378,198 @@ async def test_a_full_server_still_answers_lookups_and_refused_writes_are_counte
 async def test_a_server_that_was_never_there_costs_nothing() -> None:
     async with opened(f"redis://127.0.0.1:{free_port()}", wait=False) as cache:
         assert at_once(cache.get_many([A])) == [None]
+
+
+#: All that the cache needs of a user.
+LEAST = ("on", ">pass", "~lightsleeper:*", "-@all", "+get", "+mget", "+set")
+
+
+def with_user(server: RedisServer, *rules: str) -> str:
+    """A user `app` with these rules; its URL."""
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "app", "reset", *rules)
+    return f"unix://app:pass@{server.socket}"
+
+
+async def test_get_mget_and_set_are_all_it_needs(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    url = with_user(server, *LEAST)
+    async with opened(url) as cache:
+        cache.put_many({A: LOGITS})
+        await written(cache)
+    observer = Observer()
+    async with opened(url, observer=observer) as cache:
+        assert await cache.get_many([A, B]) == [LOGITS, None]
+    assert observer.available == [True]
+    assert "refuses" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        (("-set",), "Redis refuses SET (NOPERM): its user lacks the ACL rule +set"),
+        (("-mget",), "Redis refuses MGET (NOPERM): its user lacks the ACL rule +mget"),
+        (("resetkeys", "~other:*"), "Redis refuses MGET (NOPERM): its user lacks the ACL rule ~lightsleeper:*"),
+    ],
+    ids=["no set", "no mget", "other keys"],
+)
+async def test_a_refusal_is_said_once_with_the_rule_that_would_allow_it_and_switches_nothing_off(
+    server: RedisServer, caplog: pytest.LogCaptureFixture, rules: Sequence[str], said: str
+) -> None:
+    with server.client() as client:
+        client.set(KEY_PREFIX + A, ValueFormat(2).pack(A, LOGITS))
+    observer = Observer()
+    async with opened(with_user(server, *LEAST, *rules), observer=observer) as cache:
+        for number in range(20):
+            await cache.get_many([A, B])
+            cache.put_many({number.to_bytes(16, "big"): LOGITS})
+            await written(cache)
+        assert cache._link.available  # noqa: SLF001  # see above
+        if "SET" in said:
+            assert await cache.get_many([A]) == [LOGITS]
+        else:
+            assert observer.counts["redis unavailable"] >= 20
+        with_user(server, *LEAST)
+        assert await cache.get_many([A]) == [LOGITS]
+    assert observer.available == [True]
+    assert observer.counts["fault refusal"] >= 20
+    assert caplog.text.count(said) == 1
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) <= 2
+
+
+async def test_a_user_who_may_not_choose_a_database_is_told_so(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(f"{with_user(server, *LEAST)}?db=1", wait=False) as cache:
+        assert await cache.get_many([A]) == [None]
+        assert await trial(f"{with_user(server, *LEAST)}?db=1") is not None
+        while "+select" not in caplog.text:  # noqa: ASYNC110  # nothing public says when a trial has failed
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("name", [KEY_PREFIX, KEY_PREFIX + A], ids=["the key of the trial", "the key of a text"])
+async def test_a_list_under_a_key_of_ours_is_a_miss_and_nothing_more(server: RedisServer, name: bytes) -> None:
+    with server.client() as client:
+        client.lpush(name, "x")
+    observer = Observer()
+    async with opened(server.url, observer=observer) as cache:
+        assert await cache.get_many([A]) == [None]
+        cache.put_many({B: LOGITS})
+        await written(cache)
+        assert await cache.get_many([A, B]) == [None, LOGITS]
+    assert observer.available == [True]
+    assert not {"fault connection", "fault timeout", "dropped"} & set(observer.counts)
+
+
+async def test_a_value_of_many_megabytes_ends_the_connection_unread(server: RedisServer) -> None:
+    with server.client() as client:
+        client.set(KEY_PREFIX + A, bytes(50_000_000))
+        client.set(KEY_PREFIX + B, ValueFormat(2).pack(B, LOGITS))
+        observer = Observer()
+        async with opened(server.url, observer=observer) as cache:
+            tracemalloc.start()
+            assert await cache.get_many([A]) == [None]
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            await available_again(cache)
+            assert await cache.get_many([B]) == [LOGITS]
+    assert peak < 5_000_000
+    assert observer.counts["fault connection"] == 1
+    assert observer.available == [True], "one reply too long is no lost server"
+
+
+#: To the commands of a trial and to whatever comes first; what hostile servers do begins later.
+NIL = b"*1\r\n$-1\r\n"
+
+
+@asynccontextmanager
+async def talking(answers: Callable[[bytes], bytes | None]) -> AsyncIterator[str]:
+    """A server that says `answers` to whatever is sent with the name of a text in it; its URL."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while sent := await reader.read(65_536):
+            commands = sent.count(b"MGET") + sent.count(b"CLIENT") + sent.count(b"SET\r\n")
+            writer.write(answers(sent) or (NIL if b"MGET" in sent else b"+OK\r\n" * commands))
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_what_comes_behind_a_reply_answers_no_other_lookup() -> None:
+    forged = ValueFormat(2).pack(B, (9.0, -9.0))
+    reply = b"*1\r\n$%d\r\n%s\r\n" % (len(forged), forged)
+    async with talking(lambda sent: NIL + reply if KEY_PREFIX + A in sent else None) as url:
+        observer = Observer()
+        async with opened(url, observer=observer) as cache:
+            for _ in range(3):
+                await cache.get_many([A])
+                await available_again(cache)
+                assert await cache.get_many([B]) == [None]
+    assert observer.counts["fault connection"] == 3
+
+
+async def test_one_value_more_than_asked_for_is_no_answer() -> None:
+    value = ValueFormat(2).pack(A, LOGITS)
+    reply = b"*2\r\n" + b"$%d\r\n%s\r\n" % (len(value), value) * 2
+    async with talking(lambda sent: reply if KEY_PREFIX + A in sent else None) as url, opened(url) as cache:
+        assert await cache.get_many([A]) == [None]
+
+
+async def test_a_loop_that_stands_still_is_no_lost_redis(server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Another part of the process holds the event loop for longer than a request may wait for Redis."""
+    observer = Observer()
+    async with opened(server.url, observer=observer) as cache:
+        cache.put_many({bytes([n]) * 16: LOGITS for n in range(20)})
+        await written(cache)
+        caplog.set_level("INFO")
+        caplog.clear()
+        for number in range(20):
+            asking = asyncio.ensure_future(cache.get_many([bytes([number]) * 16]))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            time.sleep(TIMEOUT_S * 1.2)  # noqa: ASYNC251  # it is meant to
+            assert await asking == [LOGITS]
+            assert cache._link.available  # noqa: SLF001  # see above
+    assert observer.available == [True]
+    assert caplog.records == []
+
+
+async def test_a_single_answer_too_late_is_counted_and_not_told(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = Observer()
+    async with opened(server.url, observer=observer) as cache:
+        caplog.set_level("INFO")
+        caplog.clear()
+        server.freeze()
+        asking = asyncio.ensure_future(cache.get_many([A]))
+        await lost(cache)
+        server.thaw()
+        await asking
+        await available_again(cache)
+    assert observer.counts["fault timeout"] == 1
+    assert observer.available == [True]
+    assert caplog.records == []
+
+
+async def test_a_redis_that_comes_and_goes_is_told_of_once_a_minute(
+    server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = Observer()
+    async with opened(server.url, observer=observer) as cache:
+        caplog.set_level("INFO")
+        caplog.clear()
+        for _ in range(3):
+            server.kill()
+            await lost(cache)
+            server.start()
+            await available_again(cache)
+    assert observer.available[0] is True
+    assert observer.available.count(False) == 3
+    assert [record.message.partition(" (")[0] for record in caplog.records] == [
+        "Redis does not answer in time",
+        "Redis answers",
+    ]
 
 
 @pytest.mark.parametrize("url", ["unix://:wrong@{socket}", "unix://{socket}"], ids=["wrong", "none"])

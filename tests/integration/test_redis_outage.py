@@ -89,8 +89,8 @@ async def test_a_redis_that_comes_and_goes_under_load_fails_no_request(redis: Re
             hits = tally.hits
             await more(tally, 50, lambda: tally.hits > hits)
     assert tally.failed == []
-    assert service.output.count("Redis failed") >= 2
-    assert service.output.count("Redis answers") >= 3
+    assert service.output.count("Redis does not answer in time") >= 1
+    assert service.output.count("Redis answers") >= 2
 
 
 async def test_a_text_computed_by_one_process_is_a_hit_in_another(redis: RedisServer) -> None:

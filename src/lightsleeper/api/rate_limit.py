@@ -68,7 +68,7 @@ class RateLimiter:
         async with asyncio.timeout(self._link.timeout_s):
             await self._turns.acquire()
         try:
-            return await self._link.call(lambda redis: self._spend(self._storage(redis), client, texts))
+            return await self._link.call("EVALSHA", lambda redis: self._spend(self._storage(redis), client, texts))
         finally:
             self._turns.release()
 

@@ -5,13 +5,16 @@
     redis+sentinel://[user:password@]host[:port],host[:port]…/service[/db]        rediss+sentinel:// with TLS
     redis+cluster://[user:password@]host[:port],host[:port]…                      rediss+cluster:// with TLS
 
-After `?` redis-py's own connection options may follow, such as `ssl_ca_certs=/etc/ca.pem`, and for Sentinel
-`sentinel_username` and `sentinel_password`: user and password of the URL are those of Redis itself.
+After `?` may follow, with TLS, redis-py's options for it, such as `ssl_ca_certs=/etc/ca.pem`; for Sentinel
+`sentinel_username` and `sentinel_password`: user and password of the URL are those of Redis itself. All else is
+refused: an option nobody knows would only show when Redis is not reached, and some change what replies look like.
 """
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 _SINGLE = {"redis", "rediss", "unix"}
 _MODES: dict[str, Literal["sentinel", "cluster"]] = {
@@ -22,6 +25,24 @@ _MODES: dict[str, Literal["sentinel", "cluster"]] = {
 }
 _PORT = {"single": 6379, "sentinel": 26379, "cluster": 6379}
 _MAX_PORT = 65_535
+
+_UNREADABLE = "In user and password write each of : / ? # [ ] @ % as its percent-encoding, as in %5B for ["
+
+_IS_BOOLEAN = ("true", "false", "yes", "no", "1", "0").__contains__
+
+#: What redis-py takes, with what each value has to be.
+_TLS_OPTIONS: dict[str, Callable[[str], object]] = {
+    "ssl_ca_certs": os.path.isfile,
+    "ssl_ca_path": os.path.isdir,
+    "ssl_certfile": os.path.isfile,
+    "ssl_keyfile": os.path.isfile,
+    "ssl_password": bool,
+    "ssl_cert_reqs": ("none", "optional", "required").__contains__,
+    "ssl_check_hostname": _IS_BOOLEAN,
+    "ssl_ciphers": bool,
+}
+_SENTINEL_OPTIONS: dict[str, Callable[[str], object]] = {"sentinel_username": bool, "sentinel_password": bool}
+_SOCKET_OPTIONS: dict[str, Callable[[str], object]] = {"db": str.isdecimal}
 
 
 @dataclass(frozen=True)
@@ -39,10 +60,16 @@ class RedisAddress:
 
 def parse_redis_url(url: str) -> RedisAddress:
     """The address in `url`; ValueError saying which part cannot be right, without showing any of it."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whose message holds what it could not read, and that may be the password
+        raise ValueError(_UNREADABLE) from None
+    if parts.fragment:
+        raise ValueError(_UNREADABLE)
     mode = "single" if parts.scheme in _SINGLE else _MODES.get(parts.scheme)
     if mode is None:
         raise ValueError(f"the scheme must be one of {', '.join([*sorted(_SINGLE), *_MODES])}")
+    _check_options(parts, mode)
     if parts.scheme == "unix":
         if not parts.path.strip("/"):
             raise ValueError("a unix:// URL needs the path of a socket")
@@ -59,6 +86,21 @@ def parse_redis_url(url: str) -> RedisAddress:
     if database and (not database.isdecimal() or mode == "cluster"):
         raise ValueError("a cluster has no databases" if mode == "cluster" else "the database must be a number")
     return RedisAddress(mode, _single_node_url(parts, credentials, nodes[0], database), nodes, service)
+
+
+def _check_options(parts: SplitResult, mode: str) -> None:
+    """ValueError unless each option is one of its scheme's, once, with a value that can be right."""
+    allowed = _TLS_OPTIONS if parts.scheme.startswith("rediss") else {}
+    allowed = allowed | (_SENTINEL_OPTIONS if mode == "sentinel" else {})
+    allowed = allowed | (_SOCKET_OPTIONS if parts.scheme == "unix" else {})
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    names = [name for name, _ in options]
+    # Not by name: a password with a question mark in it looks like an option.
+    if not allowed.keys() >= set(names):
+        raise ValueError(f"after ? may follow {', '.join(allowed) or 'nothing'} with this scheme. {_UNREADABLE}")
+    for name, value in options:
+        if names.count(name) > 1 or not allowed[name](value):
+            raise ValueError(f"the option {name} cannot be right")
 
 
 def _node(text: str, default_port: int) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from lightsleeper.cache.cache import Observer
+from lightsleeper.cache.redis_client import MAX_REPLY_BYTES, error_reply
 from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
 from lightsleeper.cache.stored_value import ValueFormat
 from lightsleeper.model.prediction import Logits
@@ -18,6 +19,11 @@ from lightsleeper.model.prediction import Logits
 #: Keys of one MGET, entries of one pipeline: both take Redis well under a millisecond.
 _MAX_KEYS = 512
 _MAX_WRITES = 128
+
+#: A value's length and the line ends around it, and a share of the array's.
+_REPLY_OVERHEAD_BYTES = 16
+
+_LAST_LOOK_S = 0.001
 
 #: A write waits for company: alone it costs 0.1 ms of CPU time, a thirtieth of the inference it follows.
 _GATHER_S = 0.05
@@ -35,11 +41,14 @@ class _Lookup:
     def __init__(self, keys: Sequence[bytes]) -> None:
         self.found: dict[bytes, Logits | None] = dict.fromkeys(keys)
         self.left = len(self.found)
+        #: Whether Redis told about every key so far.
+        self.answered = True
         self.over = asyncio.get_running_loop().create_future()
 
-    def land(self, key: bytes, logits: Logits | None) -> None:
-        """Redis has told about `key`, or it became known otherwise."""
+    def land(self, key: bytes, logits: Logits | None, *, answered: bool) -> None:
+        """Redis has told about `key`, or it became known otherwise, or Redis will not tell."""
         self.found[key] = logits
+        self.answered &= answered
         self.left -= 1
         if self.left == 0:
             self.end()
@@ -62,6 +71,7 @@ class RedisCache:
         self._ttl_s = ttl_s
         self._observer = observer
         self._values = values
+        self._max_keys = min(_MAX_KEYS, MAX_REPLY_BYTES // (values.size + _REPLY_OVERHEAD_BYTES))
         #: Who waits for what has not been answered yet; the reader has taken the keys that are not in `_asked`.
         self._waiting: dict[bytes, list[_Lookup]] = {}
         self._asked: list[bytes] = []
@@ -89,7 +99,7 @@ class RedisCache:
         if unknown and self._link.available:
             lookup = await self._ask(unknown)
             found |= {key: logits or self._unwritten.get(key) for key, logits in lookup.found.items()}
-            asked = lookup.left == 0 and self._link.available
+            asked = lookup.left == 0 and lookup.answered
         hits = sum(found[key] is not None for key in keys)
         self._count("hit", hits)
         self._count("miss" if asked else "unavailable", len(keys) - hits)
@@ -117,7 +127,7 @@ class RedisCache:
             await asyncio.wait(self._tasks)
         self._drop(len(self._unwritten))
         for key in list(self._waiting):
-            self._land(key, None)
+            self._land(key, None, answered=False)
 
     async def _ask(self, keys: Sequence[bytes]) -> _Lookup:
         lookup = _Lookup(keys)
@@ -127,34 +137,38 @@ class RedisCache:
                 self._asked.append(key)
                 self._to_read.set()
             self._waiting[key].append(lookup)
-        # A timer and no `asyncio.timeout`: the request goes on with what it has, and nothing is cancelled.
-        end = asyncio.get_running_loop().call_later(self._link.timeout_s, lookup.end)
+        # A timer and no `asyncio.timeout`: the request goes on with what it has, and nothing is cancelled. After the
+        # time one look more, for a loop that stood still: what came meanwhile is read first.
+        loop = asyncio.get_running_loop()
+        end = loop.call_later(self._link.timeout_s, loop.call_later, _LAST_LOOK_S, lookup.end)
         try:
             await lookup.over
         finally:
             end.cancel()
         return lookup
 
-    def _land(self, key: bytes, logits: Logits | None) -> None:
+    def _land(self, key: bytes, logits: Logits | None, *, answered: bool = True) -> None:
         for lookup in self._waiting.pop(key, ()):
-            lookup.land(key, logits)
+            lookup.land(key, logits, answered=answered)
 
     async def _read(self) -> None:
         while True:
             await self._to_read.wait()
-            keys, self._asked = self._asked[:_MAX_KEYS], self._asked[_MAX_KEYS:]
+            keys, self._asked = self._asked[: self._max_keys], self._asked[self._max_keys :]
             if not self._asked:
                 self._to_read.clear()
-            for key, logits in zip(keys, await self._fetch(keys), strict=True):
-                self._land(key, logits)
+            await self._fetch(keys)
 
-    async def _fetch(self, keys: Sequence[bytes]) -> list[Logits | None]:
+    async def _fetch(self, keys: Sequence[bytes]) -> None:
         names = [KEY_PREFIX + key for key in keys]
         try:
             values = await self._link.mget(names)
         except RedisUnavailable:
-            return [None] * len(keys)
-        return [self._unpack(key, value) for key, value in zip(keys, values, strict=True)]
+            for key in keys:
+                self._land(key, None, answered=False)
+        else:
+            for key, value in zip(keys, values, strict=True):
+                self._land(key, self._unpack(key, value))
 
     def _unpack(self, key: bytes, value: object) -> Logits | None:
         logits = None if value is None else self._values.unpack(key, value)
@@ -178,9 +192,11 @@ class RedisCache:
     async def _store(self, entries: Mapping[bytes, Logits]) -> int:
         """How many entries Redis took. Nothing is tried twice: an entry lost costs one inference, some day."""
         try:
-            replies = await self._link.call(lambda client: self._set(client, entries))
+            replies = await self._link.call("SET", lambda client: self._set(client, entries))
         except RedisUnavailable:
             return 0
+        for reply in {str(error_reply(reply)) for reply in replies if isinstance(reply, Exception)}:
+            self._link.refused("SET", reply)
         return sum(reply is True for reply in replies)
 
     async def _set(self, client: Any, entries: Mapping[bytes, Logits]) -> list[Any]:  # noqa: ANN401  # see RedisLink

@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
 
     from lightsleeper.cache.redis_address import RedisAddress
+
+CLIENT_NAME = "lightsleeper"
+
+#: Of one reply; the longest we ask for, 512 values, has 16 kB with two labels. Whoever writes to Redis can put 512 MB
+#: under any key.
+MAX_REPLY_BYTES = 1 << 20
 
 #: Reader, writer, trial, and the rate limits that may be asked at once, with room to spare.
 MAX_CONNECTIONS = 16
@@ -26,7 +33,6 @@ def make_client(address: "RedisAddress", *, connect_timeout_s: float) -> "Redis 
     from redis.backoff import NoBackoff  # noqa: PLC0415  # see above
 
     options: dict[str, Any] = {
-        "client_name": "lightsleeper",
         "protocol": 2,  # nothing here needs RESP3, whose HELLO old servers and some proxies do not know
         # With a timeout of its own redis-py sends through asyncio.wait_for, which on Python 3.11 swallows a
         # cancellation that comes at the wrong moment, and so our timeout: https://github.com/python/cpython/issues/86296
@@ -40,7 +46,8 @@ def make_client(address: "RedisAddress", *, connect_timeout_s: float) -> "Redis 
         options["socket_keepalive"] = True
     if address.mode == "cluster":
         nodes = [ClusterNode(host, port) for host, port in address.nodes]
-        return RedisCluster.from_url(address.url, startup_nodes=nodes, **options)
+        return RedisCluster.from_url(address.url, startup_nodes=nodes, client_name=CLIENT_NAME, **options)
+    options |= {"redis_connect_func": _greet, "parser_class": _bounded_parser()}
     if address.mode == "single":
         return Redis.from_url(address.url, **options)
     options |= parse_url(address.url)
@@ -52,6 +59,48 @@ def make_client(address: "RedisAddress", *, connect_timeout_s: float) -> "Redis 
     sentinel = Sentinel(address.nodes, sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]  # theirs
     master: Redis = sentinel.master_for(address.service or "")
     return master
+
+
+async def _greet(connection: Any) -> None:  # noqa: ANN401  # redis-py's connections share no type that says so
+    """Log in, and say who we are where that is allowed: the library would end a connection that may not say it."""
+    from redis.exceptions import ResponseError  # noqa: PLC0415  # see `make_client`
+
+    await connection.on_connect()
+    await connection.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)
+    with suppress(ResponseError):
+        await connection.read_response()
+
+
+def _bounded_parser() -> type:
+    """The client's own parser, which ends a connection whose server says more than `MAX_REPLY_BYTES` at once."""
+    from redis.asyncio.connection import DefaultParser  # noqa: PLC0415  # see `make_client`
+    from redis.exceptions import InvalidResponse  # noqa: PLC0415  # see above
+
+    class BoundedParser(DefaultParser):  # type: ignore[valid-type, misc]  # with hiredis or without
+        received = 0
+
+        async def read_response(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the library's
+            self.received = 0
+            return await super().read_response(*args, **kwargs)
+
+        async def read_from_socket(self) -> bool:
+            # One read brings at most 64 kB, so counting reads bounds the bytes.
+            self.received += self._read_size
+            if self.received > MAX_REPLY_BYTES + self._read_size:
+                raise InvalidResponse(f"a reply of more than {MAX_REPLY_BYTES} bytes")
+            return bool(await super().read_from_socket())
+
+    return BoundedParser
+
+
+def error_reply(error: BaseException) -> str | None:
+    """What Redis said, if `error` is its answer to a command; None if it did not answer, or not to the point."""
+    from redis.exceptions import ResponseError  # noqa: PLC0415  # see `make_client`
+
+    if not isinstance(error, ResponseError):
+        return None
+    code = getattr(error, "status_code", None)
+    return f"{code} {error}" if code else str(error)
 
 
 class Mget:
@@ -72,9 +121,19 @@ class Mget:
         async with self._turn:
             try:
                 return await self._ask(names)
-            except BaseException:  # a time-out is a cancellation: what is still on its way must answer nobody else
-                await self.close()
+            except BaseException as error:
+                # A time-out is a cancellation: what is still on its way must answer nobody else. A no has arrived.
+                if error_reply(error) is None:
+                    await self.close()
                 raise
+
+    async def connect(self) -> None:
+        """Connect, or connect again where the server has closed, or said something that nobody asked for."""
+        connection = self._connection
+        if connection and connection.is_connected and await connection.can_read():
+            await connection.disconnect(nowait=True)
+        if connection and not connection.is_connected:  # sending would connect, too, but ask no sentinel where
+            await connection.connect()
 
     async def close(self) -> None:
         """Disconnect."""
@@ -88,11 +147,13 @@ class Mget:
         return values
 
     async def _over_connection(self, names: Sequence[bytes]) -> Any:  # noqa: ANN401  # whatever the server says
+        await self.connect()
         connection = self._connection
-        if not connection.is_connected:  # sending would connect, too, but without asking the sentinels where
-            await connection.connect()
         await connection.send_packed_command(connection.pack_command("MGET", *names), check_health=False)
-        return await connection.read_response(disable_decoding=True)
+        values = await connection.read_response(disable_decoding=True)
+        if await connection.can_read():
+            raise ValueError("the server says more than one reply")  # which would be taken for the next
+        return values
 
 
 async def close_client(client: Any) -> None:  # noqa: ANN401  # redis-py's clients share no type that says so

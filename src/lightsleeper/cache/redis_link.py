@@ -1,20 +1,24 @@
 """One client of Redis, behind a breaker that lets no request wait for a server that is gone.
 
-The first command that fails, or is not answered within the timeout, opens the breaker. From then on a task of ours
-tries Redis in the background, and closes the breaker once it answers in time again: no request is ever the trial.
-That is why no library is used: pybreaker, aiobreaker, circuitbreaker and purgatory all let a caller through to find
-out, and each such caller would wait one timeout.
+The first command that loses its connection, or is not answered within the timeout, opens the breaker. A task of ours
+then tries Redis in the background, at once and again and again, and closes the breaker as soon as it answers in time:
+no request is ever the trial. Only a Redis that the first trial does not find either is lost, and told of; the rest is
+counted. An error reply is an answer: Redis is there, and says no to one command. And while this process stood still,
+Redis could not be heard. That is why no library is used: pybreaker, aiobreaker, circuitbreaker and purgatory all let a
+caller through to find out, and each such caller would wait one timeout.
 
 The same task imports and connects the client in the first place, so a waking service does not wait for either.
 """
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from lightsleeper.cache.redis_client import Mget, close_client, make_client
+from lightsleeper.cache.redis_client import Mget, close_client, error_reply, make_client
+from lightsleeper.cache.redis_refusal import Refusal, understand
 
 if TYPE_CHECKING:
     from lightsleeper.cache.redis_address import RedisAddress
@@ -37,6 +41,16 @@ _TRIAL_INTERVAL_S = 0.5
 _KEEPALIVE_INTERVAL_S = 30.0
 
 
+#: A timer that fires so much late says that the event loop stood still.
+_STALLED_S = 0.002
+
+#: A Redis that comes and goes is told of once a minute.
+_TELL_INTERVAL_S = 60.0
+
+#: Kinds of refusal remembered as told; a server with more of them makes them up.
+_MAX_TOLD = 64
+
+
 class RedisUnavailable(Exception):  # a state, which no user ever sees
     """Redis did not answer in time, answered with an error, or is known to be away."""
 
@@ -45,7 +59,10 @@ class Observer(Protocol):
     """Told about the breaker; `metrics` implements it."""
 
     def redis_available(self, *, available: bool) -> None:
-        """The breaker closed (True) or opened (False)."""
+        """Redis was found (True), or a trial confirmed that it is lost (False)."""
+
+    def redis_fault(self, kind: str) -> None:
+        """`timeout`, `connection`, `refusal` of one command, or `stall`: this process stood still while it waited."""
 
 
 class RedisLink:
@@ -62,6 +79,9 @@ class RedisLink:
         self._available = asyncio.Event()
         self._failed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._told: set[Refusal] = set()
+        self._told_lost_s = -math.inf
+        self._untold = 0
 
     @property
     def available(self) -> bool:
@@ -76,15 +96,25 @@ class RedisLink:
         """Connect in the background; call it inside the event loop."""
         self._task = asyncio.create_task(self._watch(), name="redis-link")
 
-    async def call(self, command: Callable[[Any], Awaitable[T]]) -> T:
-        """The result of `command(client)`; RedisUnavailable, at once while the breaker is open."""
+    async def call(self, name: str, command: Callable[[Any], Awaitable[T]]) -> T:
+        """The result of `command(client)`, known as `name`; RedisUnavailable, at once while the breaker is open."""
         if not self._available.is_set():
             raise RedisUnavailable
+        limit = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(self.timeout_s):
-                return await command(self._client)
+            async with limit:
+                timer = _Timer(limit, self.timeout_s)
+                try:
+                    return await command(self._client)
+                finally:
+                    if timer.stop():
+                        self._count("stall")
         except Exception as error:  # whatever it is, the caller goes on without Redis
-            self._open_breaker(error)
+            reply = error_reply(error)
+            if reply is None:
+                self._open_breaker(error)
+            else:
+                self.refused(name, reply)
             raise RedisUnavailable from error
 
     async def mget(self, names: Sequence[bytes]) -> list[Any]:
@@ -92,7 +122,15 @@ class RedisLink:
         mget = self._mget
         if mget is None:
             raise RedisUnavailable
-        return await self.call(lambda _: mget(names))
+        return await self.call("MGET", lambda _: mget(names))
+
+    def refused(self, command: str, reply: str) -> None:
+        """Redis answered `command` with an error: counted each time, said once, with what would mend it."""
+        self._count("refusal")
+        refusal = understand(command, reply)
+        if refusal not in self._told and len(self._told) < _MAX_TOLD:
+            self._told.add(refusal)
+            log.warning("%s; said once, counted from now on", refusal)
 
     async def close(self) -> None:
         """Disconnect, within a bound."""
@@ -111,25 +149,27 @@ class RedisLink:
 
     async def _watch(self) -> None:
         """Find Redis, stay until it is lost, find it again."""
+        here, told = False, True
         while True:
-            await self._find()
+            if error := await self._trial():
+                here, told = False, self._tell_lost(error)
+                self._observe(available=False)
+                await self._until_found()
+            if not here:
+                self._observe(available=True)
+                if told:
+                    log.info("Redis answers")
+            here = True
             self._failed.clear()
             self._available.set()
-            self._observe()
-            log.info("Redis answers")
             await self._until_failure()
 
-    async def _find(self) -> None:
-        told = False
-        while error := await self._trial():
-            if not told:
-                # The type alone: the client's messages hold addresses.
-                log.warning(
-                    "Redis does not answer in time (%s): serving without it until it does", type(error).__name__
-                )
-                told = True
+    async def _until_found(self) -> None:
+        while True:
             # Spread out, so that many pods do not meet a starting server at the same moment.
             await asyncio.sleep(_TRIAL_INTERVAL_S * random.uniform(0.75, 1.25))  # noqa: S311  # not a secret
+            if not await self._trial():
+                return
 
     async def _until_failure(self) -> None:
         while not self._failed.is_set():
@@ -149,21 +189,89 @@ class RedisLink:
                 mget = Mget(client)
                 self._client, self._mget = client, mget
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                await client.get(KEY_PREFIX)
-                await mget([KEY_PREFIX])
+                await mget.connect()
+                await self._answered(client.mget([KEY_PREFIX]))
+                await self._answered(mget([KEY_PREFIX]))
             async with asyncio.timeout(self.timeout_s):
-                await mget([KEY_PREFIX])
+                await self._answered(mget([KEY_PREFIX]))
         except Exception as error:  # noqa: BLE001  # see `call`
             return error
         return None
 
+    async def _answered(self, mget: Awaitable[object]) -> None:
+        """Return once Redis has answered, be it with a no."""
+        try:
+            await mget
+        except Exception as error:
+            reply = error_reply(error)
+            if reply is None:
+                raise
+            self.refused("MGET", reply)
+
     def _open_breaker(self, error: Exception) -> None:
         if self._available.is_set():
             self._available.clear()
-            self._observe()
-            log.warning("Redis failed (%s)", type(error).__name__)
+            self._count("timeout" if isinstance(error, TimeoutError) else "connection")
         self._failed.set()
 
-    def _observe(self) -> None:
+    def _tell_lost(self, error: Exception) -> bool:
+        """Whether it was told, and not only counted."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._told_lost_s + _TELL_INTERVAL_S:
+            self._untold += 1
+            return False
+        self._told_lost_s = now_s
+        more = f" ({self._untold} times more since it was last said)" if self._untold else ""
+        self._untold = 0
+        log.warning("Redis does not answer in time (%s): serving without it until it does%s", _reason(error), more)
+        return True
+
+    def _count(self, fault: str) -> None:
         if self._observer:
-            self._observer.redis_available(available=self.available)
+            self._observer.redis_fault(fault)
+
+    def _observe(self, *, available: bool) -> None:
+        if self._observer:
+            self._observer.redis_available(available=available)
+
+
+def _reason(error: Exception) -> str:
+    """Never the client's message, which holds addresses."""
+    name = type(error).__name__
+    # To who we are, or to the choice of a database: the connection was made, and is of no use.
+    reply = error_reply(error) or error_reply(error.__cause__ or error)
+    if name == "AuthenticationError":
+        return "it refuses the user or the password of LIGHTSLEEPER_REDIS_URL, or wants one"
+    return name if reply is None else str(understand("the login", reply))
+
+
+class _Timer:
+    """Ends `limit` once `timeout_s` have passed; what the event loop stood still at the end of them comes on top.
+
+    A loop that was busy elsewhere finds its timers due and the reply unread, and would see to the timers first.
+    """
+
+    def __init__(self, limit: asyncio.Timeout, timeout_s: float) -> None:
+        """Starts now, inside `limit`."""
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._timeout_s = timeout_s
+        self._due_s = self._loop.time() + timeout_s
+        self._stalled = False
+        self._handle: asyncio.Handle = self._loop.call_at(self._due_s, self._due)
+
+    def stop(self) -> bool:
+        """Whether the loop stood still when the time was over."""
+        self._handle.cancel()
+        return self._stalled
+
+    def _due(self) -> None:
+        late_s = self._loop.time() - self._due_s
+        if late_s < _STALLED_S:
+            self._end()
+            return
+        self._stalled = True
+        self._handle = self._loop.call_later(min(late_s, self._timeout_s), self._end)
+
+    def _end(self) -> None:
+        self._limit.reschedule(self._loop.time())

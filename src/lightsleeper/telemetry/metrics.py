@@ -79,7 +79,11 @@ CACHE_LOOKUPS = Instrument(
     "counter", "lightsleeper.cache.lookups", "{text}", "Texts looked up, by cache and outcome.", ("level", "result")
 )
 CACHE_FAULTS = Instrument(
-    "counter", "lightsleeper.cache.faults", "{value}", "Values that Redis held wrongly or did not take.", ("reason",)
+    "counter",
+    "lightsleeper.cache.faults",
+    "{fault}",
+    "Values lost on Redis, and what it refused or let wait.",
+    ("reason",),
 )
 REDIS_AVAILABLE = Instrument(
     "gauge", "lightsleeper.redis.available", "{redis}", "1 while Redis is asked, 0 while the breaker is open."
@@ -308,6 +312,10 @@ class Metrics:
     def writes_dropped(self, entries: int) -> None:
         """So many answers were not written to Redis."""
         self._faults.add(entries, "write_dropped")
+
+    def redis_fault(self, kind: str) -> None:
+        """Redis let us wait too long, refused a command, or ended a connection; or this process stood still."""
+        self._faults.add(1, f"redis_{kind}")
 
     def redis_available(self, *, available: bool) -> None:
         """The breaker in front of Redis closed or opened."""
