@@ -27,6 +27,7 @@ CLIENTS = 50
 IN_FLIGHT = 8
 PROBES_PER_S = 10
 BULK_CLIENTS = 3
+SETTLING_S = 1.0
 #: Longer than anybody waits, and than the service lets anybody wait.
 TIMEOUT_S = 40.0
 
@@ -131,7 +132,6 @@ class Level:
 
     answers: list[Answer]
     probes: list[Answer]
-    seconds: float
     recovered_s: float = field(default=float("nan"))
 
     def row(self, capacity: float) -> Iterator[str]:
@@ -139,18 +139,17 @@ class Level:
         good = [answer for answer in self.answers if answer.status == 200]  # HTTP's own
         refused = [answer for answer in self.answers if answer.status in {429, 503}]
         lost = len(self.answers) - len(good) - len(refused)
-        in_time = [answer for answer in good if answer.sent_s + answer.took_s < self._end_s]
-        yield f"{len(in_time) / self.seconds / capacity:.0%}"
+        began_s, ended_s = (pick(answer.sent_s for answer in self.answers) for pick in (min, max))
+        # Once the queue has its length: until then fewer are answered than come in.
+        settled_s = began_s + SETTLING_S
+        in_time = [answer for answer in good if settled_s < answer.sent_s + answer.took_s < ended_s]
+        yield f"{len(in_time) / (ended_s - settled_s) / capacity:.0%}"
         yield from (f"{percentile_ms(good, percent):.0f}" for percent in (50, 99))
         yield f"{len(refused)}"
         yield from (f"{percentile_ms(refused, percent):.0f}" for percent in (50, 99))
         yield f"{lost}"
         yield f"{percentile_ms(self.probes, 99):.0f}"
         yield f"{self.recovered_s * 1e3:.0f}"
-
-    @property
-    def _end_s(self) -> float:
-        return max(answer.sent_s for answer in self.answers)
 
 
 async def overloaded(connections: Connections, per_s: float, seconds: float) -> Level:
@@ -160,7 +159,7 @@ async def overloaded(connections: Connections, per_s: float, seconds: float) -> 
         open_loop(connections, per_s, seconds, one_sentence),
         open_loop(connections, PROBES_PER_S, seconds, lambda: probe(next(paths))),
     )
-    level = Level(answers, probes, seconds)
+    level = Level(answers, probes)
     ended_s = max(answer.sent_s for answer in answers)
     for _ in range(1_000):
         if (await connections.ask(one_sentence())).status == 200:

@@ -109,7 +109,7 @@ async def test_a_client_beside_one_that_sends_much_is_next() -> None:
         futures += batcher.submit(["d"])
         run.gate.set()
         await asyncio.gather(*futures)
-    assert run.batches == [["x"], ["d"], ["a"], ["b"], ["c"]]
+    assert run.batches == [["x"], ["a"], ["d"], ["b"], ["c"]]
 
 
 async def test_who_has_waited_for_too_long_is_told_so_and_the_others_are_served() -> None:

@@ -1,7 +1,7 @@
 """What waits for a worker: each client in its turn, small requests past large ones. Knows no clock and no bound.
 
-Within a lane the order is start-time fair queueing (Goyal, Vin and Cheng 1996): whoever sent a thousand texts waits for
-them, whoever sends one beside is next. Between the lanes it is the same, by weight.
+Within a lane the order is that of weighted fair queueing (Demers, Keshav and Shenker 1989), by start: whoever sent a
+thousand texts waits for them, whoever sends one beside is next. Between the lanes it is the same, by weight.
 """
 
 import itertools
@@ -12,6 +12,9 @@ from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+
+#: Beyond those that wait: who was served a moment ago and comes again is not given the turn of somebody new.
+_TURNS_KEPT = 1_000
 
 
 class Lane(Enum):
@@ -37,7 +40,7 @@ class Place(Generic[Item]):
 
 @dataclass(slots=True)
 class _Turn:
-    """What is known of a client while it waits: its cost in the lane, and where its next item stands."""
+    """A client's cost in the lane, and where its next item stands: kept until those of others stand there."""
 
     cost: int = 0
     next_start: float = 0.0
@@ -49,6 +52,7 @@ class _LaneQueue(Generic[Item]):
     def __init__(self) -> None:
         self.cost = 0
         self.places = 0
+        self.clients = 0
         self.turns: dict[Hashable, _Turn] = {}
         self._heaps: dict[Hashable, list[tuple[float, int, Place[Item]]]] = {}
         self._now = 0.0
@@ -56,16 +60,20 @@ class _LaneQueue(Generic[Item]):
 
     def hold(self, client: Hashable, cost: int) -> _Turn:
         turn = self.turns.setdefault(client, _Turn())
+        self.clients += not turn.cost
         turn.cost += cost
         self.cost += cost
         return turn
 
-    def release(self, client: Hashable, cost: int) -> None:
+    def release(self, client: Hashable, cost: int) -> _Turn:
         turn = self.turns[client]
         turn.cost -= cost
         self.cost -= cost
-        if not turn.cost:
-            del self.turns[client]
+        self.clients -= not turn.cost
+        if not self.clients:  # whoever comes next competes with nobody
+            self.turns.clear()
+            self._heaps.clear()
+        return turn
 
     def push(self, place: Place[Item]) -> None:
         turn = self.hold(place.client, place.cost)
@@ -73,28 +81,33 @@ class _LaneQueue(Generic[Item]):
         turn.next_start = start + place.cost
         heappush(self._heaps.setdefault(place.kind, []), (start, next(self._numbers), place))
         self.places += 1
+        if len(self.turns) > 2 * self.clients + _TURNS_KEPT:
+            self.turns = {who: each for who, each in self.turns.items() if each.cost or each.next_start > self._now}
 
     def leave(self, place: Place[Item]) -> None:
+        self._remove(place).next_start -= place.cost  # it was not served
+
+    def _remove(self, place: Place[Item]) -> _Turn:
         place.waiting = False
-        self.release(place.client, place.cost)
         self.places -= 1
+        return self.release(place.client, place.cost)
 
     def take(self, max_cost: int) -> list[Place[Item]]:
         """Of the kind whose first place is the lane's first: that one, and the next ones up to `max_cost`."""
         kind = min(self._heaps, key=lambda kind: self._heaps[kind][0][:2])
-        heap = self._heaps[kind]
+        heap, clients = self._heaps[kind], self.clients
         taken: list[Place[Item]] = []
         cost = 0
         while heap and (not taken or cost + heap[0][2].cost <= max_cost):
-            start, _, place = heappop(heap)
+            place = heappop(heap)[2]
             if place.waiting:
-                if not taken:
-                    self._now = max(self._now, start)
                 taken.append(place)
                 cost += place.cost
-                self.leave(place)
+                self._remove(place)
         if not heap:
-            del self._heaps[kind]
+            self._heaps.pop(kind, None)
+        # As much as each client would have got by now, were all served at once: whoever is new begins there.
+        self._now += cost / max(1, clients)
         return taken
 
     def drain(self) -> Iterator[Place[Item]]:
@@ -126,7 +139,7 @@ class FairQueue(Generic[Item]):
 
     def clients(self, lane: Lane) -> int:
         """How many clients wait there."""
-        return len(self._lanes[lane].turns)
+        return self._lanes[lane].clients
 
     def hold(self, client: Hashable, lane: Lane, cost: int) -> None:
         """Count work that is on its way here, until it is released."""
