@@ -11,7 +11,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser screenshots test-delivery test-debian test-azure test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-overload check format torch lock hooks clean
+.PHONY: help serve test test-torch test-browser screenshots test-delivery test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-overload check format torch lock hooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test-debian: $(INSTALLED)/serve $(INSTALLED)/dev ## run `make serve` and `make t
 
 test-azure: $(INSTALLED)/serve $(INSTALLED)/dev .venv/azure/ready ## ask azure-cli's own parser of every `az` line (installs 1 GB)
 	.venv/bin/pytest -m azure $(ARGS)
+
+test-door: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/door ## attack a service, alone and behind nginx, HAProxy, Envoy and Go's proxy
+	.venv/bin/pytest -m door $(ARGS)
 
 test-collector: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests with a real Collector: OTELCOL=/path/to/otelcol PROMETHEUS=/path/to/prometheus-3
 	OTELCOL=$(OTELCOL) PROMETHEUS=$(PROMETHEUS) .venv/bin/pytest -m collector $(ARGS)

@@ -15,7 +15,7 @@ class DoorLimits:
     max_head_bytes: int = 32_768
     head_timeout_s: float = 10.0
     min_body_bytes_per_s: int = 1_000
-    max_inflight_body_bytes: int = 134_217_728
+    max_inflight_body_bytes: int = 104_857_600
     #: Envoy's default, of headers and of trailers: https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge
     max_headers: int = 100
     max_url_bytes: int = 8_192
@@ -23,9 +23,10 @@ class DoorLimits:
     max_pipelined: int = 16
     #: A body's own time, beside what its bytes earn.
     body_grace_s: float = 10.0
-    #: What a chunked body may add to its content: lengths, extensions, trailers. A byte a chunk takes five.
-    max_framing_bytes: int = 16_384
-    max_framing_per_byte: int = 8
+    #: What a chunked body may add to its content (lengths, extensions, trailers), beside a share of it: 13,000 chunks
+    #: of a byte, or any number of 40. Each costs a microsecond of everybody's event loop.
+    max_framing_bytes: int = 65_536
+    max_framing_share: float = 1 / 8
     #: nginx's `lingering_time` and `send_timeout` are half a minute and one.
     linger_s: float = 30.0
 

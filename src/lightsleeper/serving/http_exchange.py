@@ -42,7 +42,7 @@ class Exchange(RequestResponseCycle):
         self._sent_bytes += packet_bytes
         self._barren_bytes = 0 if self.arrived_bytes > self._seen_bytes else self._barren_bytes + packet_bytes
         self._seen_bytes = self.arrived_bytes
-        allowed_bytes = limits.max_framing_bytes + (1 + limits.max_framing_per_byte) * self.arrived_bytes
+        allowed_bytes = limits.max_framing_bytes + (1 + limits.max_framing_share) * self.arrived_bytes
         if self._barren_bytes > limits.max_framing_bytes or self._sent_bytes > allowed_bytes:
             raise BodyTooLarge("the body has more about its chunks than in them", limit=limits.max_framing_bytes)
 

@@ -32,6 +32,9 @@ from lightsleeper.serving.http_parser import AfterHead, new_parser
 _EMPTY_LINE = b"\r\n"
 _NO_BEGINNING = (2 * _EMPTY_LINE, b"\n")
 
+#: The shortest time after which a loop has asked the sockets before it asks the clock.
+_ANOTHER_LOOK_S = 0.001
+
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection."""
@@ -67,10 +70,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport = LingeringTransport(
             transport, loop=self.loop, linger_s=self._limits.linger_s, may_be_sending=self._may_be_sending
         )
-        # Until the first byte; uvicorn's own handler ends the connection without a word.
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self._limits.head_timeout_s, self.timeout_keep_alive_handler
-        )
+        # Until the first byte; who says nothing is told nothing.
+        self._start_clock(self._limits.head_timeout_s, self.timeout_keep_alive_handler)
         try:
             self._door.make_room(len(self.connections))
         except Overloaded as error:
@@ -98,6 +99,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         was_in_body = self._in_body
         begins = not (self._in_head or was_in_body or self._request_bytes)
+        if begins:
+            self._stop_clock()
         self._packet_bytes = len(data)
         self._request_bytes += len(data)
         try:
@@ -296,7 +299,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.flow.read_paused:  # it waits for us
             left_s = limits.body_grace_s
         if left_s > 0:
-            self._clock = self.loop.call_later(left_s, self._check_rate)
+            self._ring_in(left_s, self._check_rate)
         else:
             rate = limits.min_body_bytes_per_s
             self._refuse(TooSlow(f"the body came more slowly than {rate} bytes a second", limit=rate))
@@ -305,7 +308,14 @@ class HttpProtocol(HttpToolsProtocol):
         """Unless it runs: a request that comes in one piece never starts one."""
         if self._clock is None:
             self._clock_began_s = self.loop.time()
-            self._clock = self.loop.call_later(seconds, ended)
+            self._ring_in(seconds, ended)
+
+    def _ring_in(self, seconds: float, ended: Callable[[], None]) -> None:
+        self._clock = self.loop.call_later(seconds, self._look_again, ended)
+
+    def _look_again(self, ended: Callable[[], None]) -> None:
+        """What came in time may lie unread, if this process had no turn: look at the socket once more."""
+        self._clock = self.loop.call_later(_ANOTHER_LOOK_S, ended)
 
     def _stop_clock(self) -> None:
         if self._clock is not None:

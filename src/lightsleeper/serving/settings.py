@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     max_text_chars: PositiveInt = Field(50_000, description="Characters of one text.")
     max_body_bytes: PositiveInt = Field(2_000_000, description="Bytes of one request body.")
     max_inflight_body_bytes: PositiveInt = Field(
-        134_217_728, description="Bytes of all large request bodies that are being read or answered."
+        104_857_600, description="Bytes of all large request bodies that are being read or answered."
     )
     min_body_bytes_per_s: PositiveInt = Field(1_000, description="Slowest body, after 10 s; a slower one gets 408.")
     max_head_bytes: PositiveInt = Field(32_768, description="Bytes of a request's URL and headers.")
