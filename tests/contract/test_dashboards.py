@@ -82,6 +82,31 @@ def test_the_service_never_says_the_label_by_which_queue_proxy_is_known() -> Non
     assert [instrument.name for instrument in INSTRUMENTS if "server.address" in instrument.labels] == []
 
 
+PAGES = [(OBSERVABILITY / page).read_text() for page in ("README.md", "runbook.md")]
+
+
+def test_every_metric_that_a_page_names_exists() -> None:
+    kubelet = {"container_cpu_cfs_throttled_periods_total"}
+    spans = [span for page in PAGES for span in re.findall(r"`([^`]+)`", page)]
+    named = {name for span in spans for name in re.findall(r"\b(?:lightsleeper_|http_server_|kn_|container_)\w+", span)}
+    assert named
+    assert named - OURS - RECORDED - KNATIVE - kubelet == set()
+
+
+def test_every_row_and_panel_that_the_runbook_sends_somebody_to_exists() -> None:
+    rows = {panel["title"].split(" ")[0] for panel in DASHBOARD["panels"] if panel["type"] == "row"}
+    panels = {panel["title"] for panel in PANELS}
+    for place in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", PAGES[1]):
+        row, _, panel = place.partition(" → ")
+        assert row in rows | panels, place
+        assert not panel or panel in panels, place
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    named = {name for page in PAGES for name in re.findall(r"\bLIGHTSLEEPER_[A-Z_]+\b", page)}
+    assert named - set(variables()) == set()
+
+
 def test_grafana_understands_every_field_of_the_dashboard() -> None:
     register_default_plugins()
     understood = json.loads(json.dumps(Dashboard.from_json(DASHBOARD), cls=JSONEncoder))
