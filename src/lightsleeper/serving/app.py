@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from lightsleeper import __version__
 from lightsleeper.api import dialects, page, routes
@@ -17,7 +18,7 @@ from lightsleeper.process import INSTANCE_ID, age_s
 from lightsleeper.serving.lifespan import State, serve_parts
 from lightsleeper.serving.settings import Settings, read_settings
 from lightsleeper.telemetry.request_metrics import RequestMetrics
-from lightsleeper.telemetry.tracing import instrument
+from lightsleeper.telemetry.tracing import Traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +64,13 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
     app.add_middleware(AnswerHeaders)
     if telemetry:
         app.add_middleware(RequestMetrics)
-        if telemetry.tracers:
-            instrument(app, telemetry.tracers, settings.trace_ratio)
+    # Here and not in the server, because who may trace is the peer itself. Walked from the right past every proxy
+    # trusted: the number of hops is no better rule on Knative, whose activator joins and leaves the path.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+    if telemetry and telemetry.tracers:
+        app.add_middleware(
+            Traced, tracers=telemetry.tracers, ratio=settings.trace_ratio, trusted=settings.trusted_proxies
+        )
     app.router.routes[:0] = [*routes.hot_routes, *dialects.ROUTES]
     app.include_router(routes.router)
     app.include_router(page.router)

@@ -75,9 +75,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(settings.drain_timeout_s),
         server_header=False,
-        # Walked from the right past every proxy trusted. The number of hops is no better rule on Knative: the
-        # activator joins and leaves the path as the service scales.
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=False,  # the application reads them
     )
     loading.result()  # a bundle that cannot work ends here, before the port is open
     log.debug("model open after %.3f s", time.perf_counter() - started_s)

@@ -10,6 +10,7 @@ The SDK itself reads the standard variables for headers, certificates, compressi
 import asyncio
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -148,7 +149,8 @@ class _Delivery:
     """Says once that the collector is away, and once that it is back."""
 
     def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+        # Without what comes before the @ and after the ?: an address may hold a password.
+        self._endpoint = re.sub(r"//[^/?#]*@", "//", endpoint.partition("?")[0])
         self._arriving = True
         # Its exporters say it on every attempt, several times.
         logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)

@@ -132,7 +132,8 @@ _LIKELY_REASONS = (
 _SERVER_ERROR = 500
 #: The values of `_HTTP_LABELS`.
 _RequestKey = tuple[str, str, int, str | None, str | None, str | None]
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+#: Any other verb is the invention of whoever sent it.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,7 @@ class Metrics:
         """Its last byte was handed over. `route` is the template, `error` our error code where there was one."""
         self._active -= 1
         error_type = (error or str(status)) if status >= _SERVER_ERROR else None
-        key = (method if method in _METHODS else "_OTHER", scheme, status, route, error_type, dialect)
+        key = (method if method in METHODS else "_OTHER", scheme, status, route, error_type, dialect)
         (self._requests.get(key) or self._request_duration(key)).record(duration_s)
         if error:
             self._rejections.add(1, error)
