@@ -21,7 +21,8 @@ from lightsleeper.api.rate_limit import _MAX_CLIENTS, RateLimiter
 from lightsleeper.api.refusals import refuse
 from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_link import RedisLink
-from lightsleeper.errors import RateLimited
+from lightsleeper.errors import InvalidInput, Overloaded, RateLimited
+from lightsleeper.pipeline.classifier import Classifier
 from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
 from redis_server import RedisServer, free_port
@@ -212,10 +213,21 @@ async def test_the_time_to_wait_is_long_enough_and_not_much_longer() -> None:
     assert refusal.value.retry_after_s <= 2
 
 
-async def test_a_request_that_never_fits_gets_no_time_to_wait() -> None:
-    with pytest.raises(RateLimited) as refusal:
-        await spend(RateLimiter(max_texts=10, window_s=60), 11)
-    assert refusal.value.retry_after_s is None
+async def test_a_request_that_never_fits_is_refused_for_good() -> None:
+    limiter = RateLimiter(max_texts=10, window_s=60)
+    with pytest.raises(InvalidInput, match="counts as 11 texts") as refusal:
+        await limiter.spend({"client": ("192.0.2.1", 1), "state": {}}, 11)
+    assert (refusal.value.limit, refusal.value.field) == (10, "text")
+    assert (await spend(limiter, 10))[b"ratelimit-remaining"] == 0
+
+
+async def test_what_was_refused_unread_is_given_back() -> None:
+    limiter = RateLimiter(max_texts=10, window_s=3600)
+    scope: dict[str, Any] = {"client": ("192.0.2.1", 1), "state": {}}
+    await limiter.spend(scope, 7)
+    await limiter.give_back(scope, 7)
+    assert dict(scope["state"]["rate_limit_headers"])[b"ratelimit-remaining"] == b"10"
+    assert (await spend(limiter, 10))[b"ratelimit-remaining"] == 0
 
 
 async def test_every_address_and_every_key_has_its_own_count() -> None:
@@ -270,11 +282,77 @@ def test_an_untrusted_peer_may_claim_what_it_likes() -> None:
     assert door.get("/", headers={"x-forwarded-for": "192.0.2.1"}).text == "203.0.113.9"
 
 
-async def test_the_number_of_clients_remembered_is_bounded() -> None:
+async def test_only_the_client_longest_away_is_forgotten() -> None:
     limiter = RateLimiter(max_texts=1, window_s=3600)
+    await spend(limiter, 1)
     for number in range(_MAX_CLIENTS + 100):
         await spend(limiter, 1, state={"key_id": f"{number}"})
-    assert len(limiter._memory.storage) <= _MAX_CLIENTS + 1  # noqa: SLF001  # the bound has no other face
+        if number % 1_000 == 0:
+            with pytest.raises(RateLimited):  # who keeps trying is not forgotten
+                await spend(limiter, 1)
+    with pytest.raises(RateLimited):
+        await spend(limiter, 1, state={"key_id": f"{_MAX_CLIENTS + 99}"})
+    with pytest.raises(RateLimited):
+        await spend(limiter, 1, state={"key_id": "1000"})
+    await spend(limiter, 1, state={"key_id": "0"})
+    assert len(limiter._memory) == _MAX_CLIENTS  # noqa: SLF001  # the bound has no other face
+
+
+async def test_memory_counts_as_redis_does() -> None:
+    with RedisServer() as server:
+        async with linked(server.url) as link:
+            await link.wait_available()
+            for texts in ((3, 4, 3), (9, 2), (5, -5, 10)):
+                seen = []
+                for each in (link, None):
+                    limiter = RateLimiter(max_texts=10, window_s=3600, link=each)
+                    scope: dict[str, Any] = {"client": ("192.0.2.1", 1), "state": {}}
+                    counted = [await limiter._count(scope, number) for number in texts]  # noqa: SLF001  # both at once
+                    seen.append([(allowed, window.current_texts) for allowed, window in counted])
+                assert seen[0] == seen[1]
+                server.empty()
+
+
+RATE_LIMITS_TOO = "+get +mget +set +evalsha +script|load +pttl +exists +incrby +rename"
+
+
+@pytest.mark.parametrize(
+    ("commands", "shared"), [(RATE_LIMITS_TOO, True), ("+get +mget +set", False)], ids=["with scripts", "without"]
+)
+async def test_without_scripts_each_process_counts_for_itself_and_the_cache_stays_on(
+    caplog: pytest.LogCaptureFixture, commands: str, *, shared: bool
+) -> None:
+    with RedisServer() as server:
+        with server.client() as client:
+            rules = ["on", ">pass", "~lightsleeper:*", "-@all", *commands.split()]
+            client.execute_command("ACL", "SETUSER", "app", "reset", *rules)
+        async with linked(f"unix://app:pass@{server.socket}") as link:
+            await link.wait_available()
+            limiter = RateLimiter(max_texts=10, window_s=2, link=link)
+            for _ in range(5):
+                await spend(limiter, 1)
+            assert (await spend(limiter, 1))[b"ratelimit-remaining"] == 4
+            assert link.available
+            await asyncio.sleep(2.1)  # the next window, which only the server's clock can begin
+            await spend(limiter, 1)
+            assert link.available
+        with server.client() as client:
+            assert bool(client.dbsize()) is shared
+    assert caplog.text.count("its user lacks the ACL rule +") == (0 if shared else 1)
+
+
+async def test_a_list_under_the_key_of_a_count_fails_no_request() -> None:
+    with RedisServer() as server:
+        async with linked(server.url) as link:
+            await link.wait_available()
+            limiter = RateLimiter(max_texts=10, window_s=3600, link=link)
+            await spend(limiter, 6)
+            with server.client() as client:
+                for name in client.scan_iter():
+                    client.delete(name)
+                    client.lpush(name, "x")
+            assert (await spend(limiter, 6))[b"ratelimit-remaining"] == 4
+            assert link.available
 
 
 @asynccontextmanager
@@ -357,6 +435,29 @@ def test_every_variant_of_an_explained_text_counts(limited: TestClient) -> None:
     asked = {"text": "three words only", "explain": True}
     answer = limited.post("/predict", json=asked, headers={"x-api-key": NEXT_KEY})
     assert answer.headers["ratelimit-remaining"] == str(70 - 4)
+
+
+def test_an_explanation_of_more_words_than_a_client_may_send_is_refused_and_not_for_now(limited: TestClient) -> None:
+    asked = {"text": "word " * 100, "explain": True}
+    answer = limited.post("/predict", json=asked, headers={b"x-api-key": FOREIGN_KEY.encode()})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["limit"] == 70
+    assert "retry-after" not in answer.headers
+
+
+def test_what_an_overloaded_service_refuses_is_not_charged(
+    limited: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise Overloaded("full", retry_after_s=1)
+
+    headers = {b"x-api-key": FOREIGN_KEY.encode()}
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "classify", refuse)
+        for _ in range(10):
+            assert limited.post("/predict", json={"text": ["a"] * 30}, headers=headers).status_code == 503
+    answer = limited.post("/predict", json={"text": ["a"] * 30}, headers=headers)
+    assert answer.headers["ratelimit-remaining"] == str(70 - 30)
 
 
 def test_probes_are_neither_limited_nor_authenticated(limited: TestClient) -> None:

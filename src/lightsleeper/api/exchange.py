@@ -11,7 +11,7 @@ from starlette.types import Receive
 
 from lightsleeper.api.body import Disconnected, read_body
 from lightsleeper.api.server_timing import server_timing
-from lightsleeper.errors import DeadlineExceeded
+from lightsleeper.errors import DeadlineExceeded, Overloaded, ShuttingDown
 from lightsleeper.model.prediction import Classification
 from lightsleeper.process import INSTANCE_ID
 
@@ -44,8 +44,13 @@ class Exchange:
 
     async def classify(self, texts: Sequence[str], *, truncate: bool = True, variants: int = 0) -> Classification:
         """`Classifier.classify`, counted against what this client may send; its errors, and RateLimited."""
-        await self.request.state.rate_limit.spend(self.request.scope, len(texts))
-        return await self.classifier.classify(texts, truncate=truncate, variants=variants)
+        scope, rate_limit = self.request.scope, self.request.state.rate_limit
+        await rate_limit.spend(scope, len(texts))
+        try:
+            return await self.classifier.classify(texts, truncate=truncate, variants=variants)
+        except (Overloaded, ShuttingDown):  # refused unread
+            await rate_limit.give_back(scope, len(texts))
+            raise
 
     def headers(self, answer: Classification) -> dict[str, str]:
         """Where the answer came from and where the time went."""

@@ -66,6 +66,9 @@ class NoRateLimit:
     async def spend(self, scope: Scope, texts: int) -> None:
         """Always fine."""
 
+    async def give_back(self, scope: Scope, texts: int) -> None:
+        """Nothing was counted."""
+
 
 class Guard:
     """Refuses who has no key."""

@@ -1,35 +1,69 @@
 """How many texts one client may send: a sliding window per API key or address, shared by all replicas through Redis.
 
-Counting is the `limits` library's; this module falls back to this process's memory while Redis is
-away, and says in headers how much is left. Imported only where a limit is set: the library takes 60 ms to import.
+Counting in Redis is the `limits` library's; this module counts in this process's memory while Redis is away, and says
+in headers how much is left. Imported only where a limit is set: the library takes 60 ms to import.
 """
 
 import asyncio
 import math
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import RedisStorage
 from starlette.types import Scope
 
 from lightsleeper.api.client import client_of
 from lightsleeper.cache.redis_link import KEY_PREFIX, RedisLink, RedisUnavailable
-from lightsleeper.errors import RateLimited
+from lightsleeper.errors import InvalidInput, RateLimited
 
-#: Clients remembered in memory. The library looks at each of them at each request (0.1 µs), so this bounds time, too.
-#: Whoever has more addresses than this is beyond what counting by address can stop: all counts start anew.
-_MAX_CLIENTS = 2_000
+#: Clients remembered in memory, 6 MB of them; beyond that the one longest away is forgotten. Whoever has more addresses
+#: than this is beyond what counting by address can stop.
+_MAX_CLIENTS = 20_000
 
 #: Requests that may ask Redis at once; the others wait their turn, within the timeout, then count in memory.
 _MAX_ASKING = 8
 
 
 class _Window(NamedTuple):
-    """What the library knows of one client; times in seconds, lives counted until nothing is left to forget."""
+    """What is known of one client; times in seconds, lives counted until nothing is left to forget."""
 
     previous_texts: int
     previous_life_s: float
     current_texts: int
     current_life_s: float
+
+
+class _Memory:
+    """The library's sliding window counter without Redis, in constant time: its own looks at every client each time."""
+
+    def __init__(self, max_texts: int, window_s: int) -> None:
+        """Belongs to one event loop, whose clock it reads."""
+        self._max_texts = max_texts
+        self._window_s = window_s
+        #: When the current window began, its texts, and those of the one before; longest unused first.
+        self._clients: OrderedDict[str, tuple[float, int, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Clients remembered."""
+        return len(self._clients)
+
+    def spend(self, client: str, texts: int) -> tuple[bool, _Window]:
+        """Whether so many texts fit, and the client's window with them if they do; fewer than none gives back."""
+        now_s = asyncio.get_running_loop().time()
+        began_s, current, previous = self._clients.get(client, (now_s, 0, 0))
+        windows = int((now_s - began_s) // self._window_s)
+        if windows:
+            previous = current if windows == 1 else 0
+            began_s, current = (began_s + self._window_s if windows == 1 else now_s), 0
+        previous_life_s = began_s + self._window_s - now_s
+        fits = math.floor(previous * previous_life_s / self._window_s) + current + texts <= self._max_texts
+        if fits:
+            current = max(0, current + texts)
+        self._clients[client] = began_s, current, previous
+        self._clients.move_to_end(client)
+        if len(self._clients) > _MAX_CLIENTS:
+            self._clients.popitem(last=False)
+        return fits, _Window(previous, previous_life_s, current, previous_life_s + self._window_s)
 
 
 class RateLimiter:
@@ -40,27 +74,44 @@ class RateLimiter:
         self._max_texts = max_texts
         self._window_s = window_s
         self._link = link
-        self._memory = MemoryStorage()
+        self._memory = _Memory(max_texts, window_s)
         self._shared: RedisStorage | None = None
         self._turns = asyncio.Semaphore(_MAX_ASKING)
 
     async def spend(self, scope: Scope, texts: int) -> None:
         """Count `texts` against the client of this request; RateLimited, and nothing counted, if they are too many.
 
-        Leaves `rate_limit_headers` in the request's state: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/03/
+        InvalidInput if they are more than ever fit. Leaves `rate_limit_headers` in the request's state:
+        https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/03/
         """
-        client = client_of(scope)
-        try:
-            allowed, window = await self._spend_shared(client, texts)
-        except (RedisUnavailable, TimeoutError):
-            allowed, window = await self._spend_in_memory(client, texts)
-        scope["state"]["rate_limit_headers"] = self._headers(window)
+        if texts > self._max_texts:
+            raise InvalidInput(
+                f"the request counts as {texts} texts, an explanation as one for each of its words and one more; "
+                f"this service takes {self._max_texts} of one client in {self._window_s} s",
+                code="too_many_texts",
+                field="text",
+                limit=self._max_texts,
+            )
+        allowed, window = await self._count(scope, texts)
         if not allowed:
             raise RateLimited(
                 f"{texts} more texts would be over the limit of {self._max_texts} in {self._window_s} s",
                 limit=self._max_texts,
                 retry_after_s=self._wait_s(window, texts),
             )
+
+    async def give_back(self, scope: Scope, texts: int) -> None:
+        """Take back a `spend` of texts that nobody has read."""
+        await self._count(scope, -texts)
+
+    async def _count(self, scope: Scope, texts: int) -> tuple[bool, _Window]:
+        client = client_of(scope)
+        try:
+            allowed, window = await self._spend_shared(client, texts)
+        except (RedisUnavailable, TimeoutError):
+            allowed, window = self._memory.spend(client, texts)
+        scope["state"]["rate_limit_headers"] = self._headers(window)
+        return allowed, window
 
     async def _spend_shared(self, client: str, texts: int) -> tuple[bool, _Window]:
         if self._link is None or not self._link.available:
@@ -72,12 +123,7 @@ class RateLimiter:
         finally:
             self._turns.release()
 
-    async def _spend_in_memory(self, client: str, texts: int) -> tuple[bool, _Window]:
-        if len(self._memory.storage) > _MAX_CLIENTS:
-            await self._memory.reset()
-        return await self._spend(self._memory, client, texts)
-
-    async def _spend(self, storage: MemoryStorage | RedisStorage, client: str, texts: int) -> tuple[bool, _Window]:
+    async def _spend(self, storage: RedisStorage, client: str, texts: int) -> tuple[bool, _Window]:
         allowed = await storage.acquire_sliding_window_entry(client, self._max_texts, self._window_s, texts)
         return bool(allowed), _Window(*await storage.get_sliding_window(client, self._window_s))
 
@@ -106,11 +152,9 @@ class RateLimiter:
         """Until the current window becomes the previous one."""
         return max(0.0, window.current_life_s - self._window_s)
 
-    def _wait_s(self, window: _Window, texts: int) -> float | None:
-        """Until so many texts fit, if nobody sends any meanwhile; None if they never do."""
+    def _wait_s(self, window: _Window, texts: int) -> float:
+        """Until so many texts, which are no more than `max_texts`, fit if nobody sends any meanwhile."""
         room = self._max_texts - texts
-        if room < 0:
-            return None
         if room >= window.current_texts:  # the previous window has to fade
             left = room - window.current_texts
             return max(0.0, window.previous_life_s - left * self._window_s / max(1, window.previous_texts))
