@@ -120,7 +120,7 @@ async def test_who_has_waited_for_too_long_is_told_so_and_the_others_are_served(
         clock.now_s += 100  # as long as nobody could have known
         return served
 
-    async with batching(run, clock=clock, max_batch=1, max_wait_s=100) as batcher:
+    async with batching(run, clock=clock, max_batch=1, max_wait_s=60) as batcher:
         (first,) = batcher.submit(["x"])
         await began(gated)
         waiting, late = (batcher.submit([item])[0] for item in "ab")

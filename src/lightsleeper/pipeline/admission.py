@@ -139,7 +139,7 @@ class Admission:
         if lane is Lane.BULK:
             return math.inf
         own_s = cost * self._pace_s[lane] / self._workers
-        return 1.5 * self._max_wait_s + 2 * own_s + 4 * self._batch_s
+        return 2.5 * self._max_wait_s + 2 * own_s + 4 * self._batch_s
 
     def ran(self, lane: Lane, cost: int, seconds: float) -> None:
         """A batch of that cost took one worker so long, from one event of its loop to the next."""

@@ -72,7 +72,7 @@ class Settings(BaseSettings):
 
     max_batch_tokens: PositiveInt = Field(1024, description="Padded tokens of one batch: about 30 ms on one core.")
     max_queue_s: PositiveSeconds = Field(
-        0.5, description="Seconds of work, in requests of one batch at most, that may wait; more is refused with 503."
+        0.3, description="Seconds of work, in requests of one batch at most, that may wait; more is refused with 503."
     )
     max_queued_tokens: PositiveInt = Field(
         131_072, description="Padded tokens, in larger requests, that may wait; more is refused with 503."
