@@ -2,12 +2,15 @@
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightsleeper.cli.commands import open_model
+from lightsleeper.cli.files import add_reading, choices_of
 
 if TYPE_CHECKING:
+    from lightsleeper.bulk.records import Records
     from lightsleeper.cli.commands import Commands
     from lightsleeper.model.model import Model
 
@@ -17,17 +20,24 @@ def add_evaluate(commands: "Commands") -> None:
     command = commands.add_parser(
         "evaluate",
         help="accuracy, F1, calibration, confusion and speed on labelled files; behaviours",
-        description="Judge a bundle on csv, tsv or jsonl files with a text and a label column, or by its behaviours: "
+        description="Judge a bundle on labelled files of every kind that `predict` reads, or by its behaviours: "
         "negation, time, whose opinion, questions, names, places, typos, groups, sentences without a sentiment.",
     )
-    command.add_argument("files", nargs="*", type=Path, metavar="FILE", help="csv, tsv or jsonl with text and label")
+    command.add_argument("files", nargs="*", type=Path, metavar="FILE", help="with a column of texts and one of labels")
     command.add_argument("--behaviours", action="store_true", help="failure rates and worst examples by capability")
     command.add_argument("--record", action="store_true", help="write what --behaviours finds into the --bundle")
     command.add_argument("--bundle", type=Path, metavar="DIR", help="model bundle; the embedded one by default")
-    command.add_argument("--text-column", metavar="NAME", help="column with the text, if its name is unusual")
-    command.add_argument("--label-column", metavar="NAME", help="column with the label, if its name is unusual")
+    add_labels(command)
+    add_reading(command)
     command.add_argument("--json", action="store_true", help="one JSON object per file instead of a table")
     command.set_defaults(run=_evaluate)
+
+
+def add_labels(command: argparse.ArgumentParser) -> None:
+    """Options for what people call their labels."""
+    command.add_argument("--label-column", metavar="NAME", help="column with the labels")
+    command.add_argument("--map", metavar="A,B=LABEL;…", help="what labels mean: '4,5=POSITIVE;1,2=NEGATIVE'")
+    command.add_argument("--skip-other", action="store_true", help="leave out rows with any other label")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -64,12 +74,30 @@ def _evaluate_files(options: argparse.Namespace, model: "Model") -> None:
     import json  # noqa: PLC0415  # see `main`
 
     from lightsleeper.bulk.records import labelled, read_file  # noqa: PLC0415
+    from lightsleeper.bulk.records.labels import parse_map  # noqa: PLC0415
     from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
     from lightsleeper.training.evaluate import evaluate  # noqa: PLC0415
 
+    label_map = parse_map(options.map) if options.map else None
     for file in options.files:
+        records = read_file(file, choices=choices_of(options))
+        counts: Counter[tuple[str, str | None]] = Counter()
         rows = labelled(
-            read_file(file, text_column=options.text_column), model.labels, label_column=options.label_column
+            records,
+            model.labels,
+            label_column=options.label_column,
+            label_map=label_map,
+            skip_other=options.skip_other,
+            counts=counts,
         )
         report = evaluate(model, rows, workers=worker_count(cpus()))
+        sys.stderr.write(f"{file}: {_labels_read(counts, records)}\n")
         print(json.dumps({"file": str(file), **report.as_json()}) if options.json else f"{file}\n{report.as_table()}")
+
+
+def _labels_read(counts: Counter[tuple[str, str | None]], records: "Records") -> str:
+    """What was taken for which label, and what was left out."""
+    taken = [f"{written} is {label} ({times:,})" for (written, label), times in counts.most_common() if label]
+    left = [f"{written or 'no label'} ({times:,})" for (written, label), times in counts.most_common() if not label]
+    left += [f"{why} text ({times:,})" for why, times in records.left_out.items()]
+    return "; ".join([", ".join(taken), *(["left out: " + ", ".join(left)] if left else [])])

@@ -1,17 +1,31 @@
 """`lightsleeper predict`: texts, files or standard input → labels."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from lightsleeper.cli.files import Tally, add_reading, choices_of, how_read
+from lightsleeper.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lightsleeper.bulk.library import Prediction
-    from lightsleeper.bulk.records import Record
+    from lightsleeper.bulk.records.rows import Row
+    from lightsleeper.bulk.records.table import Choices, Table
+    from lightsleeper.bulk.records.writing import Value
     from lightsleeper.cli.commands import Commands
+
+    Found = tuple[Row, dict[str, Value]]
+
+_EPILOG = """\
+A file is read by what it holds: csv with any delimiter, tsv, txt, JSON in lines or documents, also in gzip, bzip2, xz
+or zip; xlsx and parquet where openpyxl and pyarrow are installed. Rows keep all their columns and get predicted_label,
+predicted_score, truncated and error, which says why a row has no label.
+"""
 
 
 def add_predict(commands: "Commands") -> None:
@@ -20,14 +34,23 @@ def add_predict(commands: "Commands") -> None:
         "predict",
         help="classify texts, files or standard input",
         description="Label texts without a server. A file may have any length; its columns are kept.",
+        epilog=_EPILOG,
     )
     command.add_argument("texts", nargs="*", metavar="TEXT", help="texts to classify")
-    command.add_argument("--file", metavar="FILE", help="txt, csv, tsv or jsonl; - is standard input")
-    command.add_argument("--format", choices=("txt", "csv", "tsv", "jsonl"), help="of FILE, if its name does not say")
-    command.add_argument("--text-column", metavar="NAME", help="column with the text, if its name is unusual")
-    command.add_argument("--out", type=Path, metavar="FILE", help="where to write; standard output by default")
-    command.add_argument("--output-format", choices=("csv", "jsonl"), help="csv unless --out ends in .jsonl")
+    command.add_argument("--file", metavar="FILE", help="what to classify; - is standard input")
+    command.add_argument("--out", metavar="FILE", help="where to write; standard output by default")
+    command.add_argument(
+        "--output-format",
+        metavar="FORMAT",
+        choices=("csv", "tsv", "excel", "jsonl"),
+        help="csv, tsv, "
+        "jsonl, or excel: csv with the mark that Excel needs, and a ' before what it would compute; "
+        "by default what --out ends in, else csv",
+    )
+    command.add_argument("--strict", action="store_true", help="stop at the first row that cannot be read")
+    command.add_argument("--quiet", action="store_true", help="say nothing but errors")
     command.add_argument("--bundle", type=Path, metavar="DIR", help="model bundle; the embedded one by default")
+    add_reading(command)
     command.set_defaults(run=_predict)
 
 
@@ -38,52 +61,109 @@ def _predict(options: argparse.Namespace) -> int:
     if options.texts:
         _predict_texts(options.texts, options.bundle)
     else:
-        _predict_file(options)
+        with _ended_by_signals():
+            _predict_file(options)
     return 0
 
 
 def _predict_texts(texts: list[str], bundle: Path | None) -> None:
     from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.encoding import mended  # noqa: PLC0415
 
-    for text, prediction in zip(texts, load(bundle).predict(texts), strict=True):
+    readable = [mended(text) for text in texts]
+    for text, prediction in zip(readable, load(bundle).predict(readable), strict=True):
         print(f"{prediction.label}  {prediction.score:.4f}  {text}" if prediction else f"(blank)  {text}")
 
 
 def _predict_file(options: argparse.Namespace) -> None:
+    from lightsleeper.bulk.records.output import output, stat_of  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415
+    from lightsleeper.bulk.records.writing import output_format_of, writer_for  # noqa: PLC0415
+
+    path = None if options.file == "-" else Path(options.file)
+    out = None if options.out in {None, "-"} else Path(options.out)
+    output_format = options.output_format or (output_format_of(out) if out else "csv")
+    choices, tally = choices_of(options), Tally()
+    with open_table(path or sys.stdin.buffer, choices=choices) as table:
+        source = stat_of(sys.stdin) if path is None else path.stat()
+        with output(out, source=source) as stream:
+            _say(how_read(table), quiet=options.quiet)
+            total = _row_count(path, choices) if _shows_progress(options) else None
+            writer = writer_for(output_format, stream, table)
+            for row, found in _progress(_answered(options, table, tally), total, options):
+                writer.write(row, found)
+            writer.finish()
+    _say(tally.lines() + ([f"written to {out}"] if out else []), quiet=options.quiet)
+
+
+def _answered(options: argparse.Namespace, table: "Table", tally: Tally) -> "Iterator[Found]":
+    """Every row with what was found out about it; with --strict InvalidInput for the first that cannot be read."""
+    from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
+
+    judged, again = tee(_judged(options, table, tally))  # the two never drift apart by more than two windows
+    texts = (None if reason else row.text(table.text) for row, reason in again)
+    for (row, reason), prediction in zip(judged, load(options.bundle).stream(texts), strict=True):
+        if prediction:
+            tally.labels[prediction.label] += 1
+            tally.truncated += prediction.truncated
+        yield row, _found(prediction, reason)
+
+
+def _judged(options: argparse.Namespace, table: "Table", tally: Tally) -> Iterator[tuple["Row", str]]:
+    """Every row and why it gets no label."""
+    for row in table.rows:
+        reason = row.reason(table.text, table.text_name)
+        if options.strict and reason not in {"", "blank", "placeholder"}:
+            raise InvalidInput(f"{table.place(row)}: {reason}")
+        tally.count(row, reason, row.text(table.text))
+        yield row, reason
+
+
+def _found(prediction: "Prediction | None", reason: str) -> dict[str, "Value"]:
+    return {
+        "predicted_label": prediction and prediction.label,
+        "predicted_score": prediction and round(prediction.score, 6),
+        "truncated": prediction and prediction.truncated,
+        "error": reason or None,
+    }
+
+
+def _shows_progress(options: argparse.Namespace) -> bool:
+    """On a terminal, and not between rows that are written to it."""
+    return not options.quiet and sys.stderr.isatty() and (options.out is not None or not sys.stdout.isatty())
+
+
+def _progress(rows: "Iterator[Found]", total: int | None, options: argparse.Namespace) -> "Iterator[Found]":
     from tqdm import tqdm  # noqa: PLC0415  # see `main`
 
-    from lightsleeper.bulk.library import load  # noqa: PLC0415
-    from lightsleeper.bulk.records import Writer  # noqa: PLC0415
-
-    records, again = tee(_read(options))  # the two never drift apart by more than two windows
-    predictions = load(options.bundle).stream(record.text for record in again)
-    with ExitStack() as files:
-        stream, file_format = _output(options, files)
-        writer = Writer(stream, file_format)
-        for record, prediction in tqdm(zip(records, predictions, strict=True), unit=" texts", disable=None):
-            writer.write({**record.columns, **_verdict(record, prediction)})
+    yield from tqdm(rows, total=total, unit=" rows", disable=not _shows_progress(options))
 
 
-def _verdict(record: "Record", prediction: "Prediction | None") -> dict[str, object]:
-    """The columns added to a row; a blank text gets no label, and no column of the file is overwritten."""
-    verdict = {
-        "label": prediction and prediction.label,
-        "score": prediction and round(prediction.score, 6),
-        "truncated": prediction is not None and prediction.truncated,
-    }
-    return {f"predicted_{name}" if name in record.columns else name: value for name, value in verdict.items()}
+def _row_count(path: Path | None, choices: "Choices") -> int | None:
+    """Reading is a thousand times quicker than classifying: a bar with an end is worth it."""
+    from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415  # see `main`
+
+    if path is None or not path.is_file():
+        return None
+    with open_table(path, choices=choices) as table:
+        return sum(1 for _ in table.rows)
 
 
-def _read(options: argparse.Namespace) -> Iterator["Record"]:
-    from lightsleeper.bulk.records import read, read_file  # noqa: PLC0415  # see `main`
-
-    if options.file == "-":
-        return read(sys.stdin, options.format or "txt", name="standard input", text_column=options.text_column)
-    return read_file(Path(options.file), file_format=options.format, text_column=options.text_column)
+def _say(lines: list[str], *, quiet: bool) -> None:
+    if not quiet:
+        sys.stderr.writelines(f"{line}\n" for line in lines)
 
 
-def _output(options: argparse.Namespace, files: ExitStack) -> tuple[TextIO, str]:
-    if options.out is None:
-        return sys.stdout, options.output_format or "csv"
-    file_format = options.output_format or ("jsonl" if options.out.suffix == ".jsonl" else "csv")
-    return files.enter_context(options.out.open("w", encoding="utf-8", newline="")), file_format
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Ended from outside, the command still removes what it wrote beside the place of the result."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,54 +1,111 @@
 /** The rows of a file as the page holds them, which of their cells is the text, and reading them from a file. */
 
-const MAX_ROWS = 100_000;
+import { isBlank, uniqueNames } from "./reading/columns.js";
+import { reasonOf } from "./reading/rows.js";
+
 const EXCERPT_CHARS = 300;
-const TEXT_NAME = /text|review|comment|content|body|message|sentence|feedback|tweet|description/i;
+
+/**
+ * @typedef {import("./reading/rows.js").Row} Row
+ * @typedef {import("./reading/table.js").Table} Table
+ * @typedef {import("./reading/table.js").Choices} Choices
+ */
 
 export class Dataset {
+  /** @type {string[] | null} */
+  #header = null;
+  /** Whether the first row names the columns. */
+  #hasHeader = false;
+
   /** @param {string} name the file's */
   constructor(name) {
     this.name = name;
-    this.kind = "txt";
+    this.format = "txt";
     this.encoding = "utf-8";
+    /** @type {string | null} what stands between cells */
+    this.delimiter = null;
+    /** @type {import("./reading/columns.js").Column[]} as the file's beginning shows them */
+    this.described = [];
+    /** @type {string[]} what was guessed or left out, in words */
+    this.notes = [];
     /** Whether the file went on after the last row kept. */
     this.cut = false;
-    /** Whether the first row names the columns. */
-    this.hasHeader = false;
+    /** Lines of a txt with nothing on them. */
+    this.blankLines = 0;
     this.column = 0;
-    /** @type {{cells: string[], raw?: string, problem?: string}[]} */
+    /** @type {Row[]} */
     this.rows = [];
-    /** @type {string[]} names found in the rows themselves (jsonl) */
-    this.keys = [];
-    this.width = 1;
+    /** @type {string[]} one for each column */
+    this.columns = ["text"];
+  }
+
+  /** @param {Omit<Table, "batches">} facts */
+  begin(facts) {
+    this.format = facts.format;
+    this.encoding = facts.encoding ?? "";
+    this.delimiter = facts.delimiter;
+    this.described = facts.columns;
+    this.notes = facts.notes;
+    this.columns = facts.names;
+    this.column = facts.textIndex ?? 0;
+    this.#header = facts.header;
+    this.#hasHeader = facts.header !== null;
+  }
+
+  /** @param {Row[]} rows */
+  add(rows) {
+    for (const row of rows) {
+      if (this.format === "txt" && isBlank(row.cells[0] ?? "")) this.blankLines += 1;
+      else this.rows.push(row);
+    }
   }
 
   get canHaveHeader() {
-    return this.kind === "csv" || this.kind === "tsv";
+    return ["csv", "tsv", "xlsx"].includes(this.format) && (this.#hasHeader || this.rows.length > 1);
+  }
+
+  /** The first row as the file writes it, where it names the columns. */
+  get header() {
+    return this.#hasHeader ? this.#header : null;
+  }
+
+  get hasHeader() {
+    return this.#hasHeader;
+  }
+
+  /** Take the names for a row, or the first row for names. */
+  set hasHeader(wanted) {
+    if (wanted === this.#hasHeader) return;
+    this.#hasHeader = wanted;
+    if (wanted) this.#header = (this.rows.shift()?.cells ?? []).map((cell) => cell ?? "");
+    else this.rows.unshift({ cells: this.#header ?? [], line: 1 });
+    this.columns = uniqueNames(this.header ?? [], this.width);
+  }
+
+  get width() {
+    return this.columns.length;
   }
 
   get count() {
-    return Math.min(this.rows.length - (this.hasHeader ? 1 : 0), MAX_ROWS);
-  }
-
-  /** One name per column; unnamed ones are numbered. */
-  get columns() {
-    const names = this.hasHeader ? this.rows[0].cells : this.keys;
-    return Array.from({ length: this.width }, (_, index) => names[index]?.trim() || this.#unnamed(index));
-  }
-
-  /** @param {number} index */
-  #unnamed(index) {
-    return this.kind === "txt" ? "text" : `column ${index + 1}`;
+    return this.rows.length;
   }
 
   /** @param {number} index 0 is the first row after the header */
   row(index) {
-    return this.rows[index + (this.hasHeader ? 1 : 0)];
+    return this.rows[index];
   }
 
   /** @param {number} index */
   text(index) {
-    return this.row(index).cells[this.column] ?? "";
+    return this.rows[index].cells[this.column] ?? "";
+  }
+
+  /**
+   * Why a row gets no label; empty if it has a text.
+   * @param {number} index
+   */
+  reason(index) {
+    return reasonOf(this.rows[index], this.column, this.columns[this.column]);
   }
 
   /**
@@ -56,74 +113,37 @@ export class Dataset {
    * @param {number} index
    */
   excerpt(index) {
-    const { problem, raw } = this.row(index);
-    const text = problem ? (raw ?? "") : this.text(index);
+    const { problem, surplus } = this.rows[index];
+    const text = problem && !this.text(index) ? (surplus ?? "") : this.text(index);
     return text.slice(0, EXCERPT_CHARS).trim() || "(blank)";
   }
-
-  /** Guess the header and the text column, once all rows are in. */
-  guess() {
-    this.hasHeader = this.canHaveHeader && this.rows.length > 1 && looksLikeHeader(this.rows[0].cells);
-    this.guessColumn();
-  }
-
-  /** The column named like a text; else the one with the longest cells. */
-  guessColumn() {
-    const named = this.hasHeader || this.keys.length ? this.columns.findIndex((name) => TEXT_NAME.test(name)) : -1;
-    this.column = named === -1 ? this.#longestColumn() : named;
-  }
-
-  #longestColumn() {
-    const lengths = Array.from({ length: this.width }, () => 0);
-    for (const { cells } of this.rows.slice(0, 200)) cells.forEach((cell, index) => (lengths[index] += cell.length));
-    return Math.max(0, lengths.indexOf(Math.max(...lengths)));
-  }
-}
-
-/** @param {string[]} cells */
-function looksLikeHeader(cells) {
-  const short = cells.every((cell) => cell.trim() && cell.length <= 60 && !Number.isFinite(Number(cell)));
-  const distinct = new Set(cells).size === cells.length;
-  const sentence = cells.length === 1 && cells[0].trim().split(/\s+/).length > 3;
-  return short && distinct && !sentence;
 }
 
 /**
  * Read `file` in a worker; rejects with what a person can mend.
  * @param {File} file
  * @param {(rows: number) => void} onProgress
+ * @param {Choices} [choices]
  * @returns {Promise<Dataset>}
  */
-export function readFile(file, onProgress) {
+export function readFile(file, onProgress, choices = {}) {
   const worker = new Worker(new URL("./reader.worker.js", import.meta.url), { type: "module" });
   const dataset = new Dataset(file.name);
   return new Promise((resolve, reject) => {
     worker.onerror = () => reject(new Error("the file could not be read"));
     worker.onmessage = ({ data }) => {
-      take(dataset, data);
-      if (data.type === "rows") onProgress(dataset.rows.length);
+      if (data.type === "start") dataset.begin(data.facts);
+      if (data.type === "rows") {
+        dataset.add(data.rows);
+        onProgress(dataset.rows.length);
+      }
       if (data.type === "error") reject(new Error(data.message));
-      if (data.type === "done") resolve(dataset);
+      if (data.type === "done") {
+        dataset.columns = data.names;
+        dataset.cut = data.cut;
+        resolve(dataset);
+      }
     };
-    worker.postMessage(file);
+    worker.postMessage({ file, choices });
   }).finally(() => worker.terminate());
-}
-
-/**
- * @param {Dataset} dataset
- * @param {any} message
- */
-function take(dataset, message) {
-  if (message.type === "start") ({ kind: dataset.kind, encoding: dataset.encoding } = message);
-  if (message.type === "columns") dataset.keys = message.columns;
-  if (message.type === "rows") {
-    for (const row of message.rows) {
-      dataset.rows.push(row);
-      if (row.cells.length > dataset.width) dataset.width = row.cells.length;
-    }
-  }
-  if (message.type === "done") {
-    dataset.guess();
-    dataset.cut = message.full && dataset.rows.length - (dataset.hasHeader ? 1 : 0) >= MAX_ROWS;
-  }
 }

@@ -1,38 +1,49 @@
 /** The results as a file: every row of the original with every column, and what was found out about it. */
 
 import { breathe } from "../shared/dom.js";
+import { members } from "./reading/json_rows.js";
 import { DONE } from "./results.js";
 
 const ROWS_AT_ONCE = 1000;
+const NUMBER = /^[-+]?[0-9][0-9.,]*([eE][-+]?[0-9]+)?%?$/;
 const FOUND = ["predicted_label", "predicted_score", "truncated", "error"];
 
+/** @typedef {import("./dataset.js").Dataset} Dataset */
+
 /**
- * Build the file in pieces, so that the page stays usable, and hand it to the browser.
- * @param {"csv" | "jsonl"} format
- * @param {import("./dataset.js").Dataset} dataset
+ * Build the file in pieces, so that the page stays usable, and hand it to the browser. `excel` is csv with the mark that
+ * tells Excel the encoding, and no cell that it would compute.
+ * @param {"csv" | "excel" | "jsonl"} format
+ * @param {Dataset} dataset
  * @param {import("./results.js").Results} results
+ * @param {Iterable<number>} [rows] all by default
  */
-export async function download(format, dataset, results) {
-  const found = foundNames(dataset.columns);
-  const line = format === "csv" ? csvRow : jsonRow;
-  const pieces = format === "csv" ? [csvLine([...dataset.columns, ...found])] : [];
-  for (let start = 0; start < dataset.count; start += ROWS_AT_ONCE) {
-    const end = Math.min(start + ROWS_AT_ONCE, dataset.count);
-    const lines = [];
-    for (let row = start; row < end; row += 1) lines.push(line(dataset, row, found, findings(results, row)));
+export async function download(format, dataset, results, rows = Array(dataset.count).keys()) {
+  const line = format === "jsonl" ? jsonLine : csvLineOf(dataset, format === "excel");
+  const pieces = format === "jsonl" ? [] : [header(dataset, format === "excel")];
+  let lines = [];
+  for (const row of rows) {
+    lines.push(line(dataset, row, findings(results, row)));
+    if (lines.length < ROWS_AT_ONCE) continue;
     pieces.push(lines.join(""));
+    lines = [];
     await breathe();
   }
-  save(new Blob(pieces, { type: format === "csv" ? "text/csv" : "application/jsonl" }), fileName(dataset.name, format));
+  pieces.push(lines.join(""));
+  const type = format === "jsonl" ? "application/jsonl" : "text/csv";
+  save(new Blob(pieces, { type }), fileName(dataset.name, format === "jsonl" ? "jsonl" : "csv"));
 }
 
 /**
- * The names of our columns, made different from those of the file.
+ * The names of our columns, made different where the file has such a column already.
  * @param {string[]} taken
  */
-function foundNames(taken) {
-  const suffix = FOUND.some((name) => taken.includes(name)) ? "_by_lightsleeper" : "";
-  return FOUND.map((name) => name + suffix);
+function freeNames(taken) {
+  return FOUND.map((name) => {
+    let free = name;
+    for (let count = 1; taken.includes(free); count += 1) free = `${name}_by_lightsleeper${count > 1 ? `_${count}` : ""}`;
+    return free;
+  });
 }
 
 /**
@@ -45,47 +56,84 @@ function findings(results, row) {
 }
 
 /**
- * @param {import("./dataset.js").Dataset} dataset
- * @param {number} row
- * @param {string[]} _found
- * @param {(string | number | boolean | null)[]} values
+ * The file's own names as it writes them, and ours.
+ * @param {Dataset} dataset
+ * @param {boolean} excel
  */
-function csvRow(dataset, row, _found, values) {
-  const { cells, problem, raw } = dataset.row(row);
-  const original = problem ? [raw ?? ""] : cells;
-  const padded = Array.from({ length: dataset.width }, (_, index) => original[index] ?? "");
-  return csvLine([...padded, ...values.map((value) => (value === null ? "" : String(value)))]);
+function header(dataset, excel) {
+  const own = dataset.header ?? [];
+  const names = [...own, ...dataset.columns.slice(own.length), ...freeNames(dataset.columns)];
+  return (excel ? "\ufeff" : "") + csvLine(names, delimiterOf(dataset), excel);
 }
 
-/** @param {string[]} cells */
-const csvLine = (cells) => `${cells.map(csvCell).join(",")}\r\n`;
-
-/** @param {string} cell */
-const csvCell = (cell) => (/[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+/**
+ * A file keeps its delimiter; a table of tabs becomes one of commas, since it is called csv.
+ * @param {Dataset} dataset
+ */
+const delimiterOf = ({ delimiter }) => (delimiter === ";" || delimiter === "|" ? delimiter : ",");
 
 /**
- * A JSON line keeps its own characters, numbers that JavaScript would round included: ours are written behind them.
- * @param {import("./dataset.js").Dataset} dataset
- * @param {number} row
- * @param {string[]} found
- * @param {(string | number | boolean | null)[]} values
+ * @param {Dataset} dataset
+ * @param {boolean} excel
  */
-function jsonRow(dataset, row, found, values) {
-  const findings = JSON.stringify(Object.fromEntries(found.map((name, index) => [name, values[index]])));
+function csvLineOf(dataset, excel) {
+  const delimiter = delimiterOf(dataset);
+  return (/** @type {Dataset} */ _, /** @type {number} */ row, /** @type {Value[]} */ found) => {
+    const { cells, surplus } = dataset.row(row);
+    const error = surplus ? [`${found.at(-1)}: ${surplus}`] : found.slice(-1);
+    const shown = [...found.slice(0, -1), ...error].map((value) => (value === null ? "" : String(value)));
+    return csvLine([...Array.from({ length: dataset.width }, (_, index) => cells[index] ?? ""), ...shown], delimiter, excel);
+  };
+}
+
+/** @typedef {string | number | boolean | null} Value */
+
+/**
+ * @param {string[]} cells
+ * @param {string} delimiter
+ * @param {boolean} excel
+ */
+function csvLine(cells, delimiter, excel) {
+  return `${cells.map((cell) => csvCell(excel ? guarded(cell) : cell, delimiter)).join(delimiter)}\r\n`;
+}
+
+/**
+ * @param {string} cell
+ * @param {string} delimiter
+ */
+function csvCell(cell, delimiter) {
+  const quoted = cell.includes(delimiter) || /["\r\n]|^\s|\s$/.test(cell);
+  return quoted ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+/** @param {string} cell with a ' before what Excel would compute */
+const guarded = (cell) => (/^[=+\-@\t\r]/.test(cell) && !NUMBER.test(cell) ? `'${cell}` : cell);
+
+/**
+ * A JSON row keeps its own characters, numbers that JavaScript would round included: ours are written behind them.
+ * @param {Dataset} dataset
+ * @param {number} row
+ * @param {Value[]} values
+ */
+function jsonLine(dataset, row, values) {
   const original = originalJson(dataset, row);
-  return `${original === "{}" ? findings : `${original.slice(0, -1)},${findings.slice(1)}`}\n`;
+  const names = members(original).map(([name]) => name);
+  const found = JSON.stringify(Object.fromEntries(freeNames(names).map((name, index) => [name, values[index]])));
+  return `${names.length ? `${original.slice(0, -1).trimEnd()}, ${found.slice(1)}` : found}\n`;
 }
 
 /**
- * @param {import("./dataset.js").Dataset} dataset
+ * @param {Dataset} dataset
  * @param {number} row
  */
 function originalJson(dataset, row) {
-  const { cells, raw, problem } = dataset.row(row);
+  const { cells, raw, problem, surplus } = dataset.row(row);
+  if (raw === undefined) {
+    const named = dataset.columns.map((name, index) => `${JSON.stringify(name)}: ${JSON.stringify(cells[index] ?? null)}`);
+    return `{${[...named, ...(surplus ? [`"surplus": ${surplus}`] : [])].join(", ")}}`;
+  }
   if (problem) return JSON.stringify({ line: raw });
-  const line = raw?.trim() ?? "";
-  if (line.startsWith("{")) return /^\{\s*\}$/.test(line) ? "{}" : line;
-  return JSON.stringify(Object.fromEntries(dataset.columns.map((name, index) => [name, cells[index] ?? ""])));
+  return raw.startsWith("{") ? raw.replace(/[\r\n]/g, " ") : `{"text": ${raw}}`;
 }
 
 /**

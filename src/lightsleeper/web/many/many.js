@@ -4,6 +4,7 @@ import { announce, byId, el, oncePerFrame } from "../shared/dom.js";
 import { Job } from "./job.js";
 import { openKeyDialog } from "../shared/key.js";
 import { Results } from "./results.js";
+import { BLANK, PLACEHOLDER } from "./reading/rows.js";
 import { Review } from "./review.js";
 import { mountSource } from "./source.js";
 import { duration, grouped, plural } from "../shared/words.js";
@@ -132,10 +133,11 @@ class Run {
    * @param {number} row
    */
   #refusal(dataset, row) {
-    const { problem } = dataset.row(row);
-    if (problem) return problem;
+    const reason = dataset.reason(row);
+    if (reason === BLANK) return "Blank: nothing to read";
+    if (reason === PLACEHOLDER) return `Placeholder: ${dataset.text(row).trim()}`;
+    if (reason) return reason;
     const text = dataset.text(row);
-    if (!text.trim()) return "Blank: nothing to read";
     const { max_text_chars: limit } = this.model.limits;
     if (text.length > limit && Array.from(text).length > limit) return `Too long: the limit is ${plural(limit, "character")}`;
     return "";

@@ -124,8 +124,9 @@ function draw(dataset) {
 
 /** @param {Dataset} dataset */
 function factsOf(dataset) {
-  const facts = [plural(dataset.count, "row"), plural(dataset.width, "column"), dataset.kind];
-  if (dataset.encoding !== "utf-8") facts.push(`read as ${dataset.encoding}`);
+  const facts = [plural(dataset.count, "row"), plural(dataset.width, "column"), dataset.format];
+  if (dataset.blankLines) facts.push(`${plural(dataset.blankLines, "blank line")} left out`);
+  facts.push(...dataset.notes);
   if (dataset.cut) facts.push("the file goes on: only its first 100,000 rows are taken");
   return facts.join(" · ");
 }

@@ -1,0 +1,206 @@
+"""Characters → rows of cells, one row at a time.
+
+Our own and not Python's `csv`, which before 3.11.9 ends a row at a lone carriage return, drops the quotes inside a
+cell that does not double them, and swallows the rest of a file behind one that never closes. The page's
+`web/many/reading/cells.js` is the same, line by line.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from lightsleeper.bulk.records.rules import MAX_ROW_CHARS
+from lightsleeper.errors import InvalidInput
+
+Quoting = Literal["doubled", "backslash", "none"]
+LineEnd = Literal["\n", "\r\n", "\r"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How rows and cells are told apart."""
+
+    #: None: a line is a cell.
+    delimiter: str | None = None
+    #: How a quote inside a quoted cell is written; "none": a quote is a plain character.
+    quoting: Quoting = "none"
+    #: What ends a row. Of "\n" a carriage return before it is part; a lone one is a plain character.
+    line_end: LineEnd = "\n"
+
+
+@dataclass(slots=True)
+class Cells:
+    """One row."""
+
+    cells: list[str]
+    #: The line of the file it begins in; 1 is the first.
+    line: int
+    #: Cells whose quotes are neither doubled nor escaped: taken as they stand.
+    odd_quotes: int = 0
+
+
+_MORE: Final = -1
+_PLAIN: Final = -2
+_ESCAPE = re.compile(r'\\(["\\])|""')
+
+
+@dataclass(slots=True)
+class CellReader:
+    """Takes a file in pieces; gives every row that is complete."""
+
+    dialect: Dialect
+    #: The line of the file that comes next.
+    line: int = 1
+    _text: str = ""
+    _position: int = 0
+    #: Before this position no quoted cell closes: what makes a thousand stray quotes no slower than one.
+    _no_close_before: int = field(default=-1)
+
+    def push(self, piece: str, *, last: bool = False) -> Iterator[Cells]:
+        """The rows that `piece` completes; with `last`, the rest. InvalidInput for a row without end."""
+        self._no_close_before = -1
+        self._text = self._text[self._position :] + piece
+        self._position = 0
+        while self._position < len(self._text) and (row := self._row(last=last)):
+            yield row
+        if len(self._text) - self._position > MAX_ROW_CHARS:
+            raise InvalidInput(
+                f"line {self.line} goes on for more than {MAX_ROW_CHARS:,} characters", limit=MAX_ROW_CHARS
+            )
+
+    @property
+    def rest(self) -> str:
+        """What belongs to a row that is not complete."""
+        return self._text[self._position :]
+
+    def _row(self, *, last: bool) -> Cells | None:
+        text, start, dialect = self._text, self._position, self.dialect
+        end = text.find(dialect.line_end, start)
+        if end == -1 and not last:
+            return None
+        line = text[start : end if end != -1 else len(text)]
+        row = Cells([], self.line)
+        if dialect.delimiter is None or dialect.quoting == "none" or '"' not in line:
+            if end != -1 and dialect.line_end == "\n" and line.endswith("\r"):
+                line = line[:-1]
+            row.cells = [line] if dialect.delimiter is None else line.split(dialect.delimiter)
+            self._position = end + len(dialect.line_end) if end != -1 else len(text)
+        elif not self._slowly(row, last=last):
+            return None
+        self.line += 1 if dialect.line_end == "\r" else self._breaks(start, self._position)
+        return row
+
+    def _breaks(self, start: int, end: int) -> int:
+        return max(1, self._text.count("\n", start, end))
+
+    def _slowly(self, row: Cells, *, last: bool) -> bool:
+        """Cell by cell, for rows with quotes; False if the row may go on in the next piece."""
+        position = self._position
+        while True:
+            value, position, ends = self._cell(row, position, last=last)
+            if position == _MORE:
+                return False
+            row.cells.append(value)
+            if ends:
+                self._position = position
+                return True
+
+    def _cell(self, row: Cells, start: int, *, last: bool) -> tuple[str, int, bool]:
+        """The cell at `start`, where the next begins, whether it is the row's last."""
+        text, delimiter = self._text, self.dialect.delimiter or ""
+        opening = start
+        while text[opening : opening + 1] == " " and delimiter != " ":
+            opening += 1
+        if text[opening : opening + 1] == '"':
+            close = self._close(row, opening, last=last)
+            if close == _MORE:
+                return "", _MORE, False
+            if close != _PLAIN:
+                value = self._unquoted(text[opening + 1 : close])
+                end = close + 1
+                while text[end : end + 1] == " " and delimiter != " ":
+                    end += 1
+                return value, *self._behind(end)
+            row.odd_quotes += 1
+        end, breaks = text.find(delimiter, start), text.find(self.dialect.line_end, start)
+        if breaks == -1 and not last and end == -1:
+            return "", _MORE, False
+        if end == -1 or -1 < breaks < end:
+            end = breaks if breaks != -1 else len(text)
+            if breaks != -1 and self.dialect.line_end == "\n" and end > start and text[end - 1] == "\r":
+                end -= 1
+        return text[start:end], *self._behind(end)
+
+    def _behind(self, end: int) -> tuple[int, bool]:
+        """Where the next cell begins behind a cell that ends at `end`, and whether that is in another row."""
+        text, line_end = self._text, self.dialect.line_end
+        if text.startswith(self.dialect.delimiter or "", end):
+            return end + len(self.dialect.delimiter or ""), False
+        if line_end == "\n" and text.startswith("\r", end):
+            end += 1
+        return min(len(text), end + len(line_end)), True
+
+    def _close(self, row: Cells, opening: int, *, last: bool) -> int:
+        """Where the quote at `opening` closes; _MORE if that is still to come, _PLAIN if it is no quoted cell."""
+        if opening < self._no_close_before:
+            return _PLAIN
+        text = self._text
+        odd = False
+        quote = text.find('"', opening + 1)
+        while quote != -1:
+            if self.dialect.quoting == "backslash" and _escaped(text, quote, opening):
+                quote = text.find('"', quote + 1)
+            elif text.startswith('"', quote + 1):
+                quote = text.find('"', quote + 2)
+            elif (ends := self._ends_cell(quote + 1, last=last)) is None:
+                return _MORE
+            elif ends:
+                return self._judged(row, opening, quote, odd=odd)
+            else:
+                odd = True
+                quote = text.find('"', quote + 1)
+        if not last and len(text) - self._position <= MAX_ROW_CHARS:
+            return _MORE
+        self._no_close_before = len(text)
+        return _PLAIN
+
+    def _judged(self, row: Cells, opening: int, close: int, *, odd: bool) -> int:
+        """Tab-separated files are written without quoting by many: there a quote is one only where it makes sense."""
+        tab = self.dialect.delimiter == "\t"
+        across = "\n" in self._text[opening:close] or self.dialect.line_end in self._text[opening:close]
+        if tab and (odd or (across and self._text.find("\t", opening, close) != -1)):
+            return _PLAIN
+        row.odd_quotes += odd
+        return close
+
+    def _ends_cell(self, behind: int, *, last: bool) -> bool | None:
+        """Whether a cell may end before `behind`; None if the next piece decides."""
+        text, delimiter, line_end = self._text, self.dialect.delimiter or "", self.dialect.line_end
+        while text.startswith(" ", behind) and delimiter != " ":
+            behind += 1
+        if text.startswith((delimiter, line_end), behind) or (line_end == "\n" and text.startswith("\r\n", behind)):
+            return True
+        if len(text) - behind < max(len(delimiter), 2):
+            return None if not last else behind >= len(text) or text[behind:] == "\r"
+        return False
+
+    def _unquoted(self, inner: str) -> str:
+        if self.dialect.quoting == "backslash":
+            return _ESCAPE.sub(lambda match: match[1] or '"', inner)
+        return inner.replace('""', '"')
+
+
+def _escaped(text: str, quote: int, opening: int) -> bool:
+    backslashes = 0
+    while quote - backslashes - 1 > opening and text[quote - backslashes - 1] == "\\":
+        backslashes += 1
+    return backslashes % 2 == 1
+
+
+def rows_of(pieces: Iterable[str], dialect: Dialect, *, line: int = 1) -> Iterator[Cells]:
+    """Every row of a text that comes in pieces and begins in `line` of its file."""
+    reader = CellReader(dialect, line)
+    for piece in pieces:
+        yield from reader.push(piece)
+    yield from reader.push("", last=True)

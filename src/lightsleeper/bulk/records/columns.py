@@ -1,0 +1,100 @@
+"""Names of columns, what fills them, and which holds the texts."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lightsleeper.bulk.records.rules import OTHER_NAMES, PLACEHOLDERS, TEXT_NAMES
+
+#: A text longer than this says no more about its column.
+_MOST_WORDS: Final = 100
+#: Of a column called `text`, though its cells may be smileys.
+_LEAST_WORDS: Final = 0.1
+#: A letter of a script that writes no spaces is about half a word.
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+_WORD = re.compile(r"(?<!\S)[(\[\"'“‘«¿¡#*_-]*[^\W\d_][^\s/@<>{}=_\\]*(?!\S)")
+_PARTS = re.compile(r"[^\W\d_]+")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a file, as its beginning shows it."""
+
+    #: What the file calls it; columns without a name are numbered, repeated names get a number.
+    name: str
+    #: Share of the rows whose cell is neither blank nor a placeholder.
+    filled: float
+    #: Share of those cells that no other equals.
+    distinct: float
+    #: How much it looks like the column of texts; 0 if nothing in it can be read.
+    likeness: float
+
+
+def unique_names(header: Sequence[str], width: int) -> list[str]:
+    """One name for each of `width` columns: `column 3` where there is none, `text 2` for the second `text`."""
+    names: list[str] = []
+    for index in range(width):
+        given = header[index].strip() if index < len(header) else ""
+        name = stem = given or f"column {index + 1}"
+        count = 1
+        while name in names:
+            count += 1
+            name = f"{stem} {count}"
+        names.append(name)
+    return names
+
+
+def is_blank(cell: str) -> bool:
+    """Whether there is nothing to see in it."""
+    return not cell.strip().strip("\ufeff\u200b\u200c\u200d\u2060")
+
+
+def is_placeholder(cell: str) -> bool:
+    """Whether it says that there is no text, as `NULL`, `nan`, `n/a` and `-` do."""
+    return cell.strip().lower() in PLACEHOLDERS
+
+
+def describe(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[Column]:
+    """The columns of `names` as `rows` fill them."""
+    return [
+        _column(name, [row[index] if index < len(row) else None for row in rows]) for index, name in enumerate(names)
+    ]
+
+
+def text_column(columns: Sequence[Column]) -> int | None:
+    """The index of the column that looks most like texts; the only one there is; None if none can be read."""
+    if len(columns) == 1:
+        return 0
+    best = max(range(len(columns)), key=lambda index: columns[index].likeness, default=0)
+    return best if columns and columns[best].likeness > 0 else None
+
+
+def words_of_name(name: str) -> set[str]:
+    """The words of a column's name: `reviewText` and `Review Text` hold review and text."""
+    return {part.lower() for part in _PARTS.findall(_HUMP.sub(" ", name))} | {name.lower()}
+
+
+def _column(name: str, cells: Sequence[str | None]) -> Column:
+    filled = [cell for cell in cells if cell is not None and not is_blank(cell) and not is_placeholder(cell)]
+    if not filled:
+        return Column(name, 0.0, 0.0, 0.0)
+    share, distinct = len(filled) / len(cells), len(set(filled)) / len(filled)
+    words = sum(min(_MOST_WORDS, _words(cell)) for cell in filled) / len(filled)
+    if words_of_name(name) & TEXT_NAMES:
+        words = max(words, _LEAST_WORDS)
+    return Column(name, share, distinct, words * share * distinct * _weight(name))
+
+
+def _words(cell: str) -> float:
+    unspaced = len(_UNSPACED.findall(cell))
+    return unspaced / 2 if unspaced > len(cell) / 4 else len(_WORD.findall(cell))
+
+
+def _weight(name: str) -> float:
+    """A name alone decides nothing, but tells `name` from `comments` where both hold two words."""
+    words = words_of_name(name)
+    if words & OTHER_NAMES:
+        return 1.0 if words & TEXT_NAMES else 0.5
+    return 2.0 if words & TEXT_NAMES else 1.0

@@ -1,0 +1,153 @@
+"""Which delimiter, quotes and line ends, and whether the first row names the columns: decided on a file's beginning."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, LineEnd, Quoting
+from lightsleeper.bulk.records.columns import words_of_name
+from lightsleeper.bulk.records.rules import DELIMITERS, LEAST_FIT, OTHER_NAMES, TEXT_NAMES
+
+_NUMBER = re.compile(r"[-+]?[$€£]?[ ]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?[ ]?[%$€£]?")
+_DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?.*")
+_ADDRESS = re.compile(r"(https?://|www\.)\S+|\S+@\S+\.\S+", re.IGNORECASE)
+#: Of a table with one column: quotes count, and no character that texts hold splits them.
+ONE_COLUMN: Final = "\x1f"
+#: Rows that the header is compared with.
+_HEADER_ROWS: Final = 200
+_NAME_WORDS: Final = 4
+_SENTENCE_WORDS: Final = 8
+_LONG_NAME_CHARS: Final = 60
+_MOSTLY: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """How well a dialect explains the beginning of a file."""
+
+    dialect: Dialect
+    rows: list[Cells]
+    lines_left: int
+
+    @property
+    def width(self) -> int:
+        return len(self.rows[0].cells) if self.rows else 0
+
+    @property
+    def fit(self) -> float:
+        """Share of the rows as wide as the first, longer ones counting half: texts hold delimiters, names do not."""
+        if self.width < 2:  # noqa: PLR2004  # one cell: nothing was delimited
+            return 0.0
+        widths = [len(row.cells) for row in self.rows]
+        return (widths.count(self.width) + sum(width > self.width for width in widths) / 2) / len(widths)
+
+    @property
+    def strangeness(self) -> int:
+        """What it leaves unexplained: rows of another width or without end, quotes within and around whole cells."""
+        ragged = sum(len(row.cells) != self.width for row in self.rows) + self.lines_left
+        if self.dialect.quoting != "none":
+            return ragged + sum(row.odd_quotes for row in self.rows)
+        return ragged + sum(is_quoted(cell) for row in self.rows for cell in row.cells)
+
+
+def separator_line(text: str) -> tuple[str | None, str]:
+    """The delimiter that a first line `sep=;` names, as Excel writes it, and the text behind that line."""
+    match = re.match(r'"?sep=(.)"?(\r\n|\n|\r)', text, re.IGNORECASE)
+    return (match[1], text[match.end() :]) if match else (None, text)
+
+
+def line_end(text: str) -> LineEnd:
+    """A lone carriage return ends a row only in a file without line feeds."""
+    return "\r" if "\r" in text and "\n" not in text else "\n"
+
+
+def decide(text: str, *, whole: bool, delimiter: str | None = None) -> Dialect:
+    """The dialect of a table that begins with `text`; `whole`: there is no more of it."""
+    base = Dialect(",", "doubled", line_end(text))
+    trials = [
+        _try(text, replace(base, delimiter=each), whole=whole) for each in ((delimiter,) if delimiter else DELIMITERS)
+    ]
+    best = max(trials, key=lambda trial: (round(trial.fit, 2), trial.width))
+    if not delimiter and best.fit < LEAST_FIT:
+        # One column: a comma can be quoted there, and no unquoted one may split a text.
+        best = _try(text, replace(base, delimiter=ONE_COLUMN), whole=whole)
+    if '"' in text:
+        best = _quotes(best, text, whole=whole)
+    if "\r\n" in text and re.search(r"(?<!\r)\n", text):
+        best = min(
+            best, _try(text, replace(best.dialect, line_end="\r\n"), whole=whole), key=lambda trial: trial.strangeness
+        )
+    return best.dialect
+
+
+def looks_like_table(text: str, *, whole: bool) -> bool:
+    """Whether a file without a telling name is a table: tabs in every row, a header, or `text` above other lines."""
+    trial = _try(text, decide(text, whole=whole), whole=whole)
+    cells = [row.cells for row in trial.rows]
+    if len(cells) < 2:  # noqa: PLR2004  # one line is a text
+        return False
+    if trial.width == 1:
+        return cells[0][0].strip().lower() in TEXT_NAMES
+    if trial.fit < _MOSTLY:
+        return False
+    return trial.dialect.delimiter == "\t" or (is_header(cells) and any(map(_is_named, cells[0])))
+
+
+def _is_named(cell: str) -> bool:
+    return bool(words_of_name(cell) & (TEXT_NAMES | OTHER_NAMES)) and len(cell.split()) <= _NAME_WORDS
+
+
+def _try(text: str, dialect: Dialect, *, whole: bool) -> _Trial:
+    reader = CellReader(dialect)
+    rows = [row for row in reader.push(text, last=whole) if row.cells != [""]]
+    return _Trial(dialect, rows, reader.rest.count(dialect.line_end))
+
+
+def _quotes(trial: _Trial, text: str, *, whole: bool) -> _Trial:
+    ways: tuple[Quoting, ...] = ("backslash", "none") if '\\"' in text else ("none",)
+    others = [_try(text, replace(trial.dialect, quoting=way), whole=whole) for way in ways]
+    return min(trial, *(other for other in others if other.rows), key=lambda each: each.strangeness)
+
+
+def is_quoted(cell: str) -> bool:
+    """Whether quotes stand around all of it."""
+    return len(cell) > 1 and cell.startswith('"') and cell.endswith('"')
+
+
+def is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first of `rows` names the columns, by what it holds and how the others differ."""
+    if not rows or all(not cell.strip() for cell in rows[0]):
+        return False
+    head, body = rows[0], rows[1 : 1 + _HEADER_ROWS]
+    evidence = [
+        _evidence(cell, [row[index].strip() for row in body if index < len(row)]) for index, cell in enumerate(head)
+    ]
+    total = sum(evidence)
+    return total > 0 or (total == 0 and len(head) > 1 and all(each >= 0 for each in evidence))
+
+
+def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a list of rules, the first one counts
+    """How much the cell at the top of a column looks like its name; below 0, like a value of it."""
+    name, filled = cell.strip(), [value for value in below if value]
+    if not name:
+        counts = [int(value) for value in filled if value.isascii() and value.isdigit()]
+        return 3 if len(counts) == len(filled) > 0 and counts == list(range(counts[0], counts[0] + len(counts))) else 0
+    if _is_value(name):
+        return -3
+    known = _is_named(name)
+    if filled.count(name) and not known:
+        return -2
+    if filled and sum(map(_is_value, filled)) >= _MOSTLY * len(filled):
+        return 3
+    if known:
+        return 2
+    if len(name.split()) > _SENTENCE_WORDS or len(name) > _LONG_NAME_CHARS:
+        return 0 if name.endswith(("?", ":")) else -2
+    if re.fullmatch(r"[A-Za-z]+([_.][A-Za-z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+", name):
+        return 1
+    return 0
+
+
+def _is_value(text: str) -> bool:
+    return any(pattern.fullmatch(text) for pattern in (_NUMBER, _DATE, _ADDRESS))

@@ -1,0 +1,92 @@
+"""Where rows are written to: a file appears complete and at the very end, or stays as it was."""
+
+import io
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from lightsleeper.errors import InvalidInput
+
+
+@contextmanager
+def output(path: Path | None, *, source: os.stat_result | None) -> Iterator[TextIO]:
+    """A stream into `path`, or into standard output for None, that is not the file `source` is about.
+
+    A file is written beside its place and renamed when all went well: an error, an interrupt or a full disk leaves
+    what was there. Raises InvalidInput in one line where nothing can be written.
+    """
+    if path is None:
+        _refuse_same(source, stat_of(sys.stdout), "standard output")
+        with _standard_output() as stream:
+            yield stream
+        return
+    try:
+        target = path.resolve()
+        there = target.stat() if target.exists() else None
+        if there is not None:
+            _refuse_same(source, there, str(path))
+        if there is None or stat.S_ISREG(there.st_mode):
+            with _replacing(target, there) as stream:
+                yield stream
+        else:  # a pipe, a terminal, /dev/null
+            with target.open("w", encoding="utf-8", newline="") as stream:
+                yield stream
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror or error}") from error
+
+
+def stat_of(stream: TextIO) -> os.stat_result | None:
+    """What stands behind a stream; None if that is no file of the system's."""
+    with suppress(OSError, ValueError):
+        return os.fstat(stream.fileno())
+    return None
+
+
+def _refuse_same(source: os.stat_result | None, there: os.stat_result | None, name: str) -> None:
+    """Links of both kinds included."""
+    if source and there and stat.S_ISREG(there.st_mode) and os.path.samestat(source, there):
+        raise InvalidInput(f"{name} is the file that is read: it would be lost; name another one with --out")
+
+
+@contextmanager
+def _standard_output() -> Iterator[TextIO]:
+    """UTF-8 whatever the terminal says."""
+    stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    try:
+        yield stream
+        stream.flush()
+    finally:
+        with suppress(BrokenPipeError):
+            stream.detach()
+
+
+@contextmanager
+def _replacing(target: Path, there: os.stat_result | None) -> Iterator[TextIO]:
+    if not target.parent.is_dir():
+        raise InvalidInput(f"{target}: there is no folder {target.parent}")
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(descriptor)
+        part.chmod(stat.S_IMODE(there.st_mode) if there else 0o666 & ~_umask())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """The process's, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

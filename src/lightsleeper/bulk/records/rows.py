@@ -1,0 +1,116 @@
+"""One row of a file, whatever the file is, and why it may have no text."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+
+from lightsleeper.bulk.records import json_rows
+from lightsleeper.bulk.records.cells import Cells
+from lightsleeper.bulk.records.columns import is_blank, is_placeholder
+from lightsleeper.bulk.records.encoding import is_damaged, mended
+
+BLANK = "blank"
+PLACEHOLDER = "placeholder"
+
+
+@dataclass(slots=True)
+class Row:
+    """One row: its cells, and all that is needed to write it again as it was."""
+
+    #: 1 is the first row behind the header.
+    number: int
+    #: The line of the file it begins in.
+    line: int
+    #: One for each column known so far; None where the row has none.
+    cells: list[str | None]
+    #: A JSON row as it is written.
+    raw: str | None = None
+    #: Why the row as a whole cannot be read; empty if it can.
+    problem: str = ""
+    #: What of it has no place among the cells.
+    surplus: str = ""
+    #: Columns that hold something else than text, and what: "a number".
+    kinds: Mapping[int, str] = field(default_factory=dict)
+    #: Whether a byte or half a character was replaced by what it most likely meant.
+    damaged: bool = False
+
+    def text(self, column: int) -> str | None:
+        """The cell of that column; None if the row has none."""
+        return self.cells[column] if column < len(self.cells) else None
+
+    def reason(self, column: int, name: str) -> str:
+        """Why the row gets no label: its problem, BLANK, PLACEHOLDER; empty if there is a text."""
+        text = self.text(column)
+        if self.problem:
+            return self.problem
+        if text is None:
+            return f"no cell for {name}"
+        if kind := self.kinds.get(column):
+            return f"{name} is {kind}, not a text"
+        if is_blank(text):
+            return BLANK
+        return PLACEHOLDER if is_placeholder(text) else ""
+
+
+def table_rows(
+    lines: Iterable[Cells], width: int, *, header: bool = False, keep_blank: bool = False, joiner: str | None = None
+) -> Iterator[Row]:
+    """Rows of `width` cells; with `header` the first is none.
+
+    Lines with nothing in them are left out, but between the rows of one column, where they are blanks (`keep_blank`:
+    behind them too). `joiner`: the delimiter, if what is too much belongs to the last cell.
+    """
+    number, empty, named = 0, [], not header
+    for line in lines:
+        if line.cells in ([""], []) and not keep_blank:
+            empty.append(line.line)
+            continue
+        if not named:
+            named = True
+            empty.clear()
+            continue
+        for blank in empty if width == 1 else []:
+            number += 1
+            yield Row(number, blank, [""])
+        empty.clear()
+        number += 1
+        yield _table_row(number, line, width, joiner)
+
+
+def _table_row(number: int, line: Cells, width: int, joiner: str | None) -> Row:
+    cells: list[str | None] = [*line.cells[:width], *repeat(None, width - len(line.cells))]
+    row = Row(number, line.line, cells)
+    surplus = line.cells[width:]
+    if any(map(str.strip, surplus)):
+        if joiner is None:
+            row.problem = f"{len(line.cells)} cells, not {width}"
+            row.surplus = json.dumps(surplus, ensure_ascii=False)
+        else:
+            row.cells[-1] = joiner.join(line.cells[width - 1 :])
+    for index, cell in enumerate(cells):
+        if cell is not None and is_damaged(cell):
+            row.cells[index], row.damaged = mended(cell), True
+    return row
+
+
+def json_row(number: int, raw: str, line: int, place: Callable[[str], int]) -> Row:
+    """The row that `raw` is; `place` gives the column of a name, a new one if it must."""
+    damaged = is_damaged(raw)
+    row = Row(number, line, [], mended(raw) if damaged else raw, damaged=damaged)
+    try:
+        found = json_rows.fields(row.raw or "")
+    except ValueError:
+        row.problem, row.surplus = json_rows.complaint(row.raw or ""), row.raw or ""
+        return row
+    kinds = {}
+    for name, value in found:
+        index, cell = place(name), json_rows.cell_of(value)
+        if kind := json_rows.kind_of(value):
+            kinds[index] = kind
+        if json_rows.has_lone_surrogate(cell):
+            cell, row.damaged = json_rows.without_lone_surrogates(cell), True
+        row.cells.extend(repeat(None, index + 1 - len(row.cells)))
+        row.cells[index] = cell
+    row.kinds = kinds
+    return row

@@ -1,0 +1,116 @@
+"""The numbers and names that reading a file goes by. `web/many/reading/rules.js` holds the same; a test compares them.
+
+What they are for stands in `tests/files/README.md`.
+"""
+
+from typing import Final
+
+#: Bytes from which encoding, format, delimiter, quotes, header and text column are decided. Never more is held at once
+#: than this, one row and one piece.
+WINDOW_BYTES: Final = 256 * 1024
+PIECE_BYTES: Final = 256 * 1024
+#: A longer row is no row: the file has no line ends, or a quote that never closes.
+MAX_ROW_CHARS: Final = 16 * 1024 * 1024
+#: A JSON document other than an array of rows is read whole.
+MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
+
+#: In the order in which equally good ones are taken.
+DELIMITERS: Final = ("\t", ";", "|", ",")
+
+#: Share of the rows that must have the first one's width before a character is taken for a delimiter.
+LEAST_FIT: Final = 0.4
+
+#: What programs write where nothing was: pandas' list, databases, spreadsheets' errors. Compared in small letters.
+PLACEHOLDERS: Final = frozenset(
+    {
+        *("null", "nan", "-nan", "n/a", "na", "#n/a", "#na", "<na>", "none", "nil", "nat", "undefined", "(null)"),
+        *(
+            "-",
+            "--",
+            "---",
+            "\N{EN DASH}",
+            "\N{EM DASH}",
+            "\\n",
+            "#n/a n/a",
+            "1.#ind",
+            "-1.#ind",
+            "1.#qnan",
+            "-1.#qnan",
+        ),
+        *("#value!", "#ref!", "#name?", "#div/0!", "#null!", "#num!"),
+    }
+)
+
+#: Words in the names of columns with texts, and of columns that hold words without being the text.
+TEXT_NAMES: Final = frozenset(
+    {
+        *("text", "texts", "review", "reviews", "comment", "comments", "content", "body", "message", "messages"),
+        *("sentence", "phrase", "tweet", "feedback", "answer", "response", "verbatim", "opinion", "post", "remark"),
+        *("remarks", "utterance", "document", "headline", "caption", "reviewtext", "originaltweet", "statement"),
+    }
+)
+OTHER_NAMES: Final = frozenset(
+    {
+        *("id", "name", "user", "username", "author", "reviewer", "date", "time", "timestamp", "created", "at", "url"),
+        *("link", "label", "labels", "sentiment", "class", "category", "rating", "score", "stars", "language", "lang"),
+        *("title", "subject", "location", "city", "country", "state", "product", "source", "version", "device", "type"),
+        *("topic", "group", "index", "key", "number", "code", "email", "address", "reply", "target", "gender", "age"),
+    }
+)
+LABEL_COLUMNS: Final = (
+    "label",
+    "labels",
+    "sentiment",
+    "class",
+    "category",
+    "target",
+    "polarity",
+    "rating",
+    "stars",
+    "score",
+)
+
+#: Encodings without a mark, each with the characters beyond ASCII that its texts are made of. The names are those of
+#: the web's Encoding Standard.
+_WESTERN: Final = "éèêëàâäáãåæçíìîïñóòôöõøœúùûüßÉÈÊÀÁÂÄÅÆÇÍÑÓÔÖØÜŒÿ’‘“”„–—…«»°€£¡¿·•®™©§´\u00a0½²"
+_CYRILLIC: Final = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЭЮЯЁІЇЄ«»—–…“”„’№\u00a0"
+_KANA: Final = (
+    "".join(map(chr, [*range(0x3041, 0x3097), *range(0x30A1, 0x30FB)]))
+    + "ー、。！？「」（）・～　日本人大年一国中長出上生子分東三同今高金時手見月後前五間場社十的会行小自部者"
+    "地方思事最良悪映画品買使感作"
+)
+_HAN: Final = (
+    "的一是不在人有我他中上大和地到以要就出可也你生能而子那得下自之年作用道行所然家事成方多去法如都同面起看定"
+    "天分好小部其些主理心她本前但因只想日者意力它把十民第公此已工使情明性知全三又正外高由很最重手向文政美相被"
+    "利什二等或新己制身果加月回特代信表化老世位次度任常先通教原提立及比水名真各入口平活更打女四神何安少才反受"
+    "目太感接必件期市直山金指至形空品差值用喜推。，！？、；：（）“”　"
+)
+_SIMPLIFIED: Final = (
+    _HAN + "这个们来为国说时会过发后里经么学现当动还进样从实无与长机开关点业将两间问战头体见产话内门儿东声员论处"
+    "义几认条系气题变总电数报结务场计资统区决马书则听达强难权设记类边张该规万觉术领确传师观让识带导争运荐"
+    "买东质很棒错"
+)
+_TRADITIONAL: Final = (
+    _HAN + "這個們來為國說時會過發後裡經麼學現當動還進樣從實無與長機開關點業將兩間問戰頭體見產話內門兒東聲員論處"
+    "義幾認條係氣題變總電數報結務場計資統區決馬書則聽達強難權設記類邊張該規萬覺術領確傳師觀讓識帶導爭運薦"
+    "買質棒錯"
+)
+_HANGUL: Final = (
+    "이다는에가을를의고하은로지도한기사서나시리어자아인정일대라전있수과해그것보제스만들주부적으여게상거요니습"
+    "면까안장오원구야진말없세모좋영화너무최비재매우합했었됩네선고같예별추천감품배송음식맛편연기말못더많잘때히"
+    "점분용신금물제문조직간방불생동성교당행경관계발"
+)
+LEGACY_ENCODINGS: Final = {
+    "windows-1252": _WESTERN,
+    "macintosh": _WESTERN,
+    "windows-1250": "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜăâîşţ„”“’–—…\u00a0",
+    "windows-1254": "çğıöşüÇĞİÖŞÜâîû’‘“”–—…\u00a0",
+    "windows-1251": _CYRILLIC,
+    "koi8-r": _CYRILLIC,
+    "windows-1253": "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΆΈΉΊΌΎΏ«»–—…“”’\u00a0",
+    "shift_jis": _KANA,
+    "euc-jp": _KANA,
+    "gb18030": _SIMPLIFIED,
+    "big5": _TRADITIONAL,
+    "euc-kr": _HANGUL,
+}

@@ -1,0 +1,279 @@
+"""A file, whatever it is → its rows, the column that holds the texts, and how it was read.
+
+The rules stand in `tests/files/README.md`; the page goes by the same (`web/many/reading/`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
+
+from lightsleeper.bulk.records import json_rows
+from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
+from lightsleeper.bulk.records.columns import Column, describe, text_column, unique_names
+from lightsleeper.bulk.records.containers import Content, opened
+from lightsleeper.bulk.records.dialect import ONE_COLUMN, decide, is_header, line_end, looks_like_table, separator_line
+from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named
+from lightsleeper.bulk.records.rows import Row, json_row, table_rows
+from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
+from lightsleeper.bulk.records.workbooks import parquet_rows, xlsx_sheets
+from lightsleeper.errors import InvalidInput
+
+FORMATS: Final = ("txt", "csv", "tsv", "jsonl", "json", "xlsx", "parquet")
+_BY_ENDING: Final = {"ndjson": "jsonl", "tab": "tsv", **{name: name for name in FORMATS}}
+_JSON: Final = {"lines": json_rows.lines, "array": json_rows.array, "document": json_rows.document}
+_SHEET_ROWS_SEEN: Final = 1000
+_JSON_ROWS_SEEN: Final = 1000
+_MOSTLY: Final = 0.9
+_SPARSE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What somebody says about a file; the rest is decided by what is in it."""
+
+    #: One of txt, csv, tsv, jsonl, json.
+    file_format: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    text_column: str | None = None
+
+
+@dataclass(slots=True)
+class Table:
+    """An open file. Rows come one at a time; nothing but the beginning is held."""
+
+    name: str
+    format: str
+    #: As its beginning shows them; a JSON file may have more in later rows (`names`).
+    columns: list[Column]
+    #: The column with the texts; None if there is none to be found.
+    text_index: int | None
+    #: The first row as the file writes it; None if it names no columns.
+    header: list[str] | None
+    encoding: Encoding | None
+    dialect: Dialect | None
+    #: What was guessed or left out, in words.
+    notes: list[str]
+    #: One name for each column met so far.
+    names: list[str]
+    rows: Iterator[Row] = field(repr=False)
+
+    @property
+    def delimiter(self) -> str | None:
+        """What stands between cells; None where nothing does."""
+        return self.dialect.delimiter if self.dialect and self.dialect.delimiter != ONE_COLUMN else None
+
+    @property
+    def text_name(self) -> str:
+        """The name of the column with the texts; InvalidInput that names the columns if none was found."""
+        return self.names[self.text]
+
+    @property
+    def text(self) -> int:
+        """The index of the column with the texts; InvalidInput that names the columns if none was found."""
+        if self.text_index is None:
+            raise InvalidInput(
+                f"{self.name}: which column holds the texts? {', '.join(self.names)}: name it with --text-column",
+                field="text_column",
+            )
+        return self.text_index
+
+    def place(self, row: Row) -> str:
+        """Where a row stands, for messages: "reviews.csv, row 3 (line 4)"."""
+        return f"{self.name}, row {row.number} (line {row.line})"
+
+
+@contextmanager
+def open_table(source: Path | IO[bytes], *, name: str | None = None, choices: Choices | None = None) -> Iterator[Table]:
+    """The table in a file, or in a stream of bytes called `name`; InvalidInput in one line if nothing can read it."""
+    choices = choices or Choices()
+    known_as = name or (source.name if isinstance(source, Path) else "standard input")
+    with opened(source, known_as) as content:
+        if content.kind == "xlsx":
+            table = _from_sheet(content, known_as, choices)
+        elif content.kind == "parquet":
+            rows = ((raw, number) for number, raw in enumerate(parquet_rows(content.stream, known_as), start=1))
+            table = _from_json(rows, known_as, "parquet", choices)
+        else:
+            table = _from_bytes(content, known_as, choices, again=source if isinstance(source, Path) else None)
+        yield table
+
+
+def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | None) -> Table:
+    window = content.stream.read(WINDOW_BYTES)
+    whole = len(window) < WINDOW_BYTES
+    sample = window if whole or not window.isascii() or again is None else _beyond_ascii(again, name)
+    encoding = named(choices.encoding, window) if choices.encoding else detect(sample)
+    text = "".join(decode([window], encoding, final=whole))
+    _check_text(text, name)
+    characters = decode(chain([window], iter(lambda: content.stream.read(PIECE_BYTES), b"")), encoding)
+    file_format, shape = _format(PurePosixPath(content.name).suffix[1:].lower(), text, choices, whole=whole)
+    if shape:
+        table = _from_json(_JSON[shape](characters), name, file_format, choices)
+    else:
+        table = _from_text(characters, text, name, file_format, choices, whole=whole)
+    table.encoding = encoding
+    if encoding.guessed:
+        table.notes.insert(0, f"read as {encoding.name}, a guess")
+    return table
+
+
+def _beyond_ascii(path: Path, name: str) -> bytes:
+    """A piece of the file with characters beyond ASCII, if there is one: what the beginning does not show."""
+    with opened(path, name) as content:
+        for piece in iter(lambda: content.stream.read(PIECE_BYTES), b""):
+            if not piece.isascii():
+                first = next(index for index, byte in enumerate(piece) if byte > 0x7F)  # noqa: PLR2004  # ASCII's last
+                return piece[max(0, first - 1) :]
+    return b""
+
+
+def _check_text(text: str, name: str) -> None:
+    strange = sum(char < " " and char not in "\t\n\r\f\v\x1a\x1b" for char in text)
+    if strange > len(text) / 20:
+        raise InvalidInput(f"{name} is not a file of text, and of no kind that is known here")
+
+
+def _format(ending: str, text: str, choices: Choices, *, whole: bool) -> tuple[str, str | None]:
+    """The format, and for JSON its shape. What a file holds goes before what it is called."""
+    said = choices.file_format
+    if said in {"txt", "csv", "tsv"}:
+        return said, None
+    called = said or _BY_ENDING.get(ending, "")
+    shape = json_rows.shape_of(text, whole=whole, is_json=called in {"jsonl", "json"})
+    if shape:
+        return "jsonl" if shape == "lines" else "json", shape
+    if called in {"csv", "tsv"} or choices.delimiter or choices.header is not None:
+        return called or "csv", None
+    return ("csv" if looks_like_table(separator_line(text)[1], whole=whole) else "txt"), None
+
+
+def _from_text(
+    characters: Iterator[str], text: str, name: str, file_format: str, choices: Choices, *, whole: bool
+) -> Table:
+    said, shown = separator_line(text)
+    if file_format == "txt":
+        dialect, skipped, shown = Dialect(None, "none", line_end(text)), 0, text
+    else:
+        dialect, skipped = decide(shown, whole=whole, delimiter=choices.delimiter or said), len(text) - len(shown)
+    rows = rows_of(_without_start(characters, skipped), dialect, line=1 + text.count("\n", 0, skipped))
+    sample = list(CellReader(dialect).push(shown, last=whole))
+    table = _from_cells(rows, sample, name, choices, dialect=dialect, has_quotes='"' in shown)
+    if table.format == "csv" and dialect.delimiter == "\t":
+        table.format = "tsv"
+    return table
+
+
+def _without_start(characters: Iterator[str], count: int) -> Iterator[str]:
+    for piece in characters:
+        yield piece[count:]
+        count = max(0, count - len(piece))
+
+
+def _from_sheet(content: Content, name: str, choices: Choices) -> Table:
+    title, others, cells = xlsx_sheets(content.stream, name)
+    rows = (Cells(row, number) for number, row in enumerate(cells, start=1))
+    sample = list(islice(rows, _SHEET_ROWS_SEEN))
+    table = _from_cells(chain(sample, rows), sample, name, choices, dialect=None, has_quotes=True)
+    table.format = "xlsx"
+    if others:
+        table.notes.append(f"the sheet {title!r} was read, not {', '.join(map(repr, others))}")
+    return table
+
+
+def _from_cells(
+    rows: Iterator[Cells],
+    sample: Sequence[Cells],
+    name: str,
+    choices: Choices,
+    *,
+    dialect: Dialect | None,
+    has_quotes: bool,
+) -> Table:
+    """`sample`: the first of `rows`, from which header, width and text column are decided."""
+    lines = bool(dialect and dialect.delimiter is None)
+    filled = [row.cells for row in sample if row.cells not in ([""], [])]
+    header, width = ([], 1) if lines else _header(filled, choices.header)
+    names = ["text"] if lines else unique_names(header or [], width)
+    shown = list(table_rows(sample, width, header=header is not None and not lines, keep_blank=lines))
+    table = _described(name, "txt" if lines else "csv", names, [row.cells for row in shown], choices)
+    table.header, table.dialect = None if lines else header, dialect
+    # Who quotes nothing may well leave commas in the texts of the last column.
+    last = table.text_index == width - 1 and width > 1 and not has_quotes and dialect is not None
+    joiner = dialect.delimiter if last and dialect else None
+    table.rows = table_rows(rows, width, header=bool(table.header), keep_blank=lines, joiner=joiner)
+    return table
+
+
+def _header(rows: Sequence[list[str]], said: bool | None) -> tuple[list[str] | None, int]:  # noqa: FBT001  # None: guess
+    """The row of names, if there is one, and how many columns there are."""
+    if not rows:
+        return None, 1
+    header = rows[0] if (is_header(rows) if said is None else said) else None
+    body = rows[1:] if header else rows
+    counts = Counter(map(len, body))
+    usual, times = counts.most_common(1)[0] if counts else (len(rows[0]), 0)
+    if header is None:
+        return None, usual
+    if usual > len(header) and times >= _MOSTLY * len(body):
+        # R names no column for the names of its rows.
+        header = ["", *header] if usual == len(header) + 1 else header
+        return header, usual
+    return header, len(header)
+
+
+def _from_json(rows: Iterator[tuple[str, int]], name: str, file_format: str, choices: Choices) -> Table:
+    sample = list(islice(rows, _JSON_ROWS_SEEN))
+    places: dict[str, int] = {}
+    shown = list(_json_rows(iter(sample), places, names=[]))
+    names = list(places)
+    table = _described(name, file_format, names, [row.cells for row in shown if not row.problem], choices)
+    table.rows = _json_rows(chain(sample, rows), places, names)
+    return table
+
+
+def _json_rows(rows: Iterator[tuple[str, int]], places: dict[str, int], names: list[str]) -> Iterator[Row]:
+    """Rows whose cells stand under `names`, which grow with every new key."""
+
+    def place(key: str) -> int:
+        if key not in places:
+            places[key] = len(places)
+            names.append(key)
+        return places[key]
+
+    for number, (raw, line) in enumerate(rows, start=1):
+        yield json_row(number, raw, line, place)
+
+
+def _described(
+    name: str, file_format: str, names: list[str], rows: Sequence[Sequence[str | None]], choices: Choices
+) -> Table:
+    columns = describe(names, rows)
+    chosen = _named(choices.text_column, names, name) if choices.text_column else text_column(columns)
+    table = Table(name, file_format, columns, chosen, None, None, None, [], names, iter(()))
+    if chosen is not None and rows and columns[chosen].filled < _SPARSE:
+        table.notes.append(_sparseness(columns, chosen, len(rows)))
+    return table
+
+
+def _sparseness(columns: Sequence[Column], chosen: int, rows: int) -> str:
+    """Words for a column of texts that is mostly blank."""
+    filled = columns[chosen].filled
+    others = [column for column in columns if column.likeness and column.filled > filled]
+    fuller = f"; {max(others, key=lambda column: column.likeness).name} is fuller" if others else ""
+    return f"{round(rows * (1 - filled)):,} of the first {rows:,} rows have no text in {columns[chosen].name}{fuller}"
+
+
+def _named(said: str, names: Sequence[str], file_name: str) -> int:
+    """The column of that name, whatever the case of its letters and the blanks around it."""
+    if said in names:
+        return names.index(said)
+    folded = [each.strip().lower() for each in names]
+    if said.strip().lower() not in folded:
+        raise InvalidInput(f"{file_name}: no column {said!r} among {', '.join(names)}", field="text_column")
+    return folded.index(said.strip().lower())

@@ -1,0 +1,142 @@
+"""Rows out, with columns added: csv, tsv, Excel's csv and jsonl. No cell is lost or changed, but for Excel's guard."""
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import IO, Final, TextIO
+
+from lightsleeper.bulk.records.json_rows import fields, members
+from lightsleeper.bulk.records.rows import Row
+from lightsleeper.bulk.records.table import Table
+from lightsleeper.errors import InvalidInput
+
+OUTPUT_FORMATS: Final = ("csv", "tsv", "excel", "jsonl")
+#: What is found out about a row, in the command as on the page.
+FOUND: Final = ("predicted_label", "predicted_score", "truncated", "error")
+_BY_ENDING: Final = {"": "csv", "csv": "csv", "txt": "csv", "tsv": "tsv", "tab": "tsv"} | dict.fromkeys(
+    ("jsonl", "ndjson", "json"), "jsonl"
+)
+_GROWING: Final = ("jsonl", "json", "parquet")
+_NUMBER = re.compile(r"[-+]?[0-9][0-9.,]*([eE][-+]?[0-9]+)?%?")
+
+Value = str | float | bool | None
+
+
+def output_format_of(path: Path) -> str:
+    """The format that a file's name asks for; InvalidInput if that is none we write."""
+    ending = path.suffix.removeprefix(".").lower()
+    if ending not in _BY_ENDING:
+        raise InvalidInput(f"{path.name}: {ending} is not written; name a csv, tsv or jsonl, or say --output-format")
+    return _BY_ENDING[ending]
+
+
+def free_names(names: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """`names`, made different where the file has such a column already: `error_by_lightsleeper`, then with a number."""
+    free = []
+    for name in names:
+        candidate, count = name, 1
+        while candidate in taken:
+            candidate = f"{name}_by_lightsleeper" + (f"_{count}" if count > 1 else "")
+            count += 1
+        free.append(candidate)
+    return free
+
+
+class JsonlWriter:
+    """One object a row; a row that was JSON keeps its own characters, and ours stand behind them."""
+
+    def __init__(self, stream: TextIO, table: Table) -> None:
+        """`table` is where the rows come from."""
+        self._stream, self._table = stream, table
+
+    def write(self, row: Row, found: Mapping[str, Value]) -> None:
+        """The row, and what was found out about it."""
+        original = self._original(row)
+        keys = [name for name, _ in members(original)]
+        free = free_names(list(found), keys)
+        ours = json.dumps(dict(zip(free, found.values(), strict=True)), ensure_ascii=False)
+        self._stream.write(f"{original[:-1].rstrip()}, {ours[1:]}\n" if keys else f"{ours}\n")
+
+    def finish(self) -> None:
+        """Nothing is left to do."""
+
+    def _original(self, row: Row) -> str:
+        if row.raw is None:
+            cells = dict(zip_longest(self._table.names, row.cells))
+            surplus = {"surplus": json.loads(row.surplus)} if row.surplus else {}
+            return json.dumps({**cells, **surplus}, ensure_ascii=False)
+        if row.problem:
+            return json.dumps({"line": row.raw}, ensure_ascii=False)
+        # A string becomes an object with one text; an object may not go on over several lines.
+        raw = row.raw if row.raw.startswith("{") else f'{{"text": {dict(fields(row.raw))["text"]}}}'
+        return raw.replace("\r", " ").replace("\n", " ")
+
+
+class CsvWriter:
+    """Rows with a delimiter between their cells; columns that turn up late are waited for, on disk."""
+
+    def __init__(self, stream: TextIO, table: Table, *, delimiter: str = ",", excel: bool = False) -> None:
+        """`excel`: with the mark that tells Excel the encoding, and no cell that it would compute."""
+        self._stream, self._table, self._delimiter, self._excel = stream, table, delimiter, excel
+        self._end = "\r\n" if excel else "\n"
+        self._waiting: IO[str] | None = None
+        if table.format in _GROWING:
+            self._waiting = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115  # `finish` closes
+        else:
+            self._header(table.header or [])
+
+    def write(self, row: Row, found: Mapping[str, Value]) -> None:
+        """The row, and what was found out about it."""
+        error = found["error"]
+        if row.surplus:
+            found = {**found, "error": f"{error}: {row.surplus}"}
+        cells = [cell or "" for cell in row.cells]
+        if self._waiting is None:
+            self._line(cells, list(found.values()))
+        else:
+            self._waiting.write(json.dumps([cells, list(found.values())]) + "\n")
+
+    def finish(self) -> None:
+        """Write what waited for the last column."""
+        if self._waiting is None:
+            return
+        with self._waiting as waiting:
+            self._header([])
+            waiting.seek(0)
+            for line in waiting:
+                self._line(*json.loads(line))
+
+    def _header(self, header: Sequence[str]) -> None:
+        """The file's own names as it writes them, and ours."""
+        names = self._table.names
+        if self._excel:
+            self._stream.write("\ufeff")
+        self._line([*header, *names[len(header) :]], free_names(FOUND, names))
+
+    def _line(self, cells: Sequence[str], found: Sequence[Value]) -> None:
+        padding = [""] * (len(self._table.names) - len(cells))
+        line = [*cells, *padding, *map(_shown, found)]
+        self._stream.write(self._delimiter.join(map(self._cell, line)) + self._end)
+
+    def _cell(self, cell: str) -> str:
+        if self._excel and cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and not _NUMBER.fullmatch(cell):
+            cell = f"'{cell}"
+        quoted = any(char in cell for char in ('"', "\r", "\n", self._delimiter)) or cell != cell.strip()
+        return '"' + cell.replace('"', '""') + '"' if quoted else cell
+
+
+def writer_for(output_format: str, stream: TextIO, table: Table) -> JsonlWriter | CsvWriter:
+    """A writer of one of OUTPUT_FORMATS; csv keeps the delimiter that the file came with."""
+    if output_format == "jsonl":
+        return JsonlWriter(stream, table)
+    own = table.delimiter if table.delimiter in {";", "|"} else ","
+    return CsvWriter(stream, table, delimiter="\t" if output_format == "tsv" else own, excel=output_format == "excel")
+
+
+def _shown(value: Value) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

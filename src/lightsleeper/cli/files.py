@@ -1,0 +1,106 @@
+"""What the commands that read files share: options that say how, and the words for what was found."""
+
+import argparse
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lightsleeper.bulk.records.rows import Row
+    from lightsleeper.bulk.records.table import Choices, Table
+
+_DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+_SHOWN_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_ROWS_NAMED = 10
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """Options for everything that is otherwise decided by what a file holds."""
+    reading = command.add_argument_group("how files are read, where the guess is wrong")
+    reading.add_argument("--format", choices=("txt", "csv", "tsv", "jsonl", "json"), help="txt: every line is a text")
+    reading.add_argument("--text-column", metavar="NAME", help="column with the texts")
+    reading.add_argument("--delimiter", metavar="CHAR", help="what stands between cells: a character, or tab")
+    reading.add_argument("--encoding", metavar="NAME", help="such as utf-8, windows-1252, shift_jis")
+    header = reading.add_mutually_exclusive_group()
+    header.add_argument("--header", action="store_true", default=None, help="the first row names the columns")
+    header.add_argument("--no-header", dest="header", action="store_false", help="it does not: it is a row")
+
+
+def choices_of(options: argparse.Namespace) -> "Choices":
+    """What the options say."""
+    from lightsleeper.bulk.records.table import Choices  # noqa: PLC0415  # see `main`
+
+    delimiter = options.delimiter
+    return Choices(
+        file_format=options.format,
+        delimiter=_DELIMITER_NAMES.get(delimiter, delimiter),
+        encoding=options.encoding,
+        header=options.header,
+        text_column=options.text_column,
+    )
+
+
+def how_read(table: "Table") -> list[str]:
+    """How the file is read, a line each: what was decided, and what may be wrong with it."""
+    facts = [table.format]
+    if table.delimiter:
+        facts.append(_SHOWN_DELIMITERS.get(table.delimiter, repr(table.delimiter)) + " between cells")
+    if table.encoding:
+        facts.append(table.encoding.name)
+    if table.format in {"csv", "tsv", "xlsx"}:
+        facts.append(f"{len(table.names)} columns" + ("" if table.header else ", the first row is one of values"))
+    if table.text_index is not None and len(table.names) > 1:
+        facts.append(f"texts in {table.text_name!r}")
+    return [f"{table.name}: {' · '.join(facts)}", *(f"{table.name}: {note}" for note in table.notes)]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows of a file."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+    blank: int = 0
+    placeholders: Counter[str] = field(default_factory=Counter)
+    #: By why they could not be read: their numbers.
+    unreadable: dict[str, list[int]] = field(default_factory=dict)
+    damaged: list[int] = field(default_factory=list)
+    truncated: int = 0
+
+    def count(self, row: "Row", reason: str, text: str | None) -> None:
+        """A row, and why it gets no label, if it gets none."""
+        if row.damaged:
+            self.damaged.append(row.number)
+        if reason == "blank":
+            self.blank += 1
+        elif reason == "placeholder":
+            self.placeholders[(text or "").strip()] += 1
+        elif reason:
+            self.unreadable.setdefault(reason, []).append(row.number)
+
+    def lines(self) -> list[str]:
+        """The summary for people."""
+        total = sum(self.labels.values())
+        shares = ", ".join(f"{label} {count:,} ({count / total:.0%})" for label, count in self.labels.most_common())
+        lines = [f"{_rows(total)} classified" + (f": {shares}" if shares else "")]
+        if self.truncated:
+            lines.append(f"{self.truncated:,} of them are longer than the model reads: their beginning was read")
+        if self.blank:
+            lines.append(f"{_rows(self.blank)} without a label: blank")
+        if self.placeholders:
+            listed = ", ".join(f"{word} {count:,}" for word, count in self.placeholders.most_common())
+            lines.append(f"{_rows(self.placeholders.total())} without a label: placeholders ({listed})")
+        lines += [f"{_rows(len(rows))} without a label: {why}: {_named(rows)}" for why, rows in self.unreadable.items()]
+        if self.damaged:
+            lines.append(
+                f"{_rows(len(self.damaged))} with bytes that are no text, read as is likely: {_named(self.damaged)}"
+            )
+        return lines
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" + ("" if count == 1 else "s")
+
+
+def _named(rows: list[int]) -> str:
+    listed = ", ".join(f"{row:,}" for row in rows[:_ROWS_NAMED])
+    return ("row " if len(rows) == 1 else "rows ") + listed + (", …" if len(rows) > _ROWS_NAMED else "")

@@ -1,0 +1,236 @@
+/** Characters → rows of cells, one row at a time. As `bulk/records/cells.py`, line by line. */
+
+import { MAX_ROW_CHARS } from "./rules.js";
+
+/**
+ * @typedef {object} Dialect
+ * @property {string | null} delimiter null: a line is a cell
+ * @property {"doubled" | "backslash" | "none"} quoting how a quote inside a quoted cell is written; none: it is a plain character
+ * @property {"\n" | "\r\n" | "\r"} lineEnd of "\n" a carriage return before it is part; a lone one is a plain character
+ *
+ * @typedef {object} Cells
+ * @property {string[]} cells
+ * @property {number} line of the file it begins in; 1 is the first
+ * @property {number} oddQuotes cells whose quotes are neither doubled nor escaped: taken as they stand
+ */
+
+const MORE = -1;
+const PLAIN = -2;
+
+/** Takes a file in pieces; gives every row that is complete. */
+export class CellReader {
+  #text = "";
+  #position = 0;
+  /** Before this position no quoted cell closes: what makes a thousand stray quotes no slower than one. */
+  #noCloseBefore = -1;
+
+  /**
+   * @param {Dialect} dialect
+   * @param {number} [line]
+   */
+  constructor(dialect, line = 1) {
+    this.dialect = dialect;
+    this.delimiter = dialect.delimiter ?? "";
+    this.line = line;
+  }
+
+  /**
+   * The rows that `piece` completes; with `last`, the rest.
+   * @param {string} piece
+   * @param {boolean} [last]
+   */
+  push(piece, last = false) {
+    this.#noCloseBefore = -1;
+    this.#text = this.#text.slice(this.#position) + piece;
+    this.#position = 0;
+    /** @type {Cells[]} */
+    const rows = [];
+    while (this.#position < this.#text.length) {
+      const row = this.#row(last);
+      if (!row) break;
+      rows.push(row);
+    }
+    if (this.#text.length - this.#position > MAX_ROW_CHARS) {
+      throw new Error(`line ${this.line} goes on for more than ${MAX_ROW_CHARS.toLocaleString("en")} characters`);
+    }
+    return rows;
+  }
+
+  /** What belongs to a row that is not complete. */
+  get rest() {
+    return this.#text.slice(this.#position);
+  }
+
+  /** @param {boolean} last */
+  #row(last) {
+    const { dialect } = this;
+    const text = this.#text;
+    const start = this.#position;
+    const end = text.indexOf(dialect.lineEnd, start);
+    if (end === -1 && !last) return null;
+    let line = text.slice(start, end === -1 ? text.length : end);
+    const row = { cells: /** @type {string[]} */ ([]), line: this.line, oddQuotes: 0 };
+    if (dialect.delimiter === null || dialect.quoting === "none" || !line.includes('"')) {
+      if (end !== -1 && dialect.lineEnd === "\n" && line.endsWith("\r")) line = line.slice(0, -1);
+      row.cells = dialect.delimiter === null ? [line] : line.split(dialect.delimiter);
+      this.#position = end === -1 ? text.length : end + dialect.lineEnd.length;
+    } else if (!this.#slowly(row, last)) return null;
+    this.line += dialect.lineEnd === "\r" ? 1 : this.#breaks(start, this.#position);
+    return row;
+  }
+
+  /**
+   * @param {number} start
+   * @param {number} end
+   */
+  #breaks(start, end) {
+    let count = 0;
+    for (let at = this.#text.indexOf("\n", start); at !== -1 && at < end; at = this.#text.indexOf("\n", at + 1)) count += 1;
+    return Math.max(1, count);
+  }
+
+  /**
+   * Cell by cell, for rows with quotes; false if the row may go on in the next piece.
+   * @param {Cells} row
+   * @param {boolean} last
+   */
+  #slowly(row, last) {
+    let position = this.#position;
+    for (;;) {
+      const cell = this.#cell(row, position, last);
+      if (!cell) return false;
+      row.cells.push(cell.value);
+      position = cell.next;
+      if (!cell.endsRow) continue;
+      this.#position = position;
+      return true;
+    }
+  }
+
+  /**
+   * The cell at `start`, where the next begins, whether it is the row's last; null if it may go on.
+   * @param {Cells} row
+   * @param {number} start
+   * @param {boolean} last
+   */
+  #cell(row, start, last) {
+    const text = this.#text;
+    const { delimiter, dialect } = this;
+    const opening = this.#pastBlanks(start);
+    if (text[opening] === '"') {
+      const close = this.#close(row, opening, last);
+      if (close === MORE) return null;
+      if (close !== PLAIN) return this.#behind(this.#unquoted(text.slice(opening + 1, close)), this.#pastBlanks(close + 1));
+      row.oddQuotes += 1;
+    }
+    let end = text.indexOf(delimiter, start);
+    const breaks = text.indexOf(dialect.lineEnd, start);
+    if (breaks === -1 && !last && end === -1) return null;
+    if (end === -1 || (breaks !== -1 && breaks < end)) {
+      end = breaks === -1 ? text.length : breaks;
+      if (breaks !== -1 && dialect.lineEnd === "\n" && end > start && text[end - 1] === "\r") end -= 1;
+    }
+    return this.#behind(text.slice(start, end), end);
+  }
+
+  /** @param {number} position */
+  #pastBlanks(position) {
+    let behind = position;
+    while (this.#text[behind] === " " && this.delimiter !== " ") behind += 1;
+    return behind;
+  }
+
+  /**
+   * @param {string} value
+   * @param {number} end where the cell ends
+   */
+  #behind(value, end) {
+    const text = this.#text;
+    const { lineEnd } = this.dialect;
+    if (text.startsWith(this.delimiter, end) && end < text.length) {
+      return { value, next: end + this.delimiter.length, endsRow: false };
+    }
+    const from = lineEnd === "\n" && text[end] === "\r" ? end + 1 : end;
+    return { value, next: Math.min(text.length, from + lineEnd.length), endsRow: true };
+  }
+
+  /**
+   * Where the quote at `opening` closes; MORE if that is still to come, PLAIN if it is no quoted cell.
+   * @param {Cells} row
+   * @param {number} opening
+   * @param {boolean} last
+   */
+  #close(row, opening, last) {
+    if (opening < this.#noCloseBefore) return PLAIN;
+    const text = this.#text;
+    let odd = false;
+    let quote = text.indexOf('"', opening + 1);
+    while (quote !== -1) {
+      if (this.dialect.quoting === "backslash" && isEscaped(text, quote, opening)) {
+        quote = text.indexOf('"', quote + 1);
+      } else if (text[quote + 1] === '"') {
+        quote = text.indexOf('"', quote + 2);
+      } else {
+        const ends = this.#endsCell(quote + 1, last);
+        if (ends === null) return MORE;
+        if (ends) return this.#judged(row, opening, quote, odd);
+        odd = true;
+        quote = text.indexOf('"', quote + 1);
+      }
+    }
+    if (!last && text.length - this.#position <= MAX_ROW_CHARS) return MORE;
+    this.#noCloseBefore = text.length;
+    return PLAIN;
+  }
+
+  /**
+   * Tab-separated files are written without quoting by many: there a quote is one only where it makes sense.
+   * @param {Cells} row
+   * @param {number} opening
+   * @param {number} close
+   * @param {boolean} odd
+   */
+  #judged(row, opening, close, odd) {
+    const inner = this.delimiter === "\t" ? this.#text.slice(opening, close) : "";
+    const across = inner.includes("\n") || inner.includes(this.dialect.lineEnd);
+    if (this.delimiter === "\t" && (odd || (across && inner.includes("\t")))) return PLAIN;
+    row.oddQuotes += Number(odd);
+    return close;
+  }
+
+  /**
+   * Whether a cell may end before `from`; null if the next piece decides.
+   * @param {number} from
+   * @param {boolean} last
+   */
+  #endsCell(from, last) {
+    const text = this.#text;
+    const { lineEnd } = this.dialect;
+    const behind = this.#pastBlanks(from);
+    if (behind < text.length) {
+      if (text.startsWith(this.delimiter, behind) || text.startsWith(lineEnd, behind)) return true;
+      if (lineEnd === "\n" && text.startsWith("\r\n", behind)) return true;
+    }
+    if (text.length - behind < Math.max(this.delimiter.length, 2)) {
+      return last ? behind >= text.length || text.slice(behind) === "\r" : null;
+    }
+    return false;
+  }
+
+  /** @param {string} inner */
+  #unquoted(inner) {
+    if (this.dialect.quoting !== "backslash") return inner.replaceAll('""', '"');
+    return inner.replace(/\\(["\\])|""/g, (_, escaped) => escaped ?? '"');
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {number} quote
+ * @param {number} opening
+ */
+function isEscaped(text, quote, opening) {
+  let backslashes = 0;
+  while (quote - backslashes - 1 > opening && text[quote - backslashes - 1] === "\\") backslashes += 1;
+  return backslashes % 2 === 1;
+}

@@ -1,0 +1,106 @@
+/** Names of columns, what fills them, and which holds the texts. As `bulk/records/columns.py`. */
+
+import { OTHER_NAMES, PLACEHOLDERS, TEXT_NAMES } from "./rules.js";
+
+/** A text longer than this says no more about its column. */
+const MOST_WORDS = 100;
+/** Of a column called `text`, though its cells may be smileys. */
+const LEAST_WORDS = 0.1;
+/** A letter of a script that writes no spaces is about half a word. */
+const UNSPACED = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/g;
+const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
+
+/**
+ * @typedef {object} Column
+ * @property {string} name what the file calls it; columns without a name are numbered, repeated names get a number
+ * @property {number} filled share of the rows whose cell is neither blank nor a placeholder
+ * @property {number} distinct share of those cells that no other equals
+ * @property {number} likeness how much it looks like the column of texts; 0 if nothing in it can be read
+ */
+
+/**
+ * One name for each of `width` columns: `column 3` where there is none, `text 2` for the second `text`.
+ * @param {string[]} header
+ * @param {number} width
+ */
+export function uniqueNames(header, width) {
+  /** @type {Set<string>} */
+  const names = new Set();
+  for (let index = 0; index < width; index += 1) {
+    const stem = header[index]?.trim() || `column ${index + 1}`;
+    let name = stem;
+    for (let count = 2; names.has(name); count += 1) name = `${stem} ${count}`;
+    names.add(name);
+  }
+  return [...names];
+}
+
+/** @param {string} cell */
+export const isBlank = (cell) => !cell.trim().replace(/^[\ufeff\u200b\u200c\u200d\u2060]+|[\ufeff\u200b\u200c\u200d\u2060]+$/g, "");
+
+/** @param {string} cell */
+export const isPlaceholder = (cell) => PLACEHOLDERS.has(cell.trim().toLowerCase());
+
+/**
+ * The columns of `names` as `rows` fill them.
+ * @param {string[]} names
+ * @param {(string | null)[][]} rows
+ * @returns {Column[]}
+ */
+export const describe = (names, rows) => names.map((name, index) => column(name, rows.map((row) => row[index] ?? null)));
+
+/**
+ * The index of the column that looks most like texts; the only one there is; null if none can be read.
+ * @param {Column[]} columns
+ */
+export function textColumn(columns) {
+  if (columns.length === 1) return 0;
+  let best = 0;
+  columns.forEach(({ likeness }, index) => likeness > columns[best].likeness && (best = index));
+  return columns[best]?.likeness > 0 ? best : null;
+}
+
+/**
+ * The words of a column's name: `reviewText` and `Review Text` hold review and text.
+ * @param {string} name
+ */
+export function wordsOfName(name) {
+  const parts = name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, " ").match(/\p{L}+/gu) ?? [];
+  return new Set([...parts, name].map((part) => part.toLowerCase()));
+}
+
+/**
+ * @param {string} name
+ * @param {Set<string>} known
+ */
+export const hasWordOf = (name, known) => [...wordsOfName(name)].some((word) => known.has(word));
+
+/**
+ * @param {string} name
+ * @param {(string | null)[]} cells
+ * @returns {Column}
+ */
+function column(name, cells) {
+  const filled = /** @type {string[]} */ (cells.filter((cell) => cell !== null && !isBlank(cell) && !isPlaceholder(cell)));
+  if (!filled.length) return { name, filled: 0, distinct: 0, likeness: 0 };
+  const share = filled.length / cells.length;
+  const distinct = new Set(filled).size / filled.length;
+  const words = filled.reduce((sum, cell) => sum + Math.min(MOST_WORDS, countWords(cell)), 0) / filled.length;
+  const readable = hasWordOf(name, TEXT_NAMES) ? Math.max(words, LEAST_WORDS) : words;
+  return { name, filled: share, distinct, likeness: readable * share * distinct * weight(name) };
+}
+
+/** @param {string} cell */
+function countWords(cell) {
+  const unspaced = cell.match(UNSPACED)?.length ?? 0;
+  return unspaced > Array.from(cell).length / 4 ? unspaced / 2 : (cell.match(WORD)?.length ?? 0);
+}
+
+/**
+ * A name alone decides nothing, but tells `name` from `comments` where both hold two words.
+ * @param {string} name
+ */
+function weight(name) {
+  if (hasWordOf(name, OTHER_NAMES)) return hasWordOf(name, TEXT_NAMES) ? 1 : 0.5;
+  return hasWordOf(name, TEXT_NAMES) ? 2 : 1;
+}

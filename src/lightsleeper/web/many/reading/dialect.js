@@ -1,0 +1,174 @@
+/** Which delimiter, quotes and line ends, and whether the first row names the columns. As `bulk/records/dialect.py`. */
+
+import { CellReader } from "./cells.js";
+import { hasWordOf } from "./columns.js";
+import { DELIMITERS, LEAST_FIT, OTHER_NAMES, TEXT_NAMES } from "./rules.js";
+
+/** Of a table with one column: quotes count, and no character that texts hold splits them. */
+export const ONE_COLUMN = "\x1f";
+
+const VALUES = [
+  /^[-+]?[$€£]?[ ]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?[ ]?[%$€£]?$/,
+  /^([0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?.*)$/,
+  /^((https?:\/\/|www\.)\S+|\S+@\S+\.\S+)$/i,
+];
+/** Rows that the header is compared with. */
+const HEADER_ROWS = 200;
+const NAME_WORDS = 4;
+const SENTENCE_WORDS = 8;
+const LONG_NAME_CHARS = 60;
+const MOSTLY = 0.9;
+
+/** @typedef {import("./cells.js").Dialect} Dialect */
+
+/** How well a dialect explains the beginning of a file. */
+class Trial {
+  /**
+   * @param {string} text
+   * @param {Dialect} dialect
+   * @param {boolean} whole
+   */
+  constructor(text, dialect, whole) {
+    this.dialect = dialect;
+    const reader = new CellReader(dialect);
+    this.rows = reader.push(text, whole).filter(({ cells }) => cells.length > 1 || cells[0] !== "");
+    this.linesLeft = reader.rest.split(dialect.lineEnd).length - 1;
+    this.width = this.rows[0]?.cells.length ?? 0;
+  }
+
+  /** Share of the rows as wide as the first, longer ones counting half: texts hold delimiters, names do not. */
+  get fit() {
+    if (this.width < 2) return 0;
+    const widths = this.rows.map(({ cells }) => cells.length);
+    const equal = widths.filter((width) => width === this.width).length;
+    const longer = widths.filter((width) => width > this.width).length;
+    return (equal + longer / 2) / widths.length;
+  }
+
+  /** What it leaves unexplained: rows of another width or without end, quotes within quotes and around whole cells. */
+  get strangeness() {
+    const ragged = this.rows.filter(({ cells }) => cells.length !== this.width).length + this.linesLeft;
+    if (this.dialect.quoting !== "none") return this.rows.reduce((sum, row) => sum + row.oddQuotes, ragged);
+    return this.rows.reduce((sum, { cells }) => sum + cells.filter(isQuoted).length, ragged);
+  }
+}
+
+/**
+ * The delimiter that a first line `sep=;` names, as Excel writes it, and the text behind that line.
+ * @param {string} text
+ * @returns {[string | null, string]}
+ */
+export function separatorLine(text) {
+  const match = text.match(/^"?sep=(.)"?(\r\n|\n|\r)/i);
+  return match ? [match[1], text.slice(match[0].length)] : [null, text];
+}
+
+/**
+ * A lone carriage return ends a row only in a file without line feeds.
+ * @param {string} text
+ * @returns {"\r" | "\n"}
+ */
+export const lineEnd = (text) => (text.includes("\r") && !text.includes("\n") ? "\r" : "\n");
+
+/**
+ * The dialect of a table that begins with `text`.
+ * @param {string} text
+ * @param {boolean} whole there is no more of it
+ * @param {string | null} [delimiter]
+ * @returns {Dialect}
+ */
+export function decide(text, whole, delimiter = null) {
+  /** @type {Dialect} */
+  const base = { delimiter: ",", quoting: "doubled", lineEnd: lineEnd(text) };
+  const trial = (/** @type {Partial<Dialect>} */ change) => new Trial(text, { ...base, ...change }, whole);
+  let best = (delimiter ? [delimiter] : DELIMITERS).map((each) => trial({ delimiter: each })).reduce(better);
+  // One column: a comma can be quoted there, and no unquoted one may split a text.
+  if (!delimiter && best.fit < LEAST_FIT) best = trial({ delimiter: ONE_COLUMN });
+  if (text.includes('"')) {
+    /** @type {Dialect["quoting"][]} */
+    const ways = text.includes('\\"') ? ["backslash", "none"] : ["none"];
+    const others = ways.map((quoting) => trial({ ...best.dialect, quoting })).filter(({ rows }) => rows.length);
+    best = others.reduce(lessStrange, best);
+  }
+  if (text.includes("\r\n") && /(?<!\r)\n/.test(text)) best = lessStrange(best, trial({ ...best.dialect, lineEnd: "\r\n" }));
+  return best.dialect;
+}
+
+/**
+ * @param {Trial} one
+ * @param {Trial} other
+ */
+function better(one, other) {
+  const [fit, otherFit] = [one, other].map((trial) => Math.round(trial.fit * 100));
+  return otherFit > fit || (otherFit === fit && other.width > one.width) ? other : one;
+}
+
+/**
+ * @param {Trial} one
+ * @param {Trial} other
+ */
+const lessStrange = (one, other) => (other.strangeness < one.strangeness ? other : one);
+
+/**
+ * Whether a file without a telling name is a table: tabs in every row, or a header, or one line `text` above others.
+ * @param {string} text
+ * @param {boolean} whole
+ */
+export function looksLikeTable(text, whole) {
+  const trial = new Trial(text, decide(text, whole), whole);
+  const cells = trial.rows.map((row) => row.cells);
+  if (cells.length < 2) return false;
+  if (trial.width === 1) return TEXT_NAMES.has(cells[0][0].trim().toLowerCase());
+  if (trial.fit < MOSTLY) return false;
+  return trial.dialect.delimiter === "\t" || (isHeader(cells) && cells[0].some(isNamed));
+}
+
+/** @param {string} cell */
+const isNamed = (cell) => (hasWordOf(cell, TEXT_NAMES) || hasWordOf(cell, OTHER_NAMES)) && wordCount(cell) <= NAME_WORDS;
+
+/** @param {string} cell */
+const wordCount = (cell) => (cell.match(/\S+/g) ?? []).length;
+
+/** @param {string} cell */
+const isQuoted = (cell) => cell.length > 1 && cell.startsWith('"') && cell.endsWith('"');
+
+/**
+ * Whether the first of `rows` names the columns, by what it holds and how the others differ.
+ * @param {string[][]} rows
+ */
+export function isHeader(rows) {
+  const [head, ...body] = rows.slice(0, 1 + HEADER_ROWS);
+  if (!head || head.every((cell) => !cell.trim())) return false;
+  const each = head.map((cell, index) => evidence(cell, body.filter((row) => index < row.length).map((row) => row[index].trim())));
+  const total = each.reduce((sum, one) => sum + one, 0);
+  return total > 0 || (total === 0 && head.length > 1 && each.every((one) => one >= 0));
+}
+
+/**
+ * How much the cell at the top of a column looks like its name; below 0, like a value of it.
+ * @param {string} cell
+ * @param {string[]} below
+ */
+function evidence(cell, below) {
+  const name = cell.trim();
+  const filled = below.filter(Boolean);
+  if (!name) return filled.length && filled.every(counts) ? 3 : 0;
+  if (isValue(name)) return -3;
+  const known = isNamed(name);
+  if (!known && filled.includes(name)) return -2;
+  if (filled.length && filled.filter(isValue).length >= MOSTLY * filled.length) return 3;
+  if (known) return 2;
+  if (wordCount(name) > SENTENCE_WORDS || Array.from(name).length > LONG_NAME_CHARS) return /[?:]$/.test(name) ? 0 : -2;
+  return /^([A-Za-z]+([_.][A-Za-z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+)$/.test(name) ? 1 : 0;
+}
+
+/**
+ * Whether the cells are 0, 1, 2 … from any number on.
+ * @param {string} value
+ * @param {number} index
+ * @param {string[]} all
+ */
+const counts = (value, index, all) => /^[0-9]+$/.test(value) && Number(value) === Number(all[0]) + index;
+
+/** @param {string} text */
+const isValue = (text) => VALUES.some((pattern) => pattern.test(text));

@@ -1,0 +1,135 @@
+/** One row of a file, whatever the file is, and why it may have no text. As `bulk/records/rows.py`. */
+
+import { isBlank, isPlaceholder } from "./columns.js";
+import { isDamaged, mended } from "./encoding.js";
+import { cellOf, complaint, fields, kindOfValue, NotJson } from "./json_rows.js";
+
+export const BLANK = "blank";
+export const PLACEHOLDER = "placeholder";
+
+/**
+ * @typedef {object} Row
+ * @property {(string | null)[]} cells one for each column known so far; null where the row has none
+ * @property {number} line of the file it begins in
+ * @property {string} [raw] a JSON row as it is written
+ * @property {string} [problem] why the row as a whole cannot be read
+ * @property {string} [surplus] what of it has no place among the cells
+ * @property {Record<number, string>} [kinds] columns that hold something else than text, and what: "a number"
+ * @property {boolean} [damaged] whether a byte or half a character was replaced by what it most likely meant
+ */
+
+/**
+ * Why the row gets no label: its problem, BLANK, PLACEHOLDER; empty if there is a text.
+ * @param {Row} row
+ * @param {number} column
+ * @param {string} name the column's
+ */
+export function reasonOf(row, column, name) {
+  if (row.problem) return row.problem;
+  const text = row.cells[column] ?? null;
+  if (text === null) return `no cell for ${name}`;
+  const kind = row.kinds?.[column];
+  if (kind) return `${name} is ${kind}, not a text`;
+  if (isBlank(text)) return BLANK;
+  return isPlaceholder(text) ? PLACEHOLDER : "";
+}
+
+/** Makes rows of `width` cells out of a table's lines, as many at a time as come. */
+export class TableRows {
+  /** @type {number[]} */
+  #empty = [];
+  #named;
+
+  /**
+   * Lines with nothing in them are left out, but between the rows of one column, where they are blanks.
+   * @param {number} width
+   * @param {{header: boolean, keepBlank?: boolean, joiner?: string | null}} options
+   * keepBlank: those behind the rows are blanks too; joiner: the delimiter, if what is too much belongs to the last cell
+   */
+  constructor(width, { header, keepBlank = false, joiner = null }) {
+    this.width = width;
+    this.keepBlank = keepBlank;
+    this.joiner = joiner;
+    this.#named = !header;
+  }
+
+  /**
+   * @param {import("./cells.js").Cells[]} lines
+   * @returns {Row[]}
+   */
+  take(lines) {
+    /** @type {Row[]} */
+    const rows = [];
+    for (const line of lines) {
+      const empty = line.cells.length === 0 || (line.cells.length === 1 && line.cells[0] === "");
+      if (empty && !this.keepBlank) {
+        this.#empty.push(line.line);
+        continue;
+      }
+      if (this.#named && this.width === 1) rows.push(...this.#empty.map((blank) => ({ cells: [""], line: blank })));
+      this.#empty = [];
+      if (this.#named) rows.push(this.#row(line));
+      this.#named = true;
+    }
+    return rows;
+  }
+
+  /**
+   * @param {import("./cells.js").Cells} line
+   * @returns {Row}
+   */
+  #row({ cells: found, line }) {
+    const { width, joiner } = this;
+    /** @type {Row} */
+    const row = { cells: Array.from({ length: width }, (_, index) => found[index] ?? null), line };
+    const surplus = found.slice(width);
+    if (surplus.some((cell) => cell.trim())) {
+      if (joiner === null) Object.assign(row, { problem: `${found.length} cells, not ${width}`, surplus: listed(surplus) });
+      else row.cells[width - 1] = found.slice(width - 1).join(joiner);
+    }
+    row.cells.forEach((cell, index) => {
+      if (cell === null || !isDamaged(cell)) return;
+      row.cells[index] = mended(cell);
+      row.damaged = true;
+    });
+    return row;
+  }
+}
+
+/** @param {string[]} cells as Python's JSON writes it */
+const listed = (cells) => `[${cells.map((cell) => JSON.stringify(cell)).join(", ")}]`;
+
+/**
+ * The row that `raw` is.
+ * @param {import("./json_rows.js").RawRow} found
+ * @param {(name: string) => number} place the column of a name, a new one if it must
+ * @returns {Row}
+ */
+export function jsonRow({ raw: written, line }, place) {
+  const damaged = isDamaged(written);
+  const raw = damaged ? mended(written) : written;
+  /** @type {Row} */
+  const row = { cells: [], line, raw };
+  if (damaged) row.damaged = true;
+  try {
+    for (const [name, value] of fields(raw)) setCell(row, place(name), value);
+  } catch (error) {
+    if (!(error instanceof NotJson)) throw error;
+    return { ...row, cells: [], problem: complaint(raw), surplus: raw };
+  }
+  return row;
+}
+
+/**
+ * @param {Row} row
+ * @param {number} index
+ * @param {string} value as written
+ */
+function setCell(row, index, value) {
+  const kind = kindOfValue(value);
+  if (kind) row.kinds = { ...row.kinds, [index]: kind };
+  const cell = cellOf(value);
+  if (!cell.isWellFormed()) row.damaged = true;
+  while (row.cells.length <= index) row.cells.push(null);
+  row.cells[index] = cell.toWellFormed();
+}

@@ -1,0 +1,66 @@
+/**
+ * The numbers and names that reading a file goes by. `bulk/records/rules.py` holds the same; a test compares them.
+ * What they are for stands in `tests/files/README.md`.
+ */
+
+/** Bytes from which encoding, format, delimiter, quotes, header and text column are decided. */
+export const WINDOW_BYTES = 256 * 1024;
+/** A longer row is no row: the file has no line ends, or a quote that never closes. */
+export const MAX_ROW_CHARS = 16 * 1024 * 1024;
+/** A JSON document other than an array of rows is read whole. */
+export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
+
+/** In the order in which equally good ones are taken. */
+export const DELIMITERS = ["\t", ";", "|", ","];
+/** Share of the rows that must have the first one's width before a character is taken for a delimiter. */
+export const LEAST_FIT = 0.4;
+
+/** What programs write where nothing was. Compared in small letters. */
+export const PLACEHOLDERS = new Set([
+  "#div/0!", "#n/a", "#n/a n/a", "#na", "#name?", "#null!", "#num!", "#ref!", "#value!", "(null)", "-", "--", "---",
+  "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>", "\\n", "n/a", "na", "nan", "nat", "nil", "none",
+  "null", "undefined", "–", "—",
+]);
+
+/** Words in the names of columns with texts, and of columns that hold words without being the text. */
+export const TEXT_NAMES = new Set([
+  "answer", "body", "caption", "comment", "comments", "content", "document", "feedback", "headline", "message",
+  "messages", "opinion", "originaltweet", "phrase", "post", "remark", "remarks", "response", "review", "reviews",
+  "reviewtext", "sentence", "statement", "text", "texts", "tweet", "utterance", "verbatim",
+]);
+export const OTHER_NAMES = new Set([
+  "address", "age", "at", "author", "category", "city", "class", "code", "country", "created", "date", "device",
+  "email", "gender", "group", "id", "index", "key", "label", "labels", "lang", "language", "link", "location",
+  "name", "number", "product", "rating", "reply", "reviewer", "score", "sentiment", "source", "stars", "state",
+  "subject", "target", "time", "timestamp", "title", "topic", "type", "url", "user", "username", "version",
+]);
+
+/** Encodings without a mark, each with the characters beyond ASCII that its texts are made of. */
+const WESTERN = "éèêëàâäáãåæçíìîïñóòôöõøœúùûüßÉÈÊÀÁÂÄÅÆÇÍÑÓÔÖØÜŒÿ’‘“”„–—…«»°€£¡¿·•®™©§´\u00a0½²";
+const CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЭЮЯЁІЇЄ«»—–…“”„’№\u00a0";
+/** @param {number} from @param {number} to */
+const range = (from, to) => String.fromCharCode(...Array.from({ length: to - from }, (_, index) => from + index));
+const KANA = range(0x3041, 0x3097) + range(0x30a1, 0x30fb) + "ー、。！？「」（）・～\u3000日本人大年一国中長出上生子分東三同今高金時手見月後前五間場社十的会行小自部者地方思事最良悪映画品買使感作";
+const HAN =
+  "的一是不在人有我他中上大和地到以要就出可也你生能而子那得下自之年作用道行所然家事成方多去法如都同面起看定天分好小部其些主理心她本前但因只想日者意力它把十民第公此已工使情明性知全三又正外高由很最重手向文政美相被利什二等或新己制身果加月回特代信表化老世位次度任常先通教原提立及比水名真各入口平活更打女四神何安少才反受目太感接必件期市直山金指至形空品差值用喜推。，！？、；：（）“”\u3000";
+const SIMPLIFIED =
+  HAN + "这个们来为国说时会过发后里经么学现当动还进样从实无与长机开关点业将两间问战头体见产话内门儿东声员论处义几认条系气题变总电数报结务场计资统区决马书则听达强难权设记类边张该规万觉术领确传师观让识带导争运荐买东质很棒错";
+const TRADITIONAL =
+  HAN + "這個們來為國說時會過發後裡經麼學現當動還進樣從實無與長機開關點業將兩間問戰頭體見產話內門兒東聲員論處義幾認條係氣題變總電數報結務場計資統區決馬書則聽達強難權設記類邊張該規萬覺術領確傳師觀讓識帶導爭運薦買質棒錯";
+const HANGUL =
+  "이다는에가을를의고하은로지도한기사서나시리어자아인정일대라전있수과해그것보제스만들주부적으여게상거요니습면까안장오원구야진말없세모좋영화너무최비재매우합했었됩네선고같예별추천감품배송음식맛편연기말못더많잘때히점분용신금물제문조직간방불생동성교당행경관계발";
+/** @type {Record<string, string>} */
+export const LEGACY_ENCODINGS = {
+  "windows-1252": WESTERN,
+  macintosh: WESTERN,
+  "windows-1250": "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜăâîşţ„”“’–—…\u00a0",
+  "windows-1254": "çğıöşüÇĞİÖŞÜâîû’‘“”–—…\u00a0",
+  "windows-1251": CYRILLIC,
+  "koi8-r": CYRILLIC,
+  "windows-1253": "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΆΈΉΊΌΎΏ«»–—…“”’\u00a0",
+  shift_jis: KANA,
+  "euc-jp": KANA,
+  gb18030: SIMPLIFIED,
+  big5: TRADITIONAL,
+  "euc-kr": HANGUL,
+};

@@ -1,0 +1,128 @@
+"""What people call their labels."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lightsleeper.bulk.records import label_names, labelled, read_file
+from lightsleeper.bulk.records.labels import parse_map
+from lightsleeper.errors import InvalidInput
+
+LABELS = ("NEGATIVE", "POSITIVE")
+STARS = "text,stars\nAwful,1\nPoor,2.0\nFine,3\nGood,4\nGreat,5\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "labelled.csv"
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive"),
+    [
+        *(("NEGATIVE", "POSITIVE"), ("negative", "Positive"), ("0", "1"), ("0.0", "1.0"), ("-1", "1"), ("-1", "+1")),
+        *(("False", "True"), ("neg", "pos"), (" negative ", "POSITIVE"), ("no", "yes")),
+    ],
+)
+def test_what_everybody_writes_is_understood(file: Path, negative: str, positive: str) -> None:
+    file.write_text(f"text,label\nAwful,{negative}\nGreat,{positive}\n")
+    assert list(labelled(read_file(file), LABELS)) == [("Awful", 0), ("Great", 1)]
+
+
+def test_one_star_is_not_the_label_one(file: Path) -> None:
+    file.write_text(STARS)
+    with pytest.raises(InvalidInput, match=r"'1' \(1\).*--map '4,5=POSITIVE;1,2=NEGATIVE'.*--skip-other"):
+        list(labelled(read_file(file), LABELS))
+
+
+def test_a_map_says_what_stars_mean_and_the_rest_is_left_out_when_asked_for(file: Path) -> None:
+    file.write_text(STARS)
+    stars = parse_map("4,5=positive; 1, 2 = NEGATIVE")
+    with pytest.raises(InvalidInput, match=r"column stars: '3' \(1\) are none of NEGATIVE, POSITIVE"):
+        list(labelled(read_file(file), LABELS, label_map=stars))
+    counts: Counter[tuple[str, str | None]] = Counter()
+    rows = list(labelled(read_file(file), LABELS, label_map=stars, skip_other=True, counts=counts))
+    assert rows == [("Awful", 0), ("Poor", 0), ("Good", 1), ("Great", 1)]
+    assert counts["3", None] == 1
+    assert counts["2.0", "NEGATIVE"] == 1
+
+
+def test_a_third_label_is_refused_or_left_out(file: Path) -> None:
+    file.write_text("text,sentiment\nAwful,negative\nFine,neutral\nGreat,positive\n")
+    with pytest.raises(InvalidInput, match=r"'neutral' \(1\)"):
+        list(labelled(read_file(file), LABELS))
+    assert list(labelled(read_file(file), LABELS, skip_other=True)) == [("Awful", 0), ("Great", 1)]
+
+
+def test_two_among_the_numbers_makes_none_of_them_an_index(file: Path) -> None:
+    file.write_text("text,label\nAwful,0\nFine,1\nGreat,2\n")
+    with pytest.raises(InvalidInput, match="are none of"):
+        list(labelled(read_file(file), LABELS))
+
+
+def test_rows_without_a_label_or_a_text_are_left_out_and_counted(file: Path) -> None:
+    file.write_text('text,label\nAwful,0\nFine,\n,1\nNULL,1\n"Great",1\n"bad, row",1,x\n')
+    counts: Counter[tuple[str, str | None]] = Counter()
+    records = read_file(file)
+    assert list(labelled(records, LABELS, counts=counts)) == [("Awful", 0), ("Great", 1)]
+    assert counts["", None] == 1
+    assert records.left_out == {"blank": 1, "placeholder": 1, "unreadable": 1}
+
+
+def test_a_name_goes_before_an_index(file: Path) -> None:
+    file.write_text("text,label\nAwful,1\nGreat,2\n")
+    assert list(labelled(read_file(file), ("1", "2"))) == [("Awful", 0), ("Great", 1)]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("text,airline_sentiment,airline_sentiment_confidence", "Awful news,negative,0.7\nGreat news,positive,0.9"),
+        ("Review Text,Helpful,Polarity of it", "Awful news,1,-1\nGreat news,0,1"),
+        ("id,category,text,label", "1,shoes,Awful news,0\n2,hats,Great news,1"),
+    ],
+)
+def test_the_label_column_is_found_by_its_name(file: Path, header: str, rows: str) -> None:
+    file.write_text(f"{header}\n{rows}\n")
+    assert list(labelled(read_file(file), LABELS)) == [("Awful news", 0), ("Great news", 1)]
+
+
+def test_without_a_telling_name_it_is_found_by_what_it_holds(file: Path) -> None:
+    file.write_text("Great fit and cheap,1\nToo small for me,0\nNot for me,0\n")
+    assert [label for _, label in labelled(read_file(file), LABELS)] == [1, 0, 0]
+
+
+def test_no_label_column_is_refused_with_the_columns(file: Path) -> None:
+    file.write_text("id,text\n1,Great\n")
+    with pytest.raises(InvalidInput, match=r"which column holds the labels\? id, text: name it with --label-column"):
+        list(labelled(read_file(file), LABELS))
+
+
+def test_a_named_label_column_is_found_in_any_case(file: Path) -> None:
+    file.write_text("text,Verdict,label\nAwful,0,x\nGreat,1,y\n")
+    assert [label for _, label in labelled(read_file(file), LABELS, label_column="verdict")] == [0, 1]
+    with pytest.raises(InvalidInput, match="no column 'mood' among text, Verdict, label"):
+        list(labelled(read_file(file), LABELS, label_column="mood"))
+
+
+@pytest.mark.parametrize("argument", ["POSITIVE", "1=", "=POSITIVE", "1=POSITIVE;2"])
+def test_a_map_that_says_nothing_is_refused(argument: str) -> None:
+    with pytest.raises(InvalidInput, match="is not like 4,5=POSITIVE"):
+        parse_map(argument)
+
+
+def test_a_map_to_a_label_that_the_model_lacks_is_refused(file: Path) -> None:
+    file.write_text(STARS)
+    with pytest.raises(InvalidInput, match="'MIXED' is none of NEGATIVE, POSITIVE"):
+        list(labelled(read_file(file), LABELS, label_map=parse_map("3=MIXED"), skip_other=True))
+
+
+def test_names_are_sorted_and_different_spellings_are_one(file: Path) -> None:
+    file.write_text("text,label\na word,spam\nb word,Ham\nc word,Spam\nd word,Spam\ne word,\n")
+    assert label_names(read_file(file)) == ["Ham", "Spam"]
+
+
+def test_numbers_are_sorted_by_value(file: Path) -> None:
+    file.write_text("text,label\n" + "".join(f"some words,{number}\n" for number in (10, 9, 2)))
+    assert label_names(read_file(file)) == ["2", "9", "10"]
