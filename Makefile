@@ -34,13 +34,13 @@ test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run th
 	.venv/bin/pytest -m browser $(ARGS)
 
 test-delivery: $(INSTALLED)/serve $(INSTALLED)/dev torch .venv/tools/kubectl .venv/tools/node_modules ## run the tests of the manifests, the image and the lifecycle
-	.venv/bin/pytest -m delivery $(ARGS)
+	.venv/bin/pytest -m "delivery and not by_hand" $(ARGS)
 
 test-debian: $(INSTALLED)/serve $(INSTALLED)/dev ## run `make serve` and `make test` on a new Debian 13, with its own Python
 	.venv/bin/pytest -m debian $(ARGS)
 
 test-azure: $(INSTALLED)/serve $(INSTALLED)/dev .venv/azure/ready ## ask azure-cli's own parser of every `az` line (installs 1 GB)
-	.venv/bin/pytest -m azure $(ARGS)
+	.venv/bin/pytest -m "azure and not by_hand" $(ARGS)
 
 test-door: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/door ## attack a service, alone and behind nginx, HAProxy, Envoy and Go's proxy
 	.venv/bin/pytest -m door $(ARGS)
