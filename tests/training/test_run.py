@@ -10,9 +10,10 @@ import torch
 from tokenizers import Tokenizer
 
 from checkpoints import write_checkpoint, write_encoder
-from lightsleeper.errors import BundleError, InvalidInput
+from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
 from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.model import load_model
+from lightsleeper.training.distil import labelled_by
 from lightsleeper.training.encoder import load_encoder
 from lightsleeper.training.mix import Augmentation, Source
 from lightsleeper.training.run import starting_point, train
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.torch
 #: Two of these words decide the label, whatever stands around them.
 GOOD, BAD = ("love", "enjoy"), ("hate", "broke")
 FILLERS = ("the film", "this app", "our train", "it rained and", "my order", "everything here", "a keyboard")
+HEAD = "pre_classifier.weight"
 RECIPE = Recipe(epochs=6, peak_learning_rate=3e-3, tokens_per_batch=128)
 
 
@@ -54,9 +56,10 @@ def test_a_trained_bundle_knows_the_labels_of_texts_it_never_saw(encoder: Path, 
         keep_checkpoint=True,
     )
     manifest = bundle.manifest
-    (measured,) = manifest.accuracy.values()
+    measured, held_out = manifest.accuracy.values()
     assert manifest.labels == ("angry", "pleased")
     assert measured["accuracy"] >= 0.95
+    assert held_out["rows"] == manifest.made_by["verdict"]["rows"]
     assert list(manifest.made_by["data"]) == [f"{tmp_path.name}/train.jsonl"]
     assert manifest.made_by["recipe"]["peak_learning_rate"] == 3e-3
     model = load_model(out)
@@ -148,6 +151,22 @@ def test_a_run_may_be_cut_short_before_its_rate_falls(encoder: Path, examples: l
         run(40, tmp_path / "late", until=18)
     with pytest.raises(BundleError, match="another recipe"):
         run(20, tmp_path / "late")
+
+
+def test_a_share_of_the_starting_point_may_be_kept(encoder: Path, examples: list[Example], tmp_path: Path) -> None:
+    def tuned(kept_share: float) -> torch.Tensor:
+        torch.manual_seed(0)
+        model = load_encoder(encoder, ["angry", "pleased"])
+        recipe, out = Recipe(steps=3, tokens_per_batch=128, kept_share=kept_share), tmp_path / str(kept_share)
+        out.mkdir()
+        found: torch.Tensor = fine_tune(model, lambda _: examples, recipe, out, mask_token_id=4).state_dict()[HEAD]
+        return found
+
+    torch.manual_seed(0)
+    start = load_encoder(encoder, ["angry", "pleased"]).state_dict()[HEAD]
+    whole = tuned(0.0)
+    assert not torch.equal(whole, start)
+    assert torch.allclose(tuned(0.25), 0.75 * whole + 0.25 * start, atol=1e-7)
 
 
 def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_path: Path) -> None:
@@ -244,3 +263,29 @@ def test_written_rows_and_soft_labels_are_part_of_what_made_the_bundle(encoder: 
     assert made_by["augment"] == {"negation": 0.5, "typos": 0.1}
     (graded,) = made_by["data"].values()
     assert (graded["kind"], graded["weight"]) == ("graded", 0.5)
+
+
+def test_a_teacher_labels_what_nobody_has_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    file, cache = tmp_path / "texts.txt", tmp_path / "said.jsonl"
+    file.write_text("A wonderful film.\n\nA terrible film.\n")
+    labels = ["NEGATIVE", "POSITIVE"]
+    good, bad = labelled_by(EMBEDDED, file, labels, cache)
+    assert good.target[1] > 0.9
+    assert bad.target[1] < 0.1
+    first = cache.read_text().splitlines()[0]
+    cache.write_text("[0.25, 0.75]\n")
+    assert [row.target for row in labelled_by(EMBEDDED, file, labels, cache)] == [(0.25, 0.75), bad.target]
+    assert json.loads(first)[1] == good.target[1]
+
+
+def test_a_teacher_of_other_labels_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("A wonderful film.\n")
+    with pytest.raises(BundleError, match="knows the labels"):
+        labelled_by(EMBEDDED, tmp_path / "texts.txt", ["no", "yes"], tmp_path / "said.jsonl")
+
+
+def test_texts_without_labels_need_a_teacher(encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("A wonderful film.\n")
+    sources = [Source(write_labelled(tmp_path / "train.jsonl")), Source(tmp_path / "texts.txt", kind="unlabelled")]
+    with pytest.raises(ConfigurationError, match="teacher"):
+        train(sources, tmp_path / "bundle", encoder=encoder)

@@ -1,6 +1,7 @@
 """`lightsleeper train`: your own labels → a bundle."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,19 @@ def add_train(commands: "Commands") -> None:
     )
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     command.add_argument("--dev", nargs="+", type=Path, default=[], metavar="FILE", help="labelled, only to measure on")
+    command.add_argument(
+        "--held-out", type=float, metavar="X", help="share kept from training, to stop by and report on; 0.2, 0 is none"
+    )
     command.add_argument("--labels", metavar="A,B,…", help="label names in id order, where FILE holds ids")
     command.add_argument(
         "--graded", nargs="+", default=[], metavar="FILE[@WEIGHT]", help="labels are 0 (all the first label) to N"
     )
     command.add_argument(
         "--neutral", nargs="+", default=[], metavar="FILE[@WEIGHT]", help="texts that bear no label: aim at the middle"
+    )
+    command.add_argument("--teacher", type=Path, metavar="DIR", help="bundle or checkpoint that labels --unlabelled")
+    command.add_argument(
+        "--unlabelled", nargs="+", default=[], metavar="FILE[@WEIGHT]", help="texts to learn the teacher's answers to"
     )
     command.add_argument(
         "--augment", nargs="+", default=[], metavar="NAME[@SHARE]", help="rows written, or changed, by name; see README"
@@ -40,13 +48,14 @@ def add_train(commands: "Commands") -> None:
     command.add_argument(
         "--encoder", type=Path, metavar="DIR", help="BERT encoder, earlier checkpoint, or bundle to start from"
     )
-    command.add_argument("--epochs", type=int, metavar="N", help="times every text is read; 3 by default")
+    command.add_argument("--epochs", type=int, metavar="N", help="times every text is read; 3, or more for few")
     command.add_argument("--steps", type=int, metavar="N", help="batches to learn from, instead of --epochs")
     command.add_argument("--learning-rate", type=float, metavar="X", help="its peak; 8e-5 by default")
     command.add_argument("--decay", type=float, metavar="X", help="share of the run in which the rate falls; 0.94")
     command.add_argument("--word-dropout", type=float, metavar="X", help="share of tokens hidden in training; 0")
     command.add_argument("--whole", type=float, metavar="X", help="share of long texts that are read whole; 0.34")
     command.add_argument("--averaged-steps", type=int, metavar="N", help="that the averaged weights span; 1000")
+    command.add_argument("--keep-start", type=float, metavar="X", help="share of the starting weights kept; 0")
     command.add_argument("--name", help="the model's name in the manifest; by default that of DIR")
     command.add_argument("--work", type=Path, metavar="DIR", help="where checkpoints are kept meanwhile")
     add_making(command)
@@ -67,12 +76,14 @@ def _train(options: argparse.Namespace) -> int:
         "word_dropout": options.word_dropout,
         "whole_share": options.whole,
         "averaged_steps": options.averaged_steps,
+        "kept_share": options.keep_start,
     }
     bundle = train(
         [
             *(parse_source(argument) for argument in options.files),
             *(parse_source(argument, "graded") for argument in options.graded),
             *(parse_source(argument, "neutral") for argument in options.neutral),
+            *(parse_source(argument, "unlabelled") for argument in options.unlabelled),
         ],
         options.out,
         augmentations=[parse_augmentation(argument) for argument in options.augment],
@@ -80,11 +91,14 @@ def _train(options: argparse.Namespace) -> int:
         labels=options.labels.split(",") if options.labels else None,
         encoder=options.encoder,
         emoji=options.emoji,
+        teacher=options.teacher,
+        **({} if options.held_out is None else {"held_out": options.held_out}),
         recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
         name=options.name,
         work=options.work,
         keep_checkpoint=options.keep_checkpoint,
         max_loss_points=options.max_loss_points,
+        say=lambda line: print(line, file=sys.stderr),
     )
     print_bundle(bundle)
     return 0

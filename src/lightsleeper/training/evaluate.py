@@ -33,10 +33,12 @@ class Report:
     #: Texts of which the model read only the first `max_tokens` tokens.
     truncated: int
     texts_per_s: float
+    #: Of each text, in order, whether the predicted label is the true one.
+    correct: tuple[bool, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The report as plain values."""
-        return asdict(self)
+        """The report as plain values, without a word on single texts."""
+        return {name: value for name, value in asdict(self).items() if name != "correct"}
 
     def as_table(self) -> str:
         """The report for people."""
@@ -107,6 +109,7 @@ def measure(
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         truncated=truncated,
         texts_per_s=len(truth) / max(seconds, 1e-9),
+        correct=tuple(map(bool, predicted == truth)),
     )
 
 

@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 from lightsleeper.bulk.records import Record, labelled, read_file
 from lightsleeper.errors import ConfigurationError, InvalidInput
 from lightsleeper.training.augment import CHANGES, WRITERS
+from lightsleeper.training.labels import require_labels
 
-Kind = Literal["labelled", "graded", "neutral"]
+Kind = Literal["labelled", "graded", "neutral", "unlabelled"]
 
 #: The column of soft labels: the probability of the last of two labels.
 SCORE_COLUMN = "score"
@@ -24,7 +25,7 @@ class Source:
     #: How often a row of it is read per epoch, on average: 0.3 is three rows of ten, 2 is every row twice.
     weight: float = 1.0
     #: `labelled`: a label or a score per row. `graded`: whole numbers from least to most, spread evenly between the
-    #: two labels. `neutral`: no labels; the target is the middle.
+    #: two labels. `neutral`: no labels; the target is the middle. `unlabelled`: a teacher labels it.
     kind: Kind = "labelled"
 
 
@@ -65,10 +66,12 @@ def read_rows(source: Source, labels: Sequence[str]) -> list[Row]:
         return [Row(record.text, (1 / len(labels),) * len(labels)) for record in records if record.text.strip()]
     if source.kind == "graded":
         return _graded(list(records), source.file)
-    return [
-        Row(record.text, _soft(record, labels) if SCORE_COLUMN in record.columns else _hard(record, labels))
-        for record in records
-    ]
+    rows = list(records)
+    if rows and SCORE_COLUMN in rows[0].columns:
+        return [Row(record.text, _soft(record, labels)) for record in rows]
+    require_labels(rows)
+    certain = [tuple(float(index == label) for index in range(len(labels))) for label in range(len(labels))]
+    return [Row(text, certain[label]) for text, label in labelled(rows, labels)]
 
 
 def epoch_rows(
@@ -105,11 +108,6 @@ def _changed(row: Row, augmentations: Sequence[Augmentation], draw: Random) -> R
         if augmentation.name in CHANGES and draw.random() < augmentation.share:
             text = CHANGES[augmentation.name](text, draw)
     return Row(text, row.target)
-
-
-def _hard(record: Record, labels: Sequence[str]) -> tuple[float, ...]:
-    ((_, label),) = labelled([record], labels)
-    return tuple(float(index == label) for index in range(len(labels)))
 
 
 def _soft(record: Record, labels: Sequence[str]) -> tuple[float, ...]:

@@ -4,25 +4,30 @@ import hashlib
 import json
 import random
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from transformers import DistilBertForSequenceClassification
 
-from lightsleeper.bulk.records import label_names, read_file
-from lightsleeper.errors import BundleError, InvalidInput
+from lightsleeper.bulk.records import read_file
+from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
 from lightsleeper.model.bundle import MANIFEST, TOKENIZER, Bundle, open_bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.training import augment
 from lightsleeper.training.checkpoint import Checkpoint, local_revision
+from lightsleeper.training.distil import labelled_by
 from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder
+from lightsleeper.training.held_out import SHARE, Split, Verdict, best, judge, label_weights, score, split
+from lightsleeper.training.labels import describe, names_of
 from lightsleeper.training.mix import Augmentation, Row, Source, epoch_rows, read_rows
 from lightsleeper.training.prepare import MAX_LOSS_POINTS, make_bundle, own_texts, refuse_foreign
-from lightsleeper.training.train import Example, Recipe, fine_tune, tokenize
+from lightsleeper.training.train import Example, Recipe, fine_tune, predict, tokenize
 from lightsleeper.training.vocabulary import add_emoji
 
 _RUN = "run.json"
@@ -40,49 +45,117 @@ def train(
     labels: Sequence[str] | None = None,
     encoder: Path | None = None,
     emoji: bool = False,
+    teacher: Path | None = None,
+    held_out: float = SHARE,
     recipe: Recipe | None = None,
     work: Path | None = None,
     name: str | None = None,
     keep_checkpoint: bool = False,
     max_loss_points: float = MAX_LOSS_POINTS,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Fine-tune `encoder` (default: the packaged one) on files and augmentations and write the bundle `out`.
 
     `encoder` is a folder with a BERT encoder, an earlier checkpoint, or a bundle. `emoji` gives emoji tokens of their
-    own. `labels` are the names in id order, needed where the files hold ids; by default those found, sorted.
-    `dev` files are never trained on; the manifest tells the bundle's accuracy on each.
+    own. `teacher`, a bundle or a checkpoint of the same labels, labels the unlabelled files.
+    `labels` are the names in id order, needed where the files hold ids; by default those found, sorted.
+    `dev` files are never trained on; the manifest tells the bundle's accuracy on each. Nor is the share `held_out` of
+    the rows with labels, which says when to stop and what was reached: `say` is told, and so is the manifest.
     `work` (default: `out` + ".training") keeps the checkpoint of an unfinished run: the same command continues it.
-    It is removed once the bundle stands. Raises InvalidInput for a bad file, BundleError for a bad bundle.
+    It is removed once the bundle stands. Raises InvalidInput for a bad file, BundleError for a bad bundle
+    or a model that is no better than the commonest label.
     """
     recipe = recipe or Recipe()
     folder = packaged_encoder() if encoder is None else encoder
     refuse_foreign(out)
-    labels = _labels([source.file for source in sources]) if labels is None else labels
-    rows = [(source, read_rows(source, labels)) for source in sources]
+    labels = _labels(sources) if labels is None else labels
+    gold: Rows = [(source, read_rows(source, labels)) for source in sources if source.kind != "unlabelled"]
+    rows, parts = _held_out(gold, held_out, recipe.seed)
+    for line in _described(rows, parts, labels):
+        say(line)
     work = out.with_name(out.name + ".training") if work is None else work
-    facts = _facts(sources, augmentations, labels, folder, emoji=emoji)
+    facts = _facts(sources, augmentations, labels, folder, emoji=emoji, held_out=held_out)
+    if teacher is not None:
+        facts["teacher"] = _origin(teacher)
     _claim(work, facts)
+    rows += _taught(sources, teacher, labels, work)
     start = starting_point(folder, labels, seed=recipe.seed, emoji=emoji)
-    checkpoint = _fine_tuned(start, rows, augmentations, recipe=recipe, work=work, name=name or out.name)
+    name = name or out.name
+    checkpoint, verdict = _fine_tuned(start, rows, parts, augmentations, recipe=recipe, work=work, name=name)
+    if verdict:
+        for line in verdict.lines(labels):
+            say(line)
+        verdict.require_use()
     (checkpoint.folder / _MADE_BY).write_text(json.dumps({**facts, "recipe": asdict(recipe)}, indent=2) + "\n")
     bundle = make_bundle(
         checkpoint,
         out,
         calibration=_calibration([row.text for row in epoch_rows(rows, augmentations, seed=recipe.seed, epoch=0)]),
-        data=dev,
+        data=[*dev, *_written(parts, labels, work)],
         keep_checkpoint=keep_checkpoint,
         max_loss_points=max_loss_points,
-        made_by={"command": "lightsleeper train", **facts, "recipe": asdict(recipe)},
+        made_by={
+            "command": "lightsleeper train",
+            **facts,
+            "recipe": asdict(recipe),
+            **({"verdict": asdict(verdict)} if verdict else {}),
+        },
     )
     shutil.rmtree(work)
     return bundle
 
 
-def _labels(files: Sequence[Path]) -> list[str]:
-    labels = label_names(record for file in files for record in read_file(file))
-    if len(labels) < 2:  # noqa: PLR2004  # there is nothing to tell apart
-        raise InvalidInput(f"{', '.join(file.name for file in files)}: only the label {labels} occurs")
-    return labels
+def _taught(sources: Sequence[Source], teacher: Path | None, labels: Sequence[str], work: Path) -> "Rows":
+    """The unlabelled files as the teacher sees them."""
+    unlabelled = [source for source in sources if source.kind == "unlabelled"]
+    if unlabelled and teacher is None:
+        raise ConfigurationError("unlabelled files need a --teacher to label them")
+    if teacher is None:
+        return []
+    return [
+        (source, labelled_by(teacher, source.file, labels, work / f"teacher-{_sha256(source.file)[:12]}.jsonl"))
+        for source in unlabelled
+    ]
+
+
+def _labels(sources: Sequence[Source]) -> list[str]:
+    files = [source.file for source in sources if source.kind == "labelled"]
+    if not files:
+        raise InvalidInput("no file with labels: name one, or say --labels")
+    return names_of([record for file in files for record in read_file(file)], ", ".join(file.name for file in files))
+
+
+Rows = list[tuple[Source, Sequence[Row]]]
+
+
+def _held_out(rows: Rows, share: float, seed: int) -> tuple[Rows, Split | None]:
+    """The rows to learn from by source, and the split; no split where nothing is to be held out."""
+    labelled = [row for source, own in rows if source.kind == "labelled" for row in own]
+    parts = split(labelled, share=share, seed=seed) if share and labelled else None
+    if parts is None or not parts.report or not parts.stop:
+        return rows, None
+    kept = {row.text for row in (*parts.stop, *parts.report)}
+    return [(source, [row for row in own if row.text not in kept]) for source, own in rows], parts
+
+
+def _described(rows: Rows, parts: Split | None, labels: Sequence[str]) -> Iterator[str]:
+    """What there is to learn from, before it starts."""
+    counts = Counter(labels[best(row.target)] for source, own in rows if source.kind == "labelled" for row in own)
+    if counts:
+        yield f"{sum(counts.values()):,} rows to learn from:"
+        yield from describe({label: counts[label] for label in labels})
+    if parts:
+        yield f"{len(parts.stop):,} rows held out to stop by, {len(parts.report):,} to report on"
+
+
+def _written(parts: Split | None, labels: Sequence[str], work: Path) -> list[Path]:
+    """The rows to report on as a file, so that int8 is measured on them too."""
+    if parts is None:
+        return []
+    file = work / "held-out.jsonl"
+    rows = ({"text": row.text, "label": labels[best(row.target)]} for row in parts.report)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return [file]
 
 
 def _facts(
@@ -92,6 +165,7 @@ def _facts(
     encoder: Path,
     *,
     emoji: bool,
+    held_out: float,
 ) -> dict[str, Any]:
     """What a run was made from: the same facts, the same run."""
     return {
@@ -105,6 +179,7 @@ def _facts(
         },
         "augment": {augmentation.name: augmentation.share for augmentation in augmentations},
         "emoji": emoji,
+        "held_out": held_out,
         "labels": list(labels),
         "encoder": _origin(encoder),
     }
@@ -146,13 +221,14 @@ def starting_point(
 
 def _fine_tuned(
     start: tuple[DistilBertForSequenceClassification, Tokenizer],
-    rows: Sequence[tuple[Source, Sequence[Row]]],
+    rows: Rows,
+    parts: Split | None,
     augmentations: Sequence[Augmentation],
     *,
     recipe: Recipe,
     work: Path,
     name: str,
-) -> Checkpoint:
+) -> tuple[Checkpoint, Verdict | None]:
     torch.set_num_threads(worker_count(cpus()))
     model, tokenizer = start
     folder = work / "model"
@@ -163,9 +239,26 @@ def _fine_tuned(
     def epoch(number: int) -> list[Example]:
         return tokenize(tokenizer, epoch_rows(rows, augmentations, seed=recipe.seed, epoch=number))
 
-    fine_tune(model, epoch, recipe, work, mask_token_id=mask_token_id).save_pretrained(folder)
+    def macro_f1(model: DistilBertForSequenceClassification, held: Sequence[Row]) -> float:
+        truth = np.array([best(row.target) for row in held])
+        return score(truth, predict(model, tokenize(tokenizer, held), recipe), model.config.num_labels).macro_f1
+
+    tuned = fine_tune(
+        model,
+        epoch,
+        recipe,
+        work,
+        mask_token_id=mask_token_id,
+        label_weights=label_weights(parts.train, model.config.num_labels) if parts else None,
+        judge=(lambda model: macro_f1(model, parts.stop)) if parts else None,
+    )
+    tuned.save_pretrained(folder)
     tokenizer.save(str(folder / TOKENIZER))
-    return Checkpoint(folder, name, local_revision(folder))
+    verdict = None
+    if parts:
+        predicted = predict(tuned, tokenize(tokenizer, parts.report), recipe)
+        verdict = judge(parts, predicted, tuned.config.num_labels)
+    return Checkpoint(folder, name, local_revision(folder)), verdict
 
 
 def _calibration(texts: Sequence[str]) -> list[str]:

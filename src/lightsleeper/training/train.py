@@ -7,26 +7,35 @@ the weights (Polyak averaging), which varies less from run to run than the last 
 """
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 from transformers import DistilBertForSequenceClassification
 
 from lightsleeper.errors import BundleError
+from lightsleeper.training.early_stopping import Best, Judge
 
 CHECKPOINT = "checkpoint.pt"
+
+#: Fewer steps than this leave the head where chance put it: 18 of them answered every text with one label.
+_LEAST_STEPS, _MOST_EPOCHS = 400, 40
+_LEAST_BATCHES, _LEAST_TOKENS = 16, 256
+_JUDGED_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a run's result besides the data and the encoder."""
 
-    epochs: int = 3
+    #: Times that every row is read; None: 3, or as many as make `_LEAST_STEPS` batches.
+    epochs: int | None = None
     #: Batches to learn from; None: as many as the epochs hold. More than that, and the epochs go on.
     steps: int | None = None
     peak_learning_rate: float = 8e-5
@@ -37,7 +46,8 @@ class Recipe:
     decay_fraction: float = 0.94
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
-    #: A batch's texts times its longest text stay below this: 128 phrases of 16 tokens, or 10 of 200.
+    #: A batch's texts times its longest text stay below this: 128 phrases of 16 tokens, or 10 of 200. Few rows are read
+    #: in smaller batches, or an epoch would be a handful of steps.
     tokens_per_batch: int = 2048
     max_tokens: int = 512
     #: A longer text is read through one random window of this many tokens …
@@ -48,6 +58,9 @@ class Recipe:
     averaged_steps: int = 1_000
     #: Share of the tokens hidden behind the mask token: a model that knows its texts by heart learns from this again.
     word_dropout: float = 0.0
+    #: Share of the starting point in the weights that are returned: what it knew and the data do not show is kept
+    #: (Wortsman et al. 2022, arXiv:2109.01903).
+    kept_share: float = 0.0
     seed: int = 0
 
 
@@ -71,15 +84,18 @@ def fine_tune(
     *,
     mask_token_id: int,
     label_weights: Sequence[float] | None = None,
+    judge: Judge | None = None,
     checkpoint_every_steps: int = 100,
 ) -> DistilBertForSequenceClassification:
     """Train `model` on `epochs` and return its averaged copy; continue from `out/checkpoint.pt` if there.
 
-    Runs on CUDA where there is one. `label_weights` scale the loss of each label, 1 by default.
+    Runs on CUDA where there is one. `label_weights` scale the loss of each label, 1 by default. With a `judge` the run
+    ends early once it finds nothing better, and what it found best is returned.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     plan = _plan(epochs, recipe, mask_token_id)
     model = model.to(device)
+    start = {name: tensor.clone() for name, tensor in model.state_dict().items()} if recipe.kept_share else {}
     weights = torch.tensor(label_weights, device=device) if label_weights else None
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, recipe.weight_decay), lr=recipe.peak_learning_rate, fused=True
@@ -88,7 +104,8 @@ def fine_tune(
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_decay(recipe, len(plan))))
     checkpoint = out / CHECKPOINT
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
-    done = _restore(checkpoint, parts, recipe, len(plan)) if checkpoint.exists() else 0
+    found = Best(judge, len(plan))
+    done = _restore(checkpoint, parts, recipe, len(plan), found) if checkpoint.exists() else 0
     model.train()
     with tqdm(total=len(plan), initial=done, unit="batch", desc="train", smoothing=0.02) as bar:
         for step in range(done, len(plan)):
@@ -102,10 +119,23 @@ def fine_tune(
             average.update_parameters(model)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
             bar.update()
+            found.consider(average.module, step + 1)
+            if found.enough:
+                break
             if (step + 1) % checkpoint_every_steps == 0 or step + 1 == len(plan):
-                _save(checkpoint, parts, recipe, step + 1, len(plan))
+                _save(checkpoint, parts, recipe, (step + 1, len(plan)), found)
     averaged: DistilBertForSequenceClassification = average.module
+    if found.weights is not None:
+        averaged.load_state_dict(found.weights)
+    averaged.load_state_dict(averaged.state_dict() | _between(start, averaged.state_dict(), recipe.kept_share))
     return averaged.cpu().eval()
+
+
+def _between(
+    start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Tensor], kept_share: float
+) -> dict[str, torch.Tensor]:
+    """Weights on the line from `start` to `end`."""
+    return {name: torch.lerp(end[name], tensor, kept_share) for name, tensor in start.items()}
 
 
 def tokenize(tokenizer: Tokenizer, rows: Sequence[tuple[str, Sequence[float]]]) -> list[Example]:
@@ -116,6 +146,22 @@ def tokenize(tokenizer: Tokenizer, rows: Sequence[tuple[str, Sequence[float]]]) 
     return [Example(encoding.ids, target) for encoding, (_, target) in zip(encodings, rows, strict=True)]
 
 
+@torch.no_grad()
+def predict(
+    model: DistilBertForSequenceClassification, examples: Sequence[Example], recipe: Recipe
+) -> NDArray[np.int64]:
+    """The best label index of each example, in order."""
+    answers = np.zeros(len(examples), dtype=np.int64)
+    rows = [(index, _cut(example.ids, recipe.max_tokens)) for index, example in enumerate(examples)]
+    rows.sort(key=lambda row: len(row[1]))
+    for start in range(0, len(rows), _JUDGED_AT_ONCE):
+        part = rows[start : start + _JUDGED_AT_ONCE]
+        ids, mask = _padded([row for _, row in part], model.device)
+        logits = model(input_ids=ids, attention_mask=mask).logits
+        answers[[index for index, _ in part]] = logits.argmax(dim=-1).cpu().numpy()
+    return answers
+
+
 @dataclass(frozen=True)
 class _Batch:
     rows: Sequence[Sequence[int]]
@@ -124,9 +170,14 @@ class _Batch:
 
 def _plan(epochs: Epochs, recipe: Recipe, mask_token_id: int) -> list[_Batch]:
     """Every batch of the run, in order."""
-    plan: list[_Batch] = []
-    epoch = 0
-    while epoch < recipe.epochs if recipe.steps is None else len(plan) < recipe.steps:
+    first = epochs(0)
+    tokens = sum(min(len(example.ids), recipe.window_tokens) for example in first)
+    fitting = max(_LEAST_TOKENS, tokens // _LEAST_BATCHES)
+    recipe = replace(recipe, tokens_per_batch=min(recipe.tokens_per_batch, fitting))
+    plan = _epoch(first, recipe, 0, mask_token_id)
+    wanted = recipe.epochs or min(_MOST_EPOCHS, max(3, -(-_LEAST_STEPS // len(plan))))
+    epoch = 1
+    while epoch < wanted if recipe.steps is None else len(plan) < recipe.steps:
         plan += _epoch(epochs(epoch), recipe, epoch, mask_token_id)
         epoch += 1
     return plan[: recipe.steps]
@@ -162,8 +213,12 @@ def _view(ids: Sequence[int], recipe: Recipe, draw: random.Random) -> Sequence[i
     longest = recipe.max_tokens if whole else recipe.window_tokens
     if len(ids) <= longest:
         return ids
-    start = 1 if whole else draw.randrange(1, len(ids) - longest + 2)
-    return [ids[0], *ids[start : start + longest - 2], ids[-1]]
+    return _cut(ids, longest, 1 if whole else draw.randrange(1, len(ids) - longest + 2))
+
+
+def _cut(ids: Sequence[int], longest: int, start: int = 1) -> Sequence[int]:
+    """The first and last id around those from `start`, `longest` together."""
+    return ids if len(ids) <= longest else [ids[0], *ids[start : start + longest - 2], ids[-1]]
 
 
 def _masked(ids: Sequence[int], share: float, mask_token_id: int, draw: random.Random) -> Sequence[int]:
@@ -176,9 +231,7 @@ def _step(
     model: DistilBertForSequenceClassification, batch: _Batch, recipe: Recipe, weights: torch.Tensor | None
 ) -> float:
     device = model.device
-    width = max(map(len, batch.rows))
-    ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in batch.rows], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch.rows], device=device)
+    ids, mask = _padded(batch.rows, device)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(device)):
         logits = model(input_ids=ids, attention_mask=mask).logits
     loss = torch.nn.functional.cross_entropy(
@@ -189,6 +242,14 @@ def _step(
     )
     loss.backward()
     return float(loss.item())
+
+
+def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask of texts side by side, int64 [texts, width]."""
+    width = max(map(len, rows))
+    ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+    return ids, mask
 
 
 def _has_bfloat16(device: torch.device) -> bool:
@@ -215,14 +276,18 @@ def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
-def _save(checkpoint: Path, parts: dict[str, torch.nn.Module], recipe: Recipe, step: int, steps: int) -> None:
+def _save(
+    checkpoint: Path, parts: dict[str, torch.nn.Module], recipe: Recipe, done: tuple[int, int], found: Best
+) -> None:
+    """`done` steps of how many."""
     state = {name: part.state_dict() for name, part in parts.items()}
+    best = {"score": found.score, "weights": found.weights, "waited": found.waited}
     partial = checkpoint.with_suffix(".partial")
-    torch.save({**state, "step": step, "steps": steps, "recipe": asdict(recipe)}, partial)
+    torch.save({**state, "best": best, "step": done[0], "steps": done[1], "recipe": asdict(recipe)}, partial)
     partial.replace(checkpoint)
 
 
-def _restore(checkpoint: Path, parts: dict[str, torch.nn.Module], recipe: Recipe, steps: int) -> int:
+def _restore(checkpoint: Path, parts: dict[str, torch.nn.Module], recipe: Recipe, steps: int, found: Best) -> int:
     """Load what was saved; BundleError unless this recipe, too, would have come there."""
     state = torch.load(checkpoint, weights_only=True)
     differing = [name for name, value in asdict(recipe).items() if state["recipe"].get(name) != value]
@@ -230,6 +295,7 @@ def _restore(checkpoint: Path, parts: dict[str, torch.nn.Module], recipe: Recipe
         raise BundleError(f"{checkpoint} was made with another recipe ({state['recipe']}): remove it or match it")
     for name, part in parts.items():
         part.load_state_dict(state[name])
+    found.score, found.weights, found.waited = (state["best"][name] for name in ("score", "weights", "waited"))
     return int(state["step"])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,18 @@ def check_agreement(reference: Model, model: Model, texts: Sequence[str], *, wor
             f"{_MOST_PROBABILITY_MOVED}); calibrate on more texts like yours"
         )
     return found
+
+
+def chance_of_loss(before: Sequence[bool], after: Sequence[bool]) -> float:
+    """How likely chance alone makes as many right answers wrong, of all that changed sides, n in, n out.
+
+    The exact form of McNemar's test (1947), one-sided: of the texts that changed sides, each may fall either way.
+    """
+    lost = sum(was and not still for was, still in zip(before, after, strict=True))
+    won = sum(still and not was for was, still in zip(before, after, strict=True))
+    changed = lost + won
+    at_least = sum(comb(changed, count) for count in range(lost, changed + 1))
+    return float(at_least / 2**changed)
 
 
 def _logits(model: Model, texts: Sequence[str], workers: int) -> NDArray[np.float64]:
