@@ -34,7 +34,8 @@ RUN rm -rf /app/bin /app/pydantic/v1 /app/onnxruntime/capi/libonnxruntime.so* \
 
 FROM deps AS model
 ARG MODEL=embedded
-ARG MODEL_REVISION=main
+# A commit, for a model of the hub: what a branch names today, another build would not get.
+ARG MODEL_REVISION=
 # A mirror of the hub, where there is one.
 ARG HF_ENDPOINT=https://huggingface.co
 # A folder or a page with wheels of torch for CPUs: the default index has one with 4.4 GB of CUDA beside it.
@@ -44,6 +45,10 @@ COPY src src
 RUN PYTHONPATH=/poetry python3 -m pip install --no-cache-dir --quiet --no-deps --no-build-isolation --target /app .
 # torch by version and not with all that the lock names beside it, which is CUDA; gone again before the layer is kept.
 RUN if [ "${MODEL}" != embedded ]; then \
+        case "${MODEL_REVISION}" in \
+            *[!0-9a-f]*|"") echo "name the commit of ${MODEL}: --build-arg MODEL_REVISION=<commit>" >&2; exit 1 ;; \
+        esac \
+        && \
         PYTHONPATH=/poetry python3 -m poetry export --with torch --without-hashes --output constraints.txt \
         && PYTHONPATH=/poetry python3 -m pip install --no-cache-dir --quiet --no-build-isolation --target /torch \
             --constraint constraints.txt . torch transformers safetensors onnx onnxscript \

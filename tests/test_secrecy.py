@@ -60,6 +60,8 @@ def walk(service: Service, redis: RedisServer) -> Iterator[str]:
     yield answer(service, json.dumps({"text": TEXT}).encode(), {**RIGHT, "content-type": "text/plain"})
     yield httpx2.put(f"{service.url}/predict", content=TEXT, headers=RIGHT, timeout=60).text
     leave(service)
+    for number in range(3):
+        stray(service, number)
     redis.kill()
     for number in range(3):
         yield answer(service, json.dumps({"text": f"{TEXT} {number}"}).encode(), RIGHT)
@@ -99,6 +101,64 @@ def answer(service: Service, body: bytes, headers: dict[str, str]) -> str:
     return f"{response.status_code} {response.headers} {response.text}"
 
 
+#: What a stranger writes where no text belongs. A path is the caller's own, and in the access log.
+STRAY = "straycanary"
+PATH = "pathcanary"
+
+SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+#: The positions of a head, one request each: request line, then headers.
+POSITIONS = [
+    (f"GET /model?api_key={STRAY}", ""),
+    (f"POST /predict?api_key={STRAY}&{STRAY}", ""),
+    (f"GET /{PATH}/{PATH}", ""),
+    (f"GET /web/{PATH}.js", ""),
+    (f"POST /v2/models/{PATH}/infer", ""),
+    (f"POST /v1/models/{PATH}:predict", ""),
+    (f"{STRAY.upper()} /predict", ""),
+    *(
+        ("GET /model", f"{name}: {STRAY}\r\n")
+        for name in (
+            "User-Agent",
+            "Cookie",
+            "Referer",
+            "Origin",
+            "Accept",
+            "Accept-Language",
+            "If-None-Match",
+            "X-Forwarded-For",
+            "X-Forwarded-Proto",
+            "X-Forwarded-Host",
+            "Forwarded",
+            "Baggage",
+            "Traceparent",
+            "X-Unknown",
+        )
+    ),
+    ("GET /model", f"Traceparent: {SAMPLED}\r\nTracestate: {STRAY}={STRAY}\r\nBaggage: {STRAY}={STRAY}\r\n"),
+    ("GET /model", f"X-{STRAY}: 1\r\n"),
+    ("POST /predict", f"Content-Type: {STRAY}/{STRAY}\r\n"),
+    ("POST /predict", f"Content-Type: application/json; charset={STRAY}\r\n"),
+    ("POST /predict", f"Content-Encoding: {STRAY}\r\n"),
+    ("POST /predict", f"Authorization: {STRAY} {STRAY}\r\n"),
+    ("POST /predict", f"X-API-Key: {STRAY}\r\n"),
+    ("POST /", f"ce-specversion: 1.0\r\nce-id: {STRAY}\r\nce-source: {STRAY}\r\nce-type: {STRAY}\r\n"),
+]
+
+
+def stray(service: Service, number: int) -> None:
+    """The canary in every position of a head, with a right key and without, and as `Host`."""
+    for line, headers in POSITIONS:
+        host = f"{STRAY}.example" if number == 0 else "localhost"
+        key = f"X-API-Key: {KEY}\r\n" if number == 1 and "X-API-Key" not in headers else ""
+        body = b'{"text": 7}' if line.startswith("POST") else b""
+        head = f"{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+        with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
+            connection.sendall(f"{head}{key}{headers}\r\n".encode() + body)
+            while connection.recv(65_536):
+                pass
+
+
 def leave(service: Service) -> None:
     """Hang up in the middle of a body."""
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
@@ -111,6 +171,18 @@ def test_no_text_key_or_password_is_ever_said(said: dict[str, str], where: str) 
     assert said[where], "nothing was said at all: nothing was tested"
     for canary in CANARIES:
         assert canary not in said[where].lower()
+
+
+@pytest.mark.parametrize("where", ["metrics", "Redis", "spans", "pushed metrics", "logs"])
+def test_nothing_of_a_head_is_ever_said(said: dict[str, str], where: str) -> None:
+    assert STRAY not in said[where].lower()
+    if where != "logs":
+        assert PATH not in said[where].lower()
+
+
+def test_what_strangers_sent_was_traced(said: dict[str, str]) -> None:
+    assert "POST /predict" in said["spans"]
+    assert "GET /model" in said["spans"]
 
 
 @pytest.mark.parametrize("status", ["200", "401", "413", "415", "422", "429"])

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,20 @@ def test_misuse_is_one_clear_line(arguments: list[str], status: int, complaint: 
     done = run(*arguments)
     assert done.returncode == status
     assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("fault", ["taken", "no such host", "not ours"])
+def test_an_address_that_cannot_be_had_ends_with_status_1(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        hosts = {"taken": "127.0.0.1", "no such host": "no-such-host.invalid", "not ours": "192.0.2.1"}
+        monkeypatch.setenv("LIGHTSLEEPER_HOST", hosts[fault])
+        monkeypatch.setenv("PORT", str(other.getsockname()[1]))
+        done = run("serve")
+    assert done.returncode == 1
+    assert f"lightsleeper: cannot listen on {hosts[fault]}, port " in done.stderr
     assert "Traceback" not in done.stderr
 
 

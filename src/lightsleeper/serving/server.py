@@ -16,7 +16,7 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from lightsleeper.errors import LightsleeperError
+from lightsleeper.errors import ConfigurationError, LightsleeperError
 from lightsleeper.serving.door import Door, DoorLimits
 from lightsleeper.telemetry import logs
 
@@ -84,7 +84,13 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
     server = uvicorn.Server(config)
     # uvicorn drains, then raises the signal again for whoever handled it before: here, an end that went well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server.run()
+    try:
+        server.run()
+    except SystemExit as end:
+        if server.started or not end.code:
+            raise
+        # uvicorn has said why, and would exit with a status of its own.
+        raise ConfigurationError(f"cannot listen on {settings.host}, port {settings.port}") from None
     return 0 if server.started else 1
 
 

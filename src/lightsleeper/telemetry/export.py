@@ -247,7 +247,9 @@ class _Page:
     def __init__(self, histograms: _Histograms, host: str, port: int) -> None:
         # 35 ms of a wake that only those pay who ask for the page.
         from opentelemetry.exporter.prometheus import PrometheusMetricReader  # noqa: PLC0415
-        from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415
+        from prometheus_client import CollectorRegistry, make_wsgi_app  # noqa: PLC0415
+
+        from lightsleeper.telemetry.scrape_server import ScrapeServer  # noqa: PLC0415
 
         class Reader(PrometheusMetricReader):
             def _receive_metrics(self, metrics_data: MetricsData, *args: float, **kwargs: float) -> None:
@@ -256,15 +258,13 @@ class _Page:
         registry = CollectorRegistry()
         self.reader = Reader(registry=registry, scope_info_enabled=False)
         try:
-            self._server, self._thread = start_http_server(port, host, registry)
+            self._server = ScrapeServer(host, port, make_wsgi_app(registry))
         except OSError as error:
             raise ConfigurationError(f"LIGHTSLEEPER_METRICS_PORT: port {port}: {error.strerror}") from error
         self.port = self._server.server_port
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.close()
 
 
 async def _bounded(work: Callable[[], object], timeout_s: float) -> None:

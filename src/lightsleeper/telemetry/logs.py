@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 _ACCESS_FIELDS = ("client", "method", "path", "http_version", "status")
@@ -34,9 +35,18 @@ class AccessFormatter(JsonFormatter):
         """The line."""
         client, method, target, version, status = record.args  # type: ignore[misc]  # uvicorn's five
         path = str(target).partition("?")[0]
-        record.fields = dict(zip(_ACCESS_FIELDS, (client, method, path, version, status), strict=True))
+        record.fields = dict(zip(_ACCESS_FIELDS, (_address(str(client)), method, path, version, status), strict=True))
         record.msg, record.args = "request", ()
         return super().format(record)
+
+
+def _address(client: str) -> str:
+    """`host:port` if the host is an address: what a proxy writes into X-Forwarded-For may be anything."""
+    try:
+        ip_address(client.rpartition(":")[0].strip("[]"))
+    except ValueError:
+        return "unknown"
+    return client
 
 
 def config(level: str) -> dict[str, Any]:
