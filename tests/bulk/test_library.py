@@ -75,7 +75,7 @@ def test_the_command_line_gives_the_same(classifier: TextClassifier, tmp_path: P
         [sys.executable, "-m", "lightsleeper", "predict", "--file", tmp_path / "texts.jsonl", "--output-format=jsonl"]
     )
     rows = [json.loads(line) for line in done.splitlines()]
-    assert [(row["label"], row["score"], row["truncated"]) for row in rows] == [
+    assert [(row["predicted_label"], row["predicted_score"], row["truncated"]) for row in rows] == [
         (p.label, round(p.score, 6), p.truncated) for p in classifier.predict(TEXTS) if p
     ]
 

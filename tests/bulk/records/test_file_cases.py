@@ -37,7 +37,10 @@ def expectation(name: str) -> tuple[dict[str, Any], Choices]:
     return {key: value for key, value in case.items() if key not in {"why", "only"}}, choices
 
 
-@pytest.mark.parametrize("name", file_cases.names())
+NAMES = [name for name in file_cases.names() if file_cases.expected(name).get("only") != "browser"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_file_is_read_as_it_is_meant(name: str) -> None:
     case, choices = expectation(name)
     if refused := case.get("refused"):
@@ -49,7 +52,7 @@ def test_a_file_is_read_as_it_is_meant(name: str) -> None:
         assert found_in(table) == case
 
 
-@pytest.mark.parametrize("name", file_cases.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_stream_that_cannot_be_rewound_is_read_alike(name: str) -> None:
     case, choices = expectation(name)
     stream = Unseekable((file_cases.FOLDER / name).read_bytes())

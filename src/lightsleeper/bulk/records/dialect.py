@@ -58,8 +58,8 @@ def separator_line(text: str) -> tuple[str | None, str]:
 
 
 def line_end(text: str) -> LineEnd:
-    """A lone carriage return ends a row only in a file without line feeds."""
-    return "\r" if "\r" in text and "\n" not in text else "\n"
+    """A lone carriage return ends a row only where such are more than the line feeds."""
+    return "\r" if text.count("\r") - text.count("\r\n") > text.count("\n") else "\n"
 
 
 def decide(text: str, *, whole: bool, delimiter: str | None = None) -> Dialect:

@@ -156,6 +156,8 @@ def _format(ending: str, text: str, choices: Choices, *, whole: bool) -> tuple[s
 def _from_text(
     characters: Iterator[str], text: str, name: str, file_format: str, choices: Choices, *, whole: bool
 ) -> Table:
+    if line_end(text) == "\r" and "\n" in text:  # an old Mac's file that was edited elsewhere: both end rows
+        characters, text = map(_with_carriage_returns, characters), _with_carriage_returns(text)
     said, shown = separator_line(text)
     if file_format == "txt":
         dialect, skipped, shown = Dialect(None, "none", line_end(text)), 0, text
@@ -169,6 +171,10 @@ def _from_text(
     return table
 
 
+def _with_carriage_returns(text: str) -> str:
+    return text.replace("\r\n", "\r").replace("\n", "\r")
+
+
 def _without_start(characters: Iterator[str], count: int) -> Iterator[str]:
     for piece in characters:
         yield piece[count:]
@@ -177,7 +183,7 @@ def _without_start(characters: Iterator[str], count: int) -> Iterator[str]:
 
 def _from_sheet(content: Content, name: str, choices: Choices) -> Table:
     title, others, cells = xlsx_sheets(content.stream, name)
-    rows = (Cells(row, number) for number, row in enumerate(cells, start=1))
+    rows = (Cells(row if any(row) else [], number) for number, row in enumerate(cells, start=1))
     sample = list(islice(rows, _SHEET_ROWS_SEEN))
     table = _from_cells(chain(sample, rows), sample, name, choices, dialect=None, has_quotes=True)
     table.format = "xlsx"

@@ -64,11 +64,17 @@ export function separatorLine(text) {
 }
 
 /**
- * A lone carriage return ends a row only in a file without line feeds.
+ * A lone carriage return ends a row only where such are more than the line feeds.
  * @param {string} text
  * @returns {"\r" | "\n"}
  */
-export const lineEnd = (text) => (text.includes("\r") && !text.includes("\n") ? "\r" : "\n");
+export const lineEnd = (text) => (count(text, /\r(?!\n)/g) > count(text, /\n/g) ? "\r" : "\n");
+
+/**
+ * @param {string} text
+ * @param {RegExp} pattern
+ */
+const count = (text, pattern) => text.match(pattern)?.length ?? 0;
 
 /**
  * The dialect of a table that begins with `text`.

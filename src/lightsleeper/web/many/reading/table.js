@@ -156,6 +156,8 @@ function formatOf(name, text, choices, whole) {
  * @param {Choices} choices
  */
 function fromText(source, format, choices) {
+  // An old Mac's file that was edited elsewhere: both end rows.
+  if (lineEnd(source.text) === "\r" && source.text.includes("\n")) source = withCarriageReturns(source);
   const [said, behind] = separatorLine(source.text);
   const lines = format === "txt";
   const shown = lines ? source.text : behind;
@@ -170,6 +172,18 @@ function fromText(source, format, choices) {
   const table = fromCells(lineBatches, sample, source.name, choices, { dialect, hasQuotes: shown.includes('"') });
   if (dialect.delimiter === "\t") table.format = "tsv";
   return table;
+}
+
+/**
+ * @param {Source} source
+ * @returns {Source}
+ */
+function withCarriageReturns(source) {
+  const changed = (/** @type {string} */ text) => text.replace(/\r\n|\n/g, "\r");
+  async function* pieces() {
+    for await (const [piece, last] of source.pieces()) yield /** @type {[string, boolean]} */ ([changed(piece), last]);
+  }
+  return { ...source, text: changed(source.text), pieces };
 }
 
 /**
