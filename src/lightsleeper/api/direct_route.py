@@ -4,6 +4,7 @@ What FastAPI does between router and endpoint (dependencies, exit stacks, a seco
 answer from memory.
 """
 
+from starlette.requests import Request
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
@@ -16,3 +17,9 @@ class DirectRoute(Route):
         match, child_scope = super().matches(scope)
         child_scope["route"] = self
         return match, child_scope
+
+
+def methods_at(request: Request) -> str:
+    """What may be done at the path of this request, as `Allow` lists it: several routes may share a path."""
+    there = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in there for method in getattr(route, "methods", None) or ()}))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
+from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.errors import NotFound, shortened
 
 _FOLDER = Path(__file__).parents[1] / "web"
@@ -40,7 +41,6 @@ class _File(NamedTuple):
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
 async def index(request: Request) -> Response:
     """The page for who can show it, else a sign of life, which KServe's clients read and others' probes count."""
     if "text/html" in request.headers.get("accept", ""):
@@ -49,6 +49,10 @@ async def index(request: Request) -> Response:
         response = Response(b'{"status":"alive"}', media_type="application/json")
     response.headers["vary"] = "accept"
     return response
+
+
+#: Beside the dialects' routes at `/`.
+hot_routes = [DirectRoute("/", index)]
 
 
 @router.api_route("/web/{name:path}", methods=["GET", "HEAD"])

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from lightsleeper.api.direct_route import methods_at
 from lightsleeper.api.identify import identify
 from lightsleeper.api.slashes import other_slash
 from lightsleeper.errors import (
@@ -155,6 +156,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     response = refuse(request.scope, kind(f"{request.method} {shortened(request.scope['path'])}: {error.detail}"))
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["allow"] = methods_at(request)
     return response
 
 

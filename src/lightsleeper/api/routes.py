@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic_core import to_json
 
 from lightsleeper.api import dialects
@@ -52,13 +53,18 @@ async def model(request: Request) -> Response:
     return Response(facts.model_dump_json(), media_type=JSON)
 
 
-@router.get("/livez", summary="Is the process alive?")
+@router.get("/livez", summary="Is the process alive?", response_class=PlainTextResponse)
 async def livez(_: Request) -> Response:
     """Constant: a live event loop is all it proves."""
     return Response("ok", media_type="text/plain")
 
 
-@router.get("/readyz", summary="Can it answer now?", responses={503: {"model": ErrorResponse}})
+@router.get(
+    "/readyz",
+    summary="Can it answer now?",
+    response_class=PlainTextResponse,
+    responses={503: {"content": {JSON: {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}}}},
+)
 async def readyz(request: Request) -> Response:
     """Whether the inference workers run. Never asks Redis: an optional cache must not take the service down."""
     _require_ready(request)

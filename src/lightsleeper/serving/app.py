@@ -71,7 +71,7 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         app.add_middleware(
             Traced, tracers=telemetry.tracers, ratio=settings.trace_ratio, trusted=settings.trusted_proxies
         )
-    app.router.routes[:0] = [*routes.hot_routes, *dialects.ROUTES]
+    app.router.routes[:0] = [*routes.hot_routes, *page.hot_routes, *dialects.ROUTES]
     app.include_router(routes.router)
     app.include_router(page.router)
     handle_errors(app)
@@ -102,6 +102,9 @@ def _document_requests(app: FastAPI) -> None:
         document["components"]["schemas"].setdefault(
             "PredictRequest", PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")
         )
+        from lightsleeper.api.dialects.openapi import describe  # noqa: PLC0415  # only the document needs it
+
+        describe(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -197,9 +197,10 @@ def test_no_event_is_answered_with_404_which_would_bring_it_back(client: TestCli
 
 
 def test_a_probe_is_told_what_may_be_sent(client: TestClient) -> None:
-    for path in ("/", "/events"):
+    for path, methods in (("/", "GET, HEAD, OPTIONS, POST"), ("/events", "OPTIONS, POST")):
         response = client.options(path, headers={"webhook-request-origin": "eventgrid.azure.net"})
-        assert (response.status_code, response.headers["allow"]) == (200, "POST, OPTIONS")
+        assert (response.status_code, response.headers["allow"]) == (200, methods)
+        assert client.put(path).headers["allow"] == methods
         assert "webhook-allowed-origin" not in response.headers
 
 

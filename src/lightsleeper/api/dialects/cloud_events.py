@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from lightsleeper.api.dialects.event_data import read_attributes, texts_in
 from lightsleeper.api.dialects.model_names import require_model, served_name
+from lightsleeper.api.direct_route import methods_at
 from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.fields import count, flag
 from lightsleeper.api.schemas import check_texts
@@ -48,7 +49,7 @@ async def probe(request: Request) -> Response:
 
     https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection
     """
-    headers = {"allow": "POST, OPTIONS"}
+    headers = {"allow": methods_at(request)}
     origin = request.headers.get("webhook-request-origin")
     allowed: tuple[str, ...] = request.state.dialect_options.webhook_origins
     if origin and ("*" in allowed or origin in allowed):

@@ -1,0 +1,293 @@
+"""What the OpenAPI document says of the dialects. Imported when somebody asks for the document, with no dialect."""
+
+from typing import Any
+
+JSON = "application/json"
+EVENT = "application/cloudevents+json"
+
+_NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+_VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
+
+_WORDS = {
+    400: "Something in the request cannot be answered; the message names it.",
+    401: "No valid API key.",
+    404: "No such model or version.",
+    413: "The body is larger than the limit, as sent or once inflated.",
+    415: "A content encoding, or another site's form, that is not read.",
+    422: "Something in the request cannot be answered; the message names it.",
+    424: "The model failed on this text.",
+    429: "More than may be sent for now, or than can be queued.",
+    500: "The model failed on this text.",
+    503: "No room in the queue, or the process is ending.",
+    504: "Not answered in time.",
+}
+_RETRY = {429, 503, 504}
+
+
+def _object(required: list[str], /, *, more: bool = True, **properties: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON schema
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": more}
+
+
+def _list(items: dict[str, Any], **more: int) -> dict[str, Any]:
+    return {"type": "array", "items": items, **more}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_STRING = {"type": "string"}
+_BOOLEAN = {"type": "boolean"}
+_COUNT = {"type": "integer", "minimum": 1}
+_TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
+_TEXTS = _list(_TEXT, minItems=1, maxItems=64)
+_LABELS = _list(_ref("LabelScoreModel"))
+
+SCHEMAS: dict[str, Any] = {
+    "DialectError": _object(["error"], error={**_STRING, "description": "What went wrong, for people."}),
+    "TeiError": _object(["error", "error_type"], error=_STRING, error_type=_STRING),
+    "HuggingFaceRequest": _object(
+        ["inputs"],
+        inputs={"anyOf": [_TEXT, _TEXTS]},
+        parameters=_object(
+            [], top_k=_COUNT, function_to_apply={**_STRING, "enum": ["softmax", "sigmoid", "none"]}, truncation=_BOOLEAN
+        ),
+    ),
+    "TeiRequest": _object(
+        ["inputs"],
+        inputs={"anyOf": [_TEXT, _TEXTS, _list(_list(_TEXT, minItems=1, maxItems=1), minItems=1, maxItems=64)]},
+        raw_scores=_BOOLEAN,
+        truncate=_BOOLEAN,
+        truncation_direction={**_STRING, "enum": ["Right", "Left"]},
+    ),
+    "TeiInfo": _object(["model_id", "model_type"], model_id=_STRING, model_type={"type": "object"}),
+    "KserveRequest": _object(
+        ["instances"],
+        instances=_TEXTS,
+        parameters=_object([], top_k=_COUNT, raw_scores=_BOOLEAN, truncate=_BOOLEAN),
+    ),
+    "KserveResponse": _object(["predictions"], predictions=_list(_LABELS)),
+    "ClassifyRequest": _object(["examples"], examples=_list(_object(["text"], text=_TEXT), minItems=1, maxItems=64)),
+    "ClassifyResponse": _object(["result"], result=_list(_list(_list({})))),
+    "InferRequest": _object(
+        ["inputs"],
+        id={**_STRING, "maxLength": 256},
+        inputs=_list(_ref("InferTensor"), minItems=1, maxItems=1),
+        outputs=_list(_object(["name"], name={**_STRING, "enum": ["label", "scores", "logits", "truncated"]})),
+        parameters=_object([], truncate=_BOOLEAN, raw_scores=_BOOLEAN, binary_data_output=_BOOLEAN),
+    ),
+    "InferTensor": _object(
+        ["name", "shape", "datatype", "data"],
+        name=_STRING,
+        shape=_list(_COUNT, minItems=1, maxItems=2),
+        datatype={**_STRING, "enum": ["BYTES"]},
+        data=_TEXTS,
+    ),
+    "InferResponse": _object(
+        ["model_name", "id", "outputs"],
+        model_name=_STRING,
+        model_version=_STRING,
+        id=_STRING,
+        outputs=_list(_object(["name", "shape", "datatype"], name=_STRING, datatype=_STRING, shape=_list(_COUNT))),
+    ),
+    "CloudEvent": _object(
+        ["specversion", "id", "source", "type", "data"],
+        specversion={**_STRING, "enum": ["1.0"]},
+        id=_TEXT,
+        source=_TEXT,
+        type=_TEXT,
+        data={"anyOf": [_TEXT, _TEXTS, _object(["text"], text=_TEXT)]},
+    ),
+    "PredictionEvent": _object(
+        ["specversion", "id", "source", "type", "data"],
+        specversion=_STRING,
+        id=_STRING,
+        source=_STRING,
+        type=_STRING,
+        data=_ref("KserveResponse"),
+    ),
+    "Anything": {"type": "object"},
+}
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Where keys are set; else none is needed."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same, in a header of its own."},
+}
+#: Any one of these; the empty one stands for a service without keys.
+SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"key": []}]
+
+_HEADERS = {
+    "Server-Timing": {"description": "Milliseconds by stage.", "schema": _STRING},
+    "X-Cache": {"description": "hit, miss or partial.", "schema": _STRING},
+    "X-Request-Id": {"description": "The caller's, or a new one.", "schema": _STRING},
+}
+
+
+_TEI_HEADERS = tuple(
+    f"X-{name}"
+    for name in (
+        *("Compute-Type", "Compute-Time", "Compute-Characters", "Compute-Tokens"),
+        *("Total-Time", "Tokenization-Time", "Queue-Time", "Inference-Time"),
+    )
+)
+
+
+def _answer(schema: str, media_type: str = JSON) -> dict[str, Any]:
+    return {"description": "The answer.", "content": {media_type: {"schema": _ref(schema)}}, "headers": _HEADERS}
+
+
+def _errors(statuses: tuple[int, ...], schema: str = "DialectError") -> dict[str, Any]:
+    retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return {
+        str(status): {
+            "description": _WORDS[status],
+            "content": {JSON: {"schema": _ref(schema)}},
+            "headers": {"X-Error-Code": {"schema": _STRING}, **(retry if status in _RETRY else {})},
+        }
+        for status in statuses
+    }
+
+
+def _post(
+    identity: str, summary: str, tag: str, asked: dict[str, str], answers: dict[str, Any], *parameters: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "operationId": identity,
+        "summary": summary,
+        "tags": [tag],
+        "parameters": list(parameters),
+        "security": SECURITY,
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": _ref(schema)} for media_type, schema in asked.items()},
+        },
+        "responses": answers,
+    }
+
+
+def _get(identity: str, summary: str, tag: str, schema: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    statuses = (404, 503) if parameters else (503,)
+    return {
+        "operationId": identity,
+        "summary": summary,
+        "tags": [tag],
+        "parameters": list(parameters),
+        "responses": {"200": {"description": "The answer.", "content": {JSON: {"schema": _ref(schema)}}}}
+        | _errors(statuses),
+    }
+
+
+def _probe(identity: str) -> dict[str, Any]:
+    return {
+        "operationId": identity,
+        "summary": "What may be sent; a webhook sender's question for consent",
+        "tags": ["CloudEvents"],
+        "responses": {"200": {"description": "In the headers."}},
+    }
+
+
+_HUGGING_FACE_ERRORS = (401, 413, 415, 422, 429, 500, 503, 504)
+_BAD_REQUEST_ERRORS = (400, 401, 404, 413, 415, 429, 500, 503, 504)
+_EVENT_ERRORS = (400, 401, 413, 415, 429, 500, 503, 504)
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Add every route of every dialect to the document of our own, and the keys to both."""
+    document["components"]["schemas"] |= SCHEMAS
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    for path, operations in _paths().items():
+        document["paths"].setdefault(path, {}).update(operations)
+    predict = document["paths"]["/predict"]["post"]
+    predict["security"] = SECURITY
+    _either(predict["requestBody"], _ref("TeiRequest"))
+    answers: dict[str, Any] = predict["responses"]
+    _either(answers["200"], _list(_LABELS), _LABELS)
+    answers["200"]["headers"] = _HEADERS | {name: {"schema": _STRING} for name in _TEI_HEADERS}
+    answers |= _errors((400, 424), "TeiError")
+    for status in (401, 413, 415, 422, 429, 500, 503, 504):
+        answers[str(status)] = answers.get(str(status), {}) | _errors((status,), "ErrorResponse")[str(status)]
+        _either(answers[str(status)], _ref("TeiError"))
+
+
+def _either(described: dict[str, Any], *others: dict[str, Any]) -> None:
+    """Of a request or an answer in JSON: as it was described, or one of `others`."""
+    content = described["content"][JSON]
+    content["schema"] = {"anyOf": [content["schema"], *others]}
+
+
+def _paths() -> dict[str, Any]:
+    prediction = {"200": {"description": "A list of labels per text.", "content": {JSON: {"schema": _list(_LABELS)}}}}
+    event = {"200": _answer("PredictionEvent", EVENT), "202": {"description": "Accepted; no reply was asked for."}}
+    prefer = {"name": "Prefer", "in": "header", "required": False, "schema": _STRING, "example": "reply"}
+    documented: dict[str, Any] = {
+        "/": {
+            "get": {
+                "operationId": "alive",
+                "summary": "The page for browsers, for others a sign of life",
+                "responses": {
+                    "200": {
+                        "description": "The page, or a sign of life.",
+                        "content": {JSON: {"schema": _ref("Anything")}, "text/html": {}},
+                    }
+                },
+            },
+            "options": _probe("probe"),
+            "post": _post(
+                "hugging_face",
+                "Classify texts, as Hugging Face's clients ask; or an event, as Knative delivers it",
+                "Hugging Face",
+                {JSON: "HuggingFaceRequest"},
+                {**prediction, **_errors(_HUGGING_FACE_ERRORS)},
+            ),
+        },
+        "/info": {"get": _get("tei_info", "What answers here", "text-embeddings-inference", "TeiInfo")},
+        "/events": {
+            "post": _post(
+                "events",
+                "Answer a CloudEvent with one, or with nothing",
+                "CloudEvents",
+                {EVENT: "CloudEvent"},
+                {**event, **_errors(_EVENT_ERRORS)},
+                prefer,
+            ),
+            "options": _probe("events_probe"),
+        },
+    }
+    return documented | _open_inference() | _kserve_v1()
+
+
+def _open_inference() -> dict[str, Any]:
+    tag = "Open Inference Protocol"
+    documented = {
+        "/v2": {"get": _get("v2_server", "What speaks the protocol", tag, "Anything")},
+        "/v2/health/live": {"get": _get("v2_live", "Is the process alive?", tag, "Anything")},
+        "/v2/health/ready": {"get": _get("v2_ready", "Can it answer now?", tag, "Anything")},
+        "/v2/models": {"get": _get("v2_models", "The model's name", tag, "Anything")},
+    }
+    answers = {"200": _answer("InferResponse"), **_errors(_BAD_REQUEST_ERRORS)}
+    for suffix, parameters in (("", (_NAME,)), ("_version", (_NAME, _VERSION))):
+        path = "/v2/models/{name}" + ("/versions/{version}" if suffix else "")
+        documented |= {
+            path: {"get": _get(f"v2_model{suffix}", "What goes in and comes out", tag, "Anything", *parameters)},
+            f"{path}/ready": {"get": _get(f"v2_model{suffix}_ready", "Is it ready?", tag, "Anything", *parameters)},
+            f"{path}/infer": {
+                "post": _post(f"v2_infer{suffix}", "Infer", tag, {JSON: "InferRequest"}, answers, *parameters)
+            },
+        }
+    return documented
+
+
+def _kserve_v1() -> dict[str, Any]:
+    tag = "KServe v1, TensorFlow Serving, Vertex AI"
+    documented = {"/v1/models": {"get": _get("v1_models", "The model's name", tag, "Anything")}}
+    for suffix, parameters in (("", (_NAME,)), ("_version", (_NAME, _VERSION))):
+        path = "/v1/models/{name}" + ("/versions/{version}" if suffix else "")
+        documented[path] = {"get": _get(f"v1_model{suffix}", "Its state", tag, "Anything", *parameters)}
+        for verb, asked, answer in (
+            ("predict", "KserveRequest", "KserveResponse"),
+            ("classify", "ClassifyRequest", "ClassifyResponse"),
+        ):
+            answers = {"200": _answer(answer), **_errors(_BAD_REQUEST_ERRORS)}
+            operation = _post(f"v1_{verb}{suffix}", verb.capitalize(), tag, {JSON: asked}, answers, *parameters)
+            documented[f"{path}:{verb}"] = {"post": operation}
+    return documented

@@ -1,0 +1,44 @@
+"""The document names every route of every dialect, what each answers, and how a key is sent."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from lightsleeper.api.dialects import ROUTES
+
+
+@pytest.fixture(scope="module")
+def document(client: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def test_every_route_of_a_dialect_is_documented(document: dict[str, Any]) -> None:
+    for route in ROUTES:
+        documented = document["paths"][route.path]
+        assert {method.lower() for method in (route.methods or set()) - {"HEAD"}} <= documented.keys(), route.path
+
+
+def test_what_needs_a_key_says_so_and_how(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["bearer"]["scheme"], schemes["key"]["name"]) == ("bearer", "X-API-Key")
+    posts = {path: each["post"] for path, each in document["paths"].items() if "post" in each}
+    assert "/predict" in posts
+    for path, operation in posts.items():
+        assert operation["security"] == [{}, {"bearer": []}, {"key": []}], path
+        assert {"401", "413", "415", "429", "503", "504"} <= operation["responses"].keys(), path
+        assert "Retry-After" in operation["responses"]["503"]["headers"], path
+
+
+def test_every_reference_leads_somewhere_and_every_operation_has_its_own_name(document: dict[str, Any]) -> None:
+    def references(value: object) -> list[str]:
+        if isinstance(value, dict):
+            own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+            return own + [each for item in value.values() for each in references(item)]
+        return [each for item in value for each in references(item)] if isinstance(value, list) else []
+
+    for reference in references(document):
+        assert reference.rpartition("/")[2] in document["components"]["schemas"]
+    names = [operation["operationId"] for each in document["paths"].values() for operation in each.values()]
+    assert len(names) == len(set(names))
