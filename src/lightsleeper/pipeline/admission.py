@@ -7,7 +7,7 @@ bytes; before its texts are tokenised; and when their cost in tokens is known. K
 
 import math
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -36,6 +36,8 @@ _OVERDRAFT = 1.5
 _BATCH_S = {Lane.EXPRESS: 0.05, Lane.BULK: 0.02}
 #: A pace misjudged must not send anybody away for long.
 _MAX_RETRY_S = 30
+
+_UNCOUNTED = nullcontext()
 
 
 class Admission:
@@ -90,17 +92,17 @@ class Admission:
             return lane
         raise self._overloaded(lane, waiting + cost, bound)
 
-    @contextmanager
-    def expecting(self, chars: int) -> Iterator[None]:
+    def expecting(self, chars: int) -> AbstractContextManager[None]:
         """While so many characters are tokenised and looked up, their work is counted; Overloaded if there is no room.
 
         That of an express request is not: hundreds may come at once for one text, and share its answer.
         """
         cost = self.expected_cost(chars)
         lane = self.check(cost)
-        if lane is Lane.EXPRESS:
-            yield
-            return
+        return _UNCOUNTED if lane is Lane.EXPRESS else self._held(lane, cost)
+
+    @contextmanager
+    def _held(self, lane: Lane, cost: int) -> Iterator[None]:
         client = CLIENT.get()
         self._queue.hold(client, lane, cost)
         try:
