@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from opentelemetry.exporter.prometheus._mapping import map_unit
 
 from lightsleeper.serving.settings import variables
-from lightsleeper.telemetry.metrics import INSTRUMENTS, Instrument
+from lightsleeper.telemetry.instruments import INSTRUMENTS, Instrument
 
 OBSERVABILITY = Path(__file__).parents[2] / "observability"
 DASHBOARD = json.loads((OBSERVABILITY / "grafana/dashboards/lightsleeper.json").read_text())

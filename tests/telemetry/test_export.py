@@ -20,8 +20,9 @@ from lightsleeper.errors import ConfigurationError
 from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
 from lightsleeper.telemetry.export import Telemetry
+from lightsleeper.telemetry.instruments import INSTRUMENTS
 from lightsleeper.telemetry.logs import JsonFormatter
-from lightsleeper.telemetry.metrics import INSTRUMENTS, Identity, Metrics
+from lightsleeper.telemetry.metrics import Identity, Metrics
 from otlp_receiver import OtlpReceiver, attributes
 from redis_server import free_port
 

@@ -8,7 +8,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from lightsleeper.model.prediction import Classification, Timings
-from lightsleeper.telemetry.metrics import INSTRUMENTS, REQUEST_DURATION, Histogram, Identity, Instrument, Metrics
+from lightsleeper.telemetry.instruments import INSTRUMENTS, REQUEST_DURATION, Histogram, Instrument
+from lightsleeper.telemetry.metrics import Identity, Metrics
 
 IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=3)
 

@@ -2,5 +2,5 @@
 
 May import `model` (for logits); those who are watched declare the observers.
 The OTel SDK stops at `export`.
-Begin with `metrics`: every instrument on one page.
+Begin with `instruments`: every one of them on one page; then `metrics` and `export`.
 """

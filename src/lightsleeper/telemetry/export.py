@@ -35,7 +35,7 @@ from opentelemetry.sdk.resources import Resource
 
 from lightsleeper import __version__
 from lightsleeper.errors import ConfigurationError
-from lightsleeper.telemetry.metrics import Histogram, Instrument
+from lightsleeper.telemetry.instruments import Histogram, Instrument
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter

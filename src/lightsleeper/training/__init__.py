@@ -1,1 +1,5 @@
-"""Making bundles: fine-tune, export, quantise, verify. Only here, and in `torch_engine`, is torch."""
+"""Making bundles: fine-tune, distil, export, quantise, verify, judge by behaviours.
+
+May import `bulk`, `model` and what lies below; the only room, beside `model.torch_engine`, that knows torch.
+Begin with `run` (`lightsleeper train`) and `prepare`; then `train`, `quantize`, `evaluate`.
+"""
