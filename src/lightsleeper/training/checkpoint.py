@@ -117,7 +117,7 @@ class Checkpoint:
             tokenizer = Path(folder, TOKENIZER)
             self.tokenizer().save(str(tokenizer))
             yield Model(
-                Bundle(self.folder, manifest, self.revision),
+                Bundle(self.folder, manifest, hashlib.sha256(self.revision.encode()).hexdigest()),
                 BundleTokenizer(tokenizer, manifest.max_tokens),
                 TorchEngine(self.folder, manifest.pad_token_id),
             )
