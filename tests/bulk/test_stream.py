@@ -2,7 +2,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count, islice
-from threading import Event
+from threading import Barrier, Event, Lock
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,27 @@ class GatedEngine(LengthEngine):
         self.begun.set()
         self.gate.wait()
         return super().run(texts)
+
+
+class CrowdEngine(LengthEngine):
+    """Counts how many batches run at once; the first waits for a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running = self.most = 0
+        self.lock, self.two = Lock(), Barrier(2)
+
+    def run(self, texts: Sequence[TokenizedText]) -> NDArray[np.float32]:
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            first_two = len(self.batches) < 2
+            answers = super().run(texts)
+        if first_two:
+            self.two.wait()
+        with self.lock:
+            self.running -= 1
+        return answers
 
 
 class FailingEngine(LengthEngine):
@@ -92,6 +113,13 @@ def test_a_repeat_is_computed_once_however_far_away_and_however_spelt(fast: Mode
     first, *_, last = classify_all(fast, texts, workers=2)
     assert first == last
     assert engine.computed == len(texts) - 1
+
+
+def test_a_repeat_in_the_window_that_is_computed_meanwhile_is_computed_once(fast: Model, engine: LengthEngine) -> None:
+    again = list(distinct(range(FIRST_WINDOW_TEXTS)))
+    answers = list(classify_all(fast, again * 6, workers=2))
+    assert answers == answers[: len(again)] * 6
+    assert engine.computed == len(again)
 
 
 def test_what_one_call_computed_another_need_not(fast: Model, engine: LengthEngine) -> None:
@@ -179,23 +207,29 @@ def test_a_failing_model_is_one_error_without_the_text(fast: Model) -> None:
     assert "secret" not in str(failure.value)
 
 
-def test_whoever_stops_reading_does_not_wait_for_what_is_queued(fast: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_stops_reading_leaves_nothing_queued(fast: Model) -> None:
     engine = GatedEngine()
-
-    class Threads(ThreadPoolExecutor):
-        """Lets the running batch end once those that wait were told whether they will run."""
-
-        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-            super().shutdown(wait=False, cancel_futures=cancel_futures)
-            engine.gate.set()
-            super().shutdown(wait=wait)
 
     def texts() -> Iterator[str]:
         yield from distinct(range(FIRST_WINDOW_TEXTS + 1))
         engine.begun.wait()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stream, "ThreadPoolExecutor", Threads)
-    with pytest.raises(KeyboardInterrupt):
-        list(classify_all(replace(fast, engine=engine), texts(), workers=1))
+    with ThreadPoolExecutor(1) as threads:
+        with pytest.raises(KeyboardInterrupt):
+            list(classify_all(replace(fast, engine=engine), texts(), workers=1, threads=threads))
+        engine.gate.set()
     assert len(engine.batches) == 1
+
+
+def test_calls_that_share_threads_run_no_more_batches_at_once_than_one_call(fast: Model) -> None:
+    engine = CrowdEngine()
+    shared = replace(fast, engine=engine)
+    with ThreadPoolExecutor(2) as threads, ThreadPoolExecutor(6) as callers:
+        calls = [
+            callers.submit(lambda: list(classify_all(shared, distinct(range(200)), workers=2, threads=threads)))
+            for _ in range(6)
+        ]
+        answers = [call.result() for call in calls]
+    assert answers == [answers[0]] * 6
+    assert engine.most == 2

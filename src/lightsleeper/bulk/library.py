@@ -6,6 +6,7 @@ once per process, and gives a dirty table an answer per row. Every answer is the
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -35,6 +36,8 @@ class Prediction(NamedTuple):
     scores: Mapping[str, float]
     #: Whether the model read only the beginning of the text.
     truncated: bool
+    #: Whether it knows little of it: most words are none that it learned, or it is in another language.
+    unfamiliar: bool
 
 
 class TextClassifier:
@@ -89,9 +92,10 @@ class TextClassifier:
         return self._open().model
 
     def predict(self, texts: Iterable[Any]) -> list[Prediction | None]:
-        """One prediction per text, in order; None for what is blank, missing (None, NaN) or no text.
+        """One prediction per text, in order; None where there is nothing to read.
 
-        `texts` is a list, or a column of pandas, polars, numpy or Arrow. Raises EngineFailed if the model fails, and
+        That is what is blank, missing (None, NaN), no text, or of signs without a form. `texts` is a list, or a column
+        of pandas, polars, numpy or Arrow. Raises EngineFailed if the model fails, and
         with `on_error="raise"` InvalidInput, which names the row, in place of every None.
         """
         return list(self.stream(texts))
@@ -115,7 +119,15 @@ class TextClassifier:
         opened = self._open()
         threads = self._threads or worker_count(cpus())
         readable = map(self._readable, _values(texts), count())
-        return classify_all(opened.model, readable, workers=threads, memory=opened.memory)
+        answers = classify_all(
+            opened.model, readable, workers=threads, memory=opened.memory, threads=opened.threads(threads)
+        )
+        for row, answer in enumerate(answers):
+            if answer is not None and answer.empty:
+                self._refuse(row, "holds no sign that the model reads")
+                yield None
+            else:
+                yield answer
 
     def _readable(self, value: Any, row: int) -> str | None:  # noqa: ANN401  # a table's cell may hold anything
         if isinstance(value, str):
@@ -124,9 +136,12 @@ class TextClassifier:
                 return value
         else:
             problem = "is missing" if _is_missing(value) else f"is no text but a {type(value).__name__}"
+        self._refuse(row, problem)
+        return None
+
+    def _refuse(self, row: int, problem: str) -> None:
         if self._on_error == "raise":
             raise InvalidInput(f"text {row} {problem}", field=f"texts[{row}]")
-        return None
 
 
 def load(
@@ -154,9 +169,17 @@ def load(
     return TextClassifier(bundle, threads=threads, on_error=on_error, engine=engine, device=device)
 
 
-class _Opened(NamedTuple):
-    model: Model
-    memory: Answers
+class _Opened:
+    """A bundle in this process, and what all who use it here share: no engine's threads multiply ours."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.memory = Answers(model.bundle.digest)
+        self._pools: dict[int, ThreadPoolExecutor] = {}
+
+    def threads(self, number: int) -> ThreadPoolExecutor:
+        """The one pool of that many threads; it starts one when there is work for it."""
+        return self._pools.setdefault(number, ThreadPoolExecutor(number, thread_name_prefix="inference"))
 
 
 #: By process: a forked child must open its own, and must not take down what it inherited.
@@ -172,8 +195,7 @@ def _open(folder: Path, engine: str, device: str) -> _Opened:
             opened = _opened.get(key)
             if opened is None:
                 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-                model = load_model(folder, engine, device)
-                opened = _opened[key] = _Opened(model, Answers(model.bundle.digest))
+                opened = _opened[key] = _Opened(load_model(folder, engine, device))
     return opened
 
 
@@ -188,7 +210,7 @@ os.register_at_fork(after_in_child=_unlock)
 
 def _prediction(answer: Answer, labels: Sequence[str]) -> Prediction:
     ranked = rank(answer.logits, labels)
-    return Prediction(*ranked[0], dict(ranked), answer.truncated)
+    return Prediction(*ranked[0], dict(ranked), answer.truncated, answer.unfamiliar)
 
 
 def _values(texts: Iterable[Any]) -> Iterable[Any]:

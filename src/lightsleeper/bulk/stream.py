@@ -4,9 +4,10 @@ Works window by window. While the workers compute one, the next is read, tokenis
 of them waits for a file, and the rows of a window are handed out while the next is computed.
 """
 
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple, overload
@@ -40,6 +41,10 @@ class Answer(NamedTuple):
     logits: Logits
     #: Whether it read only the beginning.
     truncated: bool
+    #: Whether it knows little of it.
+    unfamiliar: bool
+    #: Whether it read nothing: the text is blank, or of signs without a form.
+    empty: bool
 
 
 class Answers:
@@ -70,43 +75,66 @@ class Answers:
 class _Window:
     """Texts in order, and what they are answered with."""
 
-    #: By row: its key, and whether it was cut; None where there is no text.
-    rows: "Sequence[tuple[bytes, bool] | None]"
-    known: Mapping[bytes, Logits]
+    #: By row: its key, and what the model saw; None where there is no text.
+    rows: Sequence[tuple[bytes, TokenizedText] | None]
     running: "Sequence[tuple[Sequence[bytes], Future[list[Logits]]]]"
+    #: What is known, and from `_finish` on all that was asked here.
+    answers: dict[bytes, Logits]
+    #: Those of the window before, which is finished first: what it computes is not computed again.
+    before: Mapping[bytes, Logits]
 
 
 @overload
 def classify_all(
-    model: Model, texts: Iterable[str], *, workers: int, memory: Answers | None = None
+    model: Model,
+    texts: Iterable[str],
+    *,
+    workers: int,
+    memory: Answers | None = None,
+    threads: ThreadPoolExecutor | None = None,
 ) -> Iterator[Answer]: ...
 
 
 @overload
 def classify_all(
-    model: Model, texts: Iterable[str | None], *, workers: int, memory: Answers | None = None
+    model: Model,
+    texts: Iterable[str | None],
+    *,
+    workers: int,
+    memory: Answers | None = None,
+    threads: ThreadPoolExecutor | None = None,
 ) -> Iterator[Answer | None]: ...
 
 
 def classify_all(
-    model: Model, texts: Iterable[str | None], *, workers: int, memory: Answers | None = None
+    model: Model,
+    texts: Iterable[str | None],
+    *,
+    workers: int,
+    memory: Answers | None = None,
+    threads: ThreadPoolExecutor | None = None,
 ) -> Iterator[Answer | None]:
     """The answer to every text, in order, computed by `workers` threads; None for None.
 
-    Holds two windows of texts at a time, so it may read an iterator without end. Raises EngineFailed.
+    Holds two windows of texts at a time, so it may read an iterator without end. Calls that share `threads` (as many
+    as `workers`) and `memory` compute no more at once than one of them does. Raises EngineFailed.
     """
     memory = memory or Answers(model.bundle.digest)
-    with ThreadPoolExecutor(workers, thread_name_prefix="inference") as threads:
-        ahead: deque[_Window] = deque()
+    ahead: deque[_Window] = deque()
+    with ExitStack() as own:
+        pool = threads or own.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="inference"))
         try:
-            for window in _windows(texts):
-                ahead.append(_start(model, window, threads, workers, memory))
+            for chunk in _windows(texts):
+                ahead.append(_start(model, chunk, pool, workers, memory, before=ahead[0] if ahead else None))
                 if len(ahead) > 1:
-                    yield from _finish(ahead.popleft(), memory)
-            while ahead:
-                yield from _finish(ahead.popleft(), memory)
-        finally:  # whoever stops reading waits for the batches that run, not for those that wait
-            threads.shutdown(cancel_futures=True)
+                    yield from _finish(ahead[0], memory)
+                    ahead.popleft()
+            for window in ahead:
+                yield from _finish(window, memory)
+        finally:  # whoever stops reading needs nothing of what is queued
+            for window in ahead:
+                for _, future in window.running:
+                    future.cancel()
 
 
 def _windows(texts: Iterable[str | None]) -> Iterator[list[str | None]]:
@@ -123,32 +151,42 @@ def _windows(texts: Iterable[str | None]) -> Iterator[list[str | None]]:
         yield window
 
 
-def _start(model: Model, texts: Sequence[str | None], threads: Executor, workers: int, memory: Answers) -> _Window:
+def _start(
+    model: Model,
+    texts: Sequence[str | None],
+    threads: Executor,
+    workers: int,
+    memory: Answers,
+    *,
+    before: _Window | None,
+) -> _Window:
     """Tokenise a window and queue its batches."""
     tokenized = model.tokenizer.encode([text for text in texts if text is not None])
     keys = [memory.key(text.ids) for text in tokenized]
-    known = memory.known(keys)
-    new = {key: text for key, text in zip(keys, tokenized, strict=True) if key not in known}
+    coming = {key for batch, _ in before.running for key in batch} if before else set()
+    known = memory.known(set(keys) - coming)
+    new = {key: text for key, text in zip(keys, tokenized, strict=True) if key not in known and key not in coming}
     running = [(batch, threads.submit(model.run, [new[key] for key in batch])) for batch in _batches(new, workers)]
-    cells = iter(zip(keys, (text.truncated for text in tokenized), strict=True))
-    return _Window([None if text is None else next(cells) for text in texts], known, running)
+    cells = iter(zip(keys, tokenized, strict=True))
+    rows = [None if text is None else next(cells) for text in texts]
+    return _Window(rows, running, known, before.answers if before else {})
 
 
 def _finish(window: _Window, memory: Answers) -> Iterator[Answer | None]:
     """The answers of a window, in order, each as soon as it is there."""
-    logits = dict(window.known)
+    answers = ChainMap(window.answers, window.before)  # type: ignore[arg-type]  # writes go to the first alone
     running = iter(window.running)
     for row in window.rows:
         if row is None:
             yield None
             continue
-        key, truncated = row
-        while key not in logits:
+        key, text = row
+        while key not in answers:
             batch, future = next(running)
             computed = dict(zip(batch, _result(future), strict=True))
             memory.remember(computed)
-            logits.update(computed)
-        yield Answer(logits[key], truncated)
+            window.answers.update(computed)
+        yield Answer(answers[key], text.truncated, text.unfamiliar, text.empty)
 
 
 def _result(future: "Future[list[Logits]]") -> list[Logits]:

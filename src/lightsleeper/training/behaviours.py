@@ -75,7 +75,7 @@ def measure_behaviours(model: Model, *, workers: int, suite: Path = SUITE) -> li
     asked = [(group, _cases(templates, group)) for group in templates.groups]
     texts = list(dict.fromkeys(chain.from_iterable(case.texts for _, cases in asked for case in cases)))
     answers = classify_all(model, texts, workers=workers)
-    scores = {text: softmax(logits)[1] for text, (logits, _) in zip(texts, answers, strict=True)}
+    scores = {text: softmax(answer.logits)[1] for text, answer in zip(texts, answers, strict=True)}
     return [_finding(group, cases, scores) for group, cases in asked]
 
 

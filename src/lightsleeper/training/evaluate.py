@@ -77,7 +77,7 @@ def evaluate(model: Model, rows: Iterable[tuple[str, int]], *, workers: int, tot
     answers = []
     truncated = 0
     started = time.perf_counter()
-    for logits, was_cut in tqdm(
+    for logits, was_cut, *_ in tqdm(
         classify_all(model, texts(), workers=workers), total=total, unit=" texts", desc="evaluate", disable=None
     ):
         answers.append(softmax(logits))

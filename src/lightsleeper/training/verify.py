@@ -83,4 +83,4 @@ def chance_of_loss(before: Sequence[bool], after: Sequence[bool]) -> float:
 
 
 def _logits(model: Model, texts: Sequence[str], workers: int) -> NDArray[np.float64]:
-    return np.array([logits for logits, _ in classify_all(model, texts, workers=workers)])
+    return np.array([answer.logits for answer in classify_all(model, texts, workers=workers)])

@@ -1,0 +1,47 @@
+"""SQL functions for DuckDB: ten million rows on one machine, over tables, Parquet, CSV, S3.
+
+    connection = duckdb.connect()
+    lightsleeper.duckdb.register(connection)
+    connection.sql("SELECT sentiment(text), count(*) FROM 'reviews/*.parquet' GROUP BY ALL")
+
+DuckDB hands over vectors of up to 2,048 texts from as many threads as it has; all of them share one pool of ours. Its
+own progress bar tells how far it is: `SET enable_progress_bar = true`.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+from duckdb.sqltypes import DOUBLE, VARCHAR
+
+from lightsleeper.bulk.library import Prediction, load
+
+
+def register(
+    connection: DuckDBPyConnection,
+    *,
+    name: str = "sentiment",
+    bundle: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+) -> None:
+    """Give SQL `sentiment(text)`, the best label, and `sentiment_score(text)`, its probability.
+
+    NULL where the text is NULL or blank. Both in one query cost one inference: the second finds the answers of the
+    first. `name` tells functions of several bundles apart; `bundle` and `threads` are those of `lightsleeper.load`.
+    Nothing is opened before the first query.
+    """
+    model = load(bundle, threads=threads)
+
+    def column(value: Callable[[Prediction], object], kind: pa.DataType) -> Callable[[Any], pa.Array]:
+        def answer(texts: pa.ChunkedArray) -> pa.Array:
+            return pa.array([prediction and value(prediction) for prediction in model.predict(texts)], kind)
+
+        return answer
+
+    label = column(lambda prediction: prediction.label, pa.string())
+    score = column(lambda prediction: prediction.score, pa.float64())
+    # "special": a text that is not NULL may have no answer.
+    connection.create_function(name, label, [VARCHAR], VARCHAR, type="arrow", null_handling="special")
+    connection.create_function(f"{name}_score", score, [VARCHAR], DOUBLE, type="arrow", null_handling="special")

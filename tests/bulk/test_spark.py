@@ -1,0 +1,128 @@
+"""The functions of columns and rows, in a real Spark: a JVM, and two Python workers at once."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import lightsleeper
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = [
+    pytest.mark.bulk,
+    pytest.mark.timeout(900),  # a JVM, and 100,000 rows
+    pytest.mark.filterwarnings("default"),  # Spark's own, of pandas and of sockets that the JVM closes
+]
+
+ROWS = 100_000
+
+
+@pytest.fixture(scope="module")
+def spark() -> "Iterator[SparkSession]":
+    """Two workers; a task that fails is tried again, as on a cluster."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415  # of an optional group
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("PYTHONPATH", str(Path(lightsleeper.__file__).parents[1]))
+        settings = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.memory": "1g"}
+        builder = SparkSession.builder.master("local[2,4]").config(map=settings)
+        session = builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", "1000").getOrCreate()
+        yield session
+        session.stop()
+
+
+@pytest.fixture
+def reviews(spark: "SparkSession") -> "DataFrame":
+    """100,000 rows of 400 texts, in 8 partitions."""
+    return spark.range(ROWS, numPartitions=8).selectExpr("id", "concat('film number ', id % 400) AS text")
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[tuple[str, float]]:
+    """What Python answers to the texts of `reviews`."""
+    return [(p.label, p.score) for p in lightsleeper.load().predict(f"film number {n}" for n in range(400)) if p]
+
+
+def killed_once(rows: Callable[[Iterator[Any]], Iterator[Any]], killed: Path) -> Callable[[Iterator[Any]], Any]:
+    """`rows`, whose worker is killed after three batches of the third partition, the first time."""
+
+    def label(batches: Iterator[Any]) -> Iterator[Any]:
+        from pyspark import TaskContext  # noqa: PLC0415  # of an optional group
+
+        task = TaskContext.get()
+        for number, batch in enumerate(rows(batches)):
+            if task.partitionId() == 2 and task.attemptNumber() == 0 and number == 3:
+                killed.write_text(str(os.getpid()))
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield batch
+
+    return label
+
+
+def test_a_killed_worker_loses_no_row_and_doubles_none(
+    reviews: "DataFrame", expected: list[tuple[str, float]], tmp_path: Path
+) -> None:
+    from lightsleeper.spark import label_rows, label_schema  # noqa: PLC0415  # of an optional group
+
+    label = killed_once(label_rows("text"), tmp_path / "killed")
+    rows = reviews.mapInPandas(label, label_schema(reviews)).toArrow()
+    assert int((tmp_path / "killed").read_text()) != os.getpid()
+    assert sorted(rows["id"].to_pylist()) == list(range(ROWS))
+    answers = zip(rows["id"].to_pylist(), rows["label"].to_pylist(), rows["score"].to_pylist(), strict=True)
+    assert all((label, score) == expected[number % 400] for number, label, score in answers)
+
+
+def test_the_function_of_a_column_answers_as_python_does(
+    reviews: "DataFrame", expected: list[tuple[str, float]]
+) -> None:
+    from lightsleeper.spark import sentiment  # noqa: PLC0415  # of an optional group
+
+    rows = reviews.limit(5000).select("id", sentiment("text").alias("sentiment")).select("id", "sentiment.*").collect()
+    assert sorted(row.id for row in rows) == list(range(5000))
+    assert all((row.label, row.score) == expected[row.id % 400] for row in rows)
+
+
+def test_dirty_rows_keep_their_place_and_other_columns_their_values(spark: "SparkSession") -> None:
+    from lightsleeper.spark import label_rows, label_schema  # noqa: PLC0415  # of an optional group
+
+    long = "On and on. " * 1000
+    texts = [("a", None), ("b", "  "), ("mine", "Wonderful!"), (None, long)]
+    reviews = spark.createDataFrame(texts, "label string, text string").coalesce(1)
+    rows = reviews.mapInPandas(label_rows("text"), label_schema(reviews)).collect()
+    assert [(row.label, row.text) for row in rows] == texts
+    assert [(row.predicted_label is None, row.score is None, row.truncated) for row in rows] == [
+        (True, True, None),
+        (True, True, None),
+        (False, False, False),
+        (False, False, True),
+    ]
+
+
+def test_a_worker_opens_the_model_once_for_all_its_tasks(spark: "SparkSession", reviews: "DataFrame") -> None:
+    from lightsleeper.spark import label_rows  # noqa: PLC0415  # of an optional group
+
+    label = label_rows("text")
+
+    def opened(batches: Iterator[Any]) -> Iterator[Any]:
+        import pandas as pd  # noqa: PLC0415  # in the worker
+
+        from lightsleeper.bulk import library  # noqa: PLC0415  # in the worker
+
+        for _ in label(batches):
+            pass
+        mine = [opened for (pid, *_), opened in library._opened.items() if pid == os.getpid()]  # noqa: SLF001
+        yield pd.DataFrame({"worker": [os.getpid()], "model": [id(mine[0])], "models": [len(mine)]})
+
+    few = reviews.limit(4000).repartition(8)
+    rows = few.mapInPandas(opened, "worker long, model long, models int").collect()
+    assert len(rows) == 8
+    assert {row.models for row in rows} == {1}
+    workers = {row.worker for row in rows}
+    assert len({(row.worker, row.model) for row in rows}) == len(workers) <= spark.sparkContext.defaultParallelism
