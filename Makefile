@@ -3,6 +3,8 @@
 # By content, not by date: a checkout of another branch and back installs nothing again.
 LOCK := $(shell cksum poetry.lock | cut -d' ' -f1)
 INSTALLED := .venv/installed-$(LOCK)
+# Likewise, for what is not in the lock.
+ENGINES := $(shell cksum examples/requirements.txt | cut -d' ' -f1)
 # The one that `python3` is here, if it will do, else the newest that will.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null && echo $$python && break; done)
@@ -11,7 +13,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-overload check format torch lock hooks clean
+.PHONY: help serve test test-torch test-bulk test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-bulk bench-overload check format torch lock hooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +31,12 @@ test: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests
 
 test-torch: $(INSTALLED)/dev torch ## run the tests of training, export and the torch engine
 	.venv/bin/pytest -m torch $(ARGS)
+
+test-bulk: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/engines-$(ENGINES) ## run the tests in DuckDB, Spark (needs Java 17), Ray, Polars, Daft, Dask, pandas
+	.venv/bin/pytest -m bulk $(ARGS)
+
+bench-bulk: $(INSTALLED)/dev torch $(INSTALLED)/engines-$(ENGINES) ## measure many rows in each engine and in what people use today (ARGS=FILE takes its texts)
+	.venv/bin/python tests/benchmarks/many_rows.py $(ARGS)
 
 test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run the tests of the page in a real Chromium
 	.venv/bin/pytest -m browser $(ARGS)
@@ -129,6 +137,12 @@ $(INSTALLED)/serve: $(INSTALLED)/main
 $(INSTALLED)/torch: .venv/poetry/ready
 	@$(POETRY) export --all-groups --without-hashes --output .venv/constraints.txt
 	$(PIP) install --constraint .venv/constraints.txt --group torch
+	@mkdir -p $(@D) && touch $@
+
+# The versions of everything else stay those of the lock.
+$(INSTALLED)/engines-$(ENGINES): .venv/poetry/ready
+	@$(POETRY) export --all-groups --without-hashes --output .venv/constraints.txt
+	$(PIP) install --quiet --constraint .venv/constraints.txt --requirement examples/requirements.txt
 	@mkdir -p $(@D) && touch $@
 
 # What the tests of the manifests run: kubectl (helm comes with it), actionlint, and the TypeScript compiler with the types
