@@ -68,6 +68,24 @@ def test_a_label_column_of_the_file_is_not_overwritten(tmp_path: Path) -> None:
     assert (row["label"], row["predicted_label"]) == ("mine", "POSITIVE")
 
 
+def test_an_event_has_the_file_labelled_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "reviews.csv").write_text("id,text\n1,Simply wonderful!\n2,Awful.\n")
+    event = {"specversion": "1.0", "id": "1", "source": "/test", "type": "test"}
+    (tmp_path / "event").write_text(json.dumps(event | {"data": {"file": "reviews.csv", "out": "done/reviews.csv"}}))
+    done = run("predict", "--event", str(tmp_path / "event"), "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "done" / "reviews.csv").open(newline="") as file:
+        assert [row["predicted_label"] for row in csv.DictReader(file)] == ["POSITIVE", "NEGATIVE"]
+
+
+def test_an_event_that_names_its_own_answer_is_no_work(tmp_path: Path) -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "/test", "type": "test", "subject": "reviews.labelled.csv"}
+    (tmp_path / "event").write_text(json.dumps(event))
+    done = run("predict", "--event", str(tmp_path / "event"), "--folder", str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "nothing to do" in done.stderr
+
+
 def test_a_reader_that_stops_early_is_no_error() -> None:
     done = subprocess.run(
         f"yes fine | head -5000 | {sys.executable} -m lightsleeper predict --file - | head -2",

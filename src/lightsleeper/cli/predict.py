@@ -38,6 +38,10 @@ def add_predict(commands: "Commands") -> None:
     )
     command.add_argument("texts", nargs="*", metavar="TEXT", help="texts to classify")
     command.add_argument("--file", metavar="FILE", help="what to classify; - is standard input")
+    command.add_argument("--event", type=Path, metavar="FILE", help="a CloudEvent in JSON that names --file and --out")
+    command.add_argument(
+        "--folder", type=Path, default=Path(), metavar="DIR", help="where the files of --event are; by default here"
+    )
     command.add_argument("--out", metavar="FILE", help="where to write; standard output by default")
     command.add_argument(
         "--output-format",
@@ -55,15 +59,32 @@ def add_predict(commands: "Commands") -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    if bool(options.texts) == bool(options.file):
-        sys.stderr.write('lightsleeper predict: give texts, or --file FILE ("-" is standard input), not both\n')
+    if [bool(options.texts), bool(options.file), bool(options.event)].count(True) != 1:
+        sys.stderr.write(
+            'lightsleeper predict: give texts, or --file FILE ("-" is standard input), or --event, not both\n'
+        )
         return 2
+    if options.event and not _take_order(options):
+        return 0
     if options.texts:
         _predict_texts(options.texts, options.bundle)
     else:
         with _ended_by_signals():
             _predict_file(options)
     return 0
+
+
+def _take_order(options: argparse.Namespace) -> bool:
+    """Read the event, and do what it says; False if there is nothing to do."""
+    from lightsleeper.bulk.event import read_order  # noqa: PLC0415  # see `main`
+
+    order = read_order(options.event, options.folder)
+    if order is None:
+        _say(["the event names a file that was labelled here: nothing to do"], quiet=options.quiet)
+        return False
+    order.out.parent.mkdir(parents=True, exist_ok=True)
+    options.file, options.out = str(order.source), str(order.out)
+    return True
 
 
 def _predict_texts(texts: list[str], bundle: Path | None) -> None:
