@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.bulk,
-    pytest.mark.timeout(900),  # a JVM, and 100,000 rows
+    pytest.mark.timeout(1800),  # a JVM, and 100,000 rows
     pytest.mark.filterwarnings("default"),  # Spark's own, of pandas and of sockets that the JVM closes
 ]
 

@@ -35,10 +35,8 @@ def labelled_by(teacher: Path, file: Path, labels: Sequence[str], cache: Path) -
         if list(model.labels) != list(labels):
             raise BundleError(f"{teacher} knows the labels {list(model.labels)}, not {list(labels)}")
         answers = classify_all(model, islice(texts, len(done), None), workers=worker_count(cpus()))
-        for logits, _ in tqdm(
-            answers, initial=len(done), total=len(texts), unit=" texts", desc="teacher", disable=None
-        ):
-            line = json.dumps(softmax(logits))
+        for answer in tqdm(answers, initial=len(done), total=len(texts), unit=" texts", desc="teacher", disable=None):
+            line = json.dumps(softmax(answer.logits))
             kept.write(line + "\n")
             done.append(line)
     return [Row(text, tuple(json.loads(line))) for text, line in zip(texts, done, strict=True)]
