@@ -144,3 +144,10 @@ def test_a_name_is_echoed_once_and_at_most_a_hundred_characters_of_it(client: Te
     answer = client.get(f"{prefix}{'x' * 5_000}")
     assert answer.status_code == 404
     assert 50 < answer.text.count("x") <= 100
+
+
+def test_neither_is_that_of_a_field(client: TestClient) -> None:
+    answer = client.post("/predict", json={"text": "y", "x" * 5_000: 1})
+    assert answer.status_code == 422
+    assert 50 < answer.text.count("x") <= 100
+    assert client.post("/predict", json={"text": "y", "texxt": 1}).json()["error"]["field"] == "texxt"

@@ -24,6 +24,7 @@ from lightsleeper.serving.settings import Settings
 from otlp_receiver import OtlpReceiver
 from rendering import container, revision
 from service import Service
+from wire import answers, connected, request
 
 #: Of queue-proxy's readiness probe: https://github.com/knative/serving/blob/release-1.23/pkg/queue/readiness/probe.go
 PROBE_TIMEOUT_S = 0.1
@@ -123,6 +124,20 @@ def test_a_broken_bundle_never_gets_ready(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "model.onnx.data" in done.stderr
+
+
+def test_a_request_that_the_drain_cannot_wait_for_is_told_so() -> None:
+    with Service(drain_timeout_s=1) as service, connected(service.port) as client:
+        client.sendall(request(headers="Expect: 100-continue\nContent-Length: 99"))
+        assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"  # accepted: the service waits for the rest, in vain
+        service.process.send_signal(signal.SIGTERM)
+        [answer] = answers(client)
+    assert (answer.status, answer.code) == (503, "shutting_down")
+    assert answer.headers["connection"] == "close"
+    assert answer.headers["retry-after"]
+    assert answer.headers["x-request-id"]
+    assert "Traceback" not in service.output
+    assert service.process.returncode == 0
 
 
 @pytest.mark.delivery

@@ -73,9 +73,10 @@ def refuse_slips(fields: Mapping[str, Any], known: Collection[str]) -> None:
 
 
 def unknown(name: str, meant: str | None = None) -> InvalidInput:
-    """There is no field `name`; perhaps `meant` was."""
+    """There is no field `name`; perhaps `meant` was. The start of a long name is said once: it names no field."""
     hint = f": did you mean {meant!r}?" if meant else ""
-    return InvalidInput(f"unknown field {name[:_NAME_CHARS]!r}{hint}", field=name[:_NAME_CHARS])
+    field = name if len(name) <= _NAME_CHARS else None
+    return InvalidInput(f"unknown field {name[:_NAME_CHARS]!r}{hint}", field=field)
 
 
 def near(name: str, known: Collection[str], text: str | None = None) -> str | None:

@@ -1,7 +1,7 @@
 """One request and its answer on a connection, and how the connection ends."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -19,22 +19,20 @@ if TYPE_CHECKING:
 class Exchange(RequestResponseCycle):
     """uvicorn's cycle, whose body is counted and may be refused while it arrives."""
 
-    def __init__(self, *, door: Door, **theirs: Any) -> None:  # noqa: ANN401  # uvicorn's own, handed through
-        """See `RequestResponseCycle`."""
-        super().__init__(**theirs)
-        self.arrived_bytes = 0
-        self._door = door
-        self._counted_bytes = 0
-        #: With the framing, since the head's packet; without content, since some came; content at the last packet.
-        self._sent_bytes = self._barren_bytes = self._seen_bytes = 0
-        self._refusal: LightsleeperError | None = None
+    #: Set by who made it. What follows is of the class until it differs: most bodies come in one piece.
+    door: Door
+    arrived_bytes = 0
+    _counted_bytes = 0
+    _refusal: LightsleeperError | None = None
+    #: With the framing, since the head's packet; without content, since some came; content at the last packet.
+    _sent_bytes = _barren_bytes = _seen_bytes = 0
 
     def count(self, body_bytes: int) -> None:
         """Note that as many bytes of the body came; Overloaded if that is more than the process may hold."""
         self.arrived_bytes += body_bytes
         if self.arrived_bytes > UNCOUNTED_BODY_BYTES:
             grown_bytes = self.arrived_bytes - UNCOUNTED_BODY_BYTES - self._counted_bytes
-            self._door.take_in(grown_bytes)
+            self.door.take_in(grown_bytes)
             self._counted_bytes += grown_bytes
 
     def check_framing(self, packet_bytes: int, limits: DoorLimits) -> None:
@@ -59,7 +57,7 @@ class Exchange(RequestResponseCycle):
 
     def release(self) -> None:
         """The body is held no more."""
-        self._door.let_go(self._counted_bytes)
+        self.door.let_go(self._counted_bytes)
         self._counted_bytes = 0
 
     async def run_asgi(self, app: "ASGI3Application") -> None:
@@ -76,11 +74,11 @@ class Exchange(RequestResponseCycle):
             raise self._refusal
         return message
 
-    async def send(self, message: "ASGISendEvent") -> None:
+    def send(self, message: "ASGISendEvent") -> "Coroutine[Any, Any, None]":
         """See ASGI. An answer to a request that is still on its way is the connection's last."""
         if self.more_body and not self.response_started:
             self.keep_alive = False
-        await super().send(message)
+        return super().send(message)
 
 
 class OrderedFlow(FlowControl):
@@ -93,7 +91,7 @@ class OrderedFlow(FlowControl):
 
     def resume_reading(self) -> None:
         """See `FlowControl`."""
-        if not self._waiting:
+        if self.read_paused and not self._waiting:
             super().resume_reading()
 
 
@@ -116,16 +114,14 @@ class LingeringTransport:
         """`may_be_sending` is asked at the end: whether the client has more to say."""
         self.write = transport.write
         self.abort = transport.abort
+        #: Whether nothing more may be written; asked for every answer, so it is the socket's own until the end.
+        self.is_closing = transport.is_closing
         self.lingering = False
         self._transport = transport
         self._loop = loop
         self._linger_s = linger_s
         self._may_be_sending = may_be_sending
         self._end: asyncio.TimerHandle | None = None
-
-    def is_closing(self) -> bool:
-        """Whether nothing more may be written."""
-        return self.lingering or self._transport.is_closing()
 
     def close(self) -> None:
         """Once all is written; after the time to linger also if the client does not read it, or goes on sending."""
@@ -134,6 +130,7 @@ class LingeringTransport:
         self._end = self._loop.call_later(self._linger_s, self._transport.abort)
         if self._may_be_sending():
             self.lingering = True
+            self.is_closing = lambda: True
             self._transport.write_eof()
             self._transport.resume_reading()
         else:

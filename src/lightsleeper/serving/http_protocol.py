@@ -48,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.parser = new_parser(self)
         self._door = door
         self._limits = door.limits
+        self._max_headers = door.limits.max_headers
         self._clock: asyncio.TimerHandle | None = None
         self._clock_began_s = 0.0
         self._stalled: asyncio.TimerHandle | None = None
@@ -99,7 +100,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         was_in_body = self._in_body
         begins = not (self._in_head or was_in_body or self._request_bytes)
-        if begins:
+        if begins and self._clock is not None:
             self._stop_clock()
         self._packet_bytes = len(data)
         self._request_bytes += len(data)
@@ -135,14 +136,17 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_body:
             self._trailers += 1
         else:
-            super().on_header(name, value)
-        if len(self.headers) + self._trailers > self._limits.max_headers:
-            limit = self._limits.max_headers
-            raise HeadTooLarge(f"the request has more than {limit} headers", limit=limit)
+            name = name.lower()
+            if name == b"expect":
+                self.expect_100_continue = value.lower() == b"100-continue"
+            self.headers.append((name, value))
+        if len(self.headers) + self._trailers > self._max_headers:
+            raise HeadTooLarge(f"the request has more than {self._max_headers} headers", limit=self._max_headers)
 
     def on_headers_complete(self) -> None:
         """A head is whole: begin to answer. Raises the error of a request that must not be let in."""
-        self._stop_clock()
+        if self._clock is not None:
+            self._stop_clock()
         self._door.idle.pop(self, None)
         limits, scope = self._limits, self.scope
         scope["method"] = method = self.parser.get_method().decode("ascii")
@@ -172,8 +176,9 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request is whole."""
         if self.parser.should_upgrade():
-            return  # httptools says so in place of the body, which `_read_on` is about to read
-        self._stop_clock()
+            return  # httptools says so in place of the body, which `_feed` is about to have read
+        if self._clock is not None:
+            self._stop_clock()
         self._in_body = False
         self._request_bytes = 0
         self._deaf = not self.cycle.keep_alive
@@ -223,9 +228,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer the request in `self.scope`, after the earlier ones."""
         before = self.cycle
         self.cycle = Exchange(
-            door=self._door,
             scope=self.scope,
-            transport=self.transport,
+            transport=self.transport,  # type: ignore[arg-type]  # as much of one as is used
             flow=self.flow,
             logger=self.logger,
             access_logger=self.access_logger,
@@ -236,6 +240,7 @@ class HttpProtocol(HttpToolsProtocol):
             keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
+        self.cycle.door = self._door
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
