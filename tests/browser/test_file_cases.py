@@ -1,6 +1,7 @@
 """The page's reader, in the browser, on the cases that Python's must read alike (tests/bulk/records/)."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -48,6 +49,15 @@ def test_a_file_is_read_as_it_is_meant(reader: Page, name: str) -> None:
     content = base64.b64encode((file_cases.FOLDER / name).read_bytes()).decode()
     found = reader.evaluate(READ, {"name": name, "content": content, "choices": choices})
     assert found == {key: case[key] for key in case if key not in {"why", "only", "choices"}}
+
+
+def test_a_document_longer_than_the_window_shows_its_columns_too(reader: Page) -> None:
+    rows = [{"id": number, "text": "a fine text " * 20} for number in range(2000)]
+    content = json.dumps({"total": 2000, "reviews": rows}, indent=1).encode()
+    assert len(content) > rules.WINDOW_BYTES
+    said = {"name": "long.json", "content": base64.b64encode(content).decode(), "choices": {}}
+    found = reader.evaluate(READ, said)
+    assert (found["columns"], found["text_column"], len(found["rows"])) == (["id", "text"], "text", 2000)
 
 
 def test_both_readers_go_by_the_same_numbers_and_names(reader: Page) -> None:

@@ -62,7 +62,7 @@ export async function openTable(file, choices = {}) {
   checkText(text, file.name);
   const source = { pieces: () => characters(content.stream(), encoding), text, whole, name: file.name };
   const { format, shape } = formatOf(content.name, text, choices, whole);
-  const table = shape ? fromJson(source, format, shape, choices) : fromText(source, format, choices);
+  const table = shape ? await fromJson(source, format, shape, choices) : fromText(source, format, choices);
   table.encoding = encoding.name;
   table.encodingGuessed = encoding.guessed;
   if (encoding.guessed) table.notes.unshift(`read as ${encoding.name}, a guess`);
@@ -277,7 +277,7 @@ function mostCommon(numbers) {
  * @param {"lines" | "array" | "document"} shape
  * @param {Choices} choices
  */
-function fromJson(source, format, shape, choices) {
+async function fromJson(source, format, shape, choices) {
   const reader = () => (shape === "lines" ? new Lines() : shape === "array" ? new ArrayElements() : new Document());
   /** @type {string[]} */
   const names = [];
@@ -289,14 +289,29 @@ function fromJson(source, format, shape, choices) {
     places.set(key, names.length);
     return names.push(key) - 1;
   };
-  const sample = reader().push(source.text, source.whole).slice(0, SAMPLE_ROWS);
-  const shown = sample.map((row) => jsonRow(row, place));
+  const shown = await firstRows(source, reader(), place);
   const table = described(source.name, format, names, shown.filter(({ problem }) => !problem), choices);
   table.batches = async function* () {
     const rows = reader();
     for await (const [piece, last] of source.pieces()) yield rows.push(piece, last).map((row) => jsonRow(row, place));
   };
   return table;
+}
+
+/**
+ * A document shows its rows only at its end.
+ * @param {Source} source
+ * @param {Lines | ArrayElements | Document} reader
+ * @param {(key: string) => number} place
+ */
+async function firstRows(source, reader, place) {
+  /** @type {Row[]} */
+  const rows = [];
+  for await (const [piece, last] of source.pieces()) {
+    for (const row of reader.push(piece, last).slice(0, SAMPLE_ROWS - rows.length)) rows.push(jsonRow(row, place));
+    if (rows.length === SAMPLE_ROWS) break;
+  }
+  return rows;
 }
 
 /**
