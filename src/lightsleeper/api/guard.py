@@ -43,21 +43,11 @@ _KEY_ID_DIGITS = 16
 #: An answer of the API is data: it may load nothing and be framed by nobody. The page brings its own policy.
 _API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 
-#: FastAPI's documentation pages load their scripts from this network and start them inline.
-_DOCS_POLICY = (
-    b"default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
-    b"font-src https://fonts.gstatic.com; img-src data: https://fastapi.tiangolo.com https://cdn.redoc.ly; "
-    b"worker-src blob:; connect-src 'self'; frame-ancestors 'none'"
-)
-_DOCS_PATHS = ("/docs", "/redoc")
-
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
 _API_HEADERS = (*_HEADERS, (b"content-security-policy", _API_POLICY))
-_DOCS_HEADERS = (*_HEADERS, (b"content-security-policy", _DOCS_POLICY))
 
 
 class NoRateLimit:
@@ -153,7 +143,7 @@ class AnswerHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
-                extra = _missing(headers, scope["path"])
+                extra = _missing(headers)
                 named = (b"x-request-id", _request_id(scope))
                 message["headers"] = [*headers, *extra, named, *state.get("rate_limit_headers", ())]
             await send(message)
@@ -169,8 +159,8 @@ def _request_id(scope: Scope) -> bytes:
     return os.urandom(16).hex().encode()
 
 
-def _missing(present: Iterable[tuple[bytes, bytes]], path: str) -> tuple[tuple[bytes, bytes], ...]:
+def _missing(present: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
     """What the route has not set itself: the page brings all of them."""
     if any(name == b"content-security-policy" for name, _ in present):
         return ()
-    return _DOCS_HEADERS if path.endswith(_DOCS_PATHS) else _API_HEADERS
+    return _API_HEADERS

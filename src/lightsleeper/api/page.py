@@ -6,6 +6,7 @@ Every address in them is relative, so the page works below any path that ends in
 import hashlib
 import mimetypes
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,12 +17,20 @@ from lightsleeper.errors import NotFound, shortened
 
 _FOLDER = Path(__file__).parents[1] / "web"
 _INDEX = "index.html"
+_DOCS = "docs/index.html"
+
+#: Swagger UI, as a package brings it: FastAPI's own page has browsers load it from a network of others.
+_SWAGGER_UI = "fastapi_swagger"
+_SWAGGER_UI_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 #: Nothing from elsewhere, nothing inline, nobody frames it. https://www.w3.org/TR/CSP3/
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+#: Swagger UI's style sheet holds its icons.
+_DOCS_POLICY = _POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 _HEADERS = {
     "content-security-policy": _POLICY,
@@ -55,6 +64,14 @@ async def index(request: Request) -> Response:
 hot_routes = [DirectRoute("/", index)]
 
 
+@router.api_route("/docs", methods=["GET", "HEAD"])
+async def docs(request: Request) -> Response:
+    """`/openapi.json` for people, who can try each request."""
+    response = _respond(request, _files()[_DOCS])
+    response.headers["content-security-policy"] = _DOCS_POLICY
+    return response
+
+
 @router.api_route("/web/{name:path}", methods=["GET", "HEAD"])
 async def asset(request: Request, name: str) -> Response:
     """A file of the page; only names that were there at the start exist."""
@@ -66,8 +83,13 @@ async def asset(request: Request, name: str) -> Response:
 
 @cache
 def _files() -> dict[str, _File]:
-    """Read at the first visit, about 100 kB: a wake that answers an API call does not pay for it."""
-    return {path.relative_to(_FOLDER).as_posix(): _read(path) for path in _FOLDER.rglob("*") if path.is_file()}
+    """Read at the first visit, about 2 MB: a wake that answers an API call does not pay for it."""
+    ours = {path.relative_to(_FOLDER).as_posix(): _read(path) for path in _FOLDER.rglob("*") if path.is_file()}
+    package = find_spec(_SWAGGER_UI)  # looked up and not imported: its code has no part in this
+    folders = package.submodule_search_locations if package else None
+    assert folders  # noqa: S101  # it is a dependency
+    theirs = {f"docs/{name}": _read(Path(folders[0], "resources", name)) for name in _SWAGGER_UI_FILES}
+    return {**ours, **theirs}
 
 
 def _read(path: Path) -> _File:

@@ -46,6 +46,8 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         version=__version__,
         description="Sentiment of texts, from a service that sleeps at zero.",
         lifespan=lifespan,
+        docs_url=None,  # `api.page` has it, with nothing from elsewhere
+        redoc_url=None,
         redirect_slashes=False,  # `api.slashes` does it, without the caller's `Host`
         # FastAPI's own: it would find the tracer, and count what `request_metrics` counts.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
