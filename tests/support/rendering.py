@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".venv" / "tools"
 
 #: Everything that is ever applied as one.
-OVERLAYS = ("local", "dev", "aks", "aks/cluster")
+OVERLAYS = ("local", "dev", "aks", "aks/cluster", "events")
 #: Those with the service in them.
 SERVICE_OVERLAYS = ("local", "aks")
 

@@ -1,0 +1,62 @@
+"""What arrives as an event is classified once, tried again while that may help, and kept where it does not."""
+
+import pytest
+
+from lightsleeper.api.dialects import ROUTES
+from lightsleeper.serving.settings import Settings
+from rendering import Object, objects, one, service
+
+pytestmark = pytest.mark.delivery
+
+OURS = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "lightsleeper"}
+
+
+def destinations() -> list[Object]:
+    """Wherever an event is sent to us."""
+    steps = [step for found in objects("events") for step in found.get("spec", {}).get("steps", [])]
+    named = [found["spec"].get(key) for found in objects("events") if "spec" in found for key in ("subscriber", "sink")]
+    return [each for each in [*steps, *named] if each and each["ref"]["name"] == "lightsleeper"]
+
+
+def test_what_is_sent_to_us_goes_to_the_service_at_the_path_of_events() -> None:
+    paths = {route.path for route in ROUTES if "POST" in (route.methods or ())}
+    assert len(destinations()) == 3
+    for destination in destinations():
+        assert destination["ref"] == OURS  # in the namespace of who sends it
+        assert destination["uri"].partition("?")[0] in paths
+
+
+def test_everything_lies_in_the_namespace_of_the_service() -> None:
+    namespaces = {found["metadata"]["namespace"] for found in objects("events")}
+    assert namespaces == {service("local")["metadata"]["namespace"]}
+
+
+def test_a_trigger_tries_again_and_keeps_what_failed() -> None:
+    delivery = one("events", "Trigger", "classify")["spec"]["delivery"]
+    assert delivery["retry"] > 0
+    assert delivery["backoffPolicy"] == "exponential"
+    assert delivery["deadLetterSink"]["ref"]["name"]
+
+
+def test_predictions_are_not_classified_again_and_are_handed_on() -> None:
+    types = {
+        name: one("events", "Trigger", name)["spec"]["filter"]["attributes"]["type"]
+        for name in ("classify", "predictions")
+    }
+    assert types["predictions"] == Settings().event_type != types["classify"]
+    brokers = {found["spec"]["broker"] for found in objects("events") if found["kind"] == "Trigger"}
+    assert brokers == {one("events", "Broker", "reviews")["metadata"]["name"]}
+
+
+def test_a_step_follows_ours_in_the_sequence() -> None:
+    first, second = one("events", "Sequence", "classify-then-act")["spec"]["steps"]
+    assert first["ref"]["name"] == "lightsleeper"
+    assert second["ref"]["name"] != "lightsleeper"
+
+
+def test_a_transform_has_the_fields_of_its_kind_and_asks_for_a_reply() -> None:
+    spec = one("events", "EventTransform", "order-comments")["spec"]
+    assert spec.keys() <= {"jsonata", "sink", "reply"}
+    assert spec["jsonata"].keys() == {"expression"}
+    assert spec["reply"].keys() <= {"jsonata", "discard"}
+    assert spec["sink"]["uri"].endswith("?reply=always")
