@@ -58,7 +58,7 @@ class JsonlWriter:
         keys = [name for name, _ in members(original)]
         free = free_names(list(found), keys)
         ours = json.dumps(dict(zip(free, found.values(), strict=True)), ensure_ascii=False)
-        self._stream.write(f"{original[:-1].rstrip()}, {ours[1:]}\n" if keys else f"{ours}\n")
+        self._stream.write(f"{original[:-1]}, {ours[1:]}\n" if keys else f"{ours}\n")
 
     def finish(self) -> None:
         """Nothing is left to do."""

@@ -119,7 +119,7 @@ function jsonLine(dataset, row, values) {
   const original = originalJson(dataset, row);
   const names = members(original).map(([name]) => name);
   const found = JSON.stringify(Object.fromEntries(freeNames(names).map((name, index) => [name, values[index]])));
-  return `${names.length ? `${original.slice(0, -1).trimEnd()}, ${found.slice(1)}` : found}\n`;
+  return `${names.length ? `${original.slice(0, -1)}, ${found.slice(1)}` : found}\n`;
 }
 
 /**
