@@ -19,6 +19,7 @@ const LARGE_SCRIPT = 200;
 const INSIDE_WORDS = "’–—…\u00a0";
 const ESCAPED = /[\udc80-\udcff]/g;
 /** Lone ones only: the second half of a pair is part of a character. */
+const MAYBE_DAMAGE = /[\udc80-\udcff\ufffd]/;
 const DAMAGE = /(?<![\ud800-\udbff])[\udc80-\udcff]|\ufffd/;
 const WESTERN = new TextDecoder("windows-1252");
 
@@ -108,7 +109,7 @@ export class Decoder {
 }
 
 /** @param {string} text */
-export const isDamaged = (text) => DAMAGE.test(text);
+export const isDamaged = (text) => MAYBE_DAMAGE.test(text) && DAMAGE.test(text);
 
 /**
  * `text` with every byte that is not UTF-8 read as windows-1252, which is where most of them come from.

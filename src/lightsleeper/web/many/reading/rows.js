@@ -81,7 +81,8 @@ export class TableRows {
   #row({ cells: found, line }) {
     const { width, joiner } = this;
     /** @type {Row} */
-    const row = { cells: Array.from({ length: width }, (_, index) => found[index] ?? null), line };
+    const row = { cells: found.slice(0, width), line };
+    while (row.cells.length < width) row.cells.push(null);
     const surplus = found.slice(width);
     if (surplus.some((cell) => cell.trim())) {
       if (joiner === null) Object.assign(row, { problem: `${found.length} cells, not ${width}`, surplus: listed(surplus) });
