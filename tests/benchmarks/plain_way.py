@@ -24,7 +24,7 @@ REQUESTS = {1: 150, 32: 600}
 def main() -> None:
     """Measure both, alternating, and print the table."""
     with tempfile.TemporaryDirectory() as scratch:
-        checkpoint = sys.argv[1] if len(sys.argv) > 1 else _untrained(Path(scratch))
+        checkpoint = sys.argv[1] if len(sys.argv) > 1 else untrained(Path(scratch))
         peer = [sys.executable, str(Path(__file__).with_name("plain_app.py")), checkpoint]
         wakes = _wakes(peer)
         rows = [_row(f"exec → first answer, s (median of {WAKES})", wakes["plain"], wakes["ours"], better="less")]
@@ -64,7 +64,7 @@ def _row(name: str, plain: float, ours: float, *, better: str) -> str:
     return f"| {name} | {plain:.3g} | {ours:.3g} | {ratio:.2f}× |"
 
 
-def _untrained(folder: Path) -> str:
+def untrained(folder: Path) -> str:
     from tokenizers import Tokenizer  # noqa: PLC0415  # only without a checkpoint
     from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
 
