@@ -22,4 +22,6 @@ class DirectRoute(Route):
 def methods_at(request: Request) -> str:
     """What may be done at the path of this request, as `Allow` lists it: several routes may share a path."""
     there = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in there for method in getattr(route, "methods", None) or ()}))
+    path = getattr(there[0], "path", None) if there else None  # the first is the closest
+    same = [route for route in there if getattr(route, "path", None) == path]
+    return ", ".join(sorted({method for route in same for method in getattr(route, "methods", None) or ()}))
