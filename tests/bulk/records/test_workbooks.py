@@ -1,0 +1,84 @@
+"""xlsx and parquet, as Excel and pandas write them."""
+
+import io
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lightsleeper.bulk.records import workbooks
+from lightsleeper.bulk.records.table import open_table
+from lightsleeper.errors import InvalidInput
+
+
+def workbook(*sheets: tuple[str, list[list[object]]]) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, rows in sheets:
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_the_first_filled_sheet_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["id", "review", "at"],
+        [1581797315601, "Great fit", datetime(2024, 1, 2, 3, 4)],  # noqa: DTZ001  # Excel knows no zones
+        [2.5, None, date(2024, 1, 2)],
+        [3.0, "Too small", True],
+    ]
+    (tmp_path / "reviews.xlsx").write_bytes(workbook(("cover", []), ("data", rows), ("notes", [["x"]])))
+    with open_table(tmp_path / "reviews.xlsx") as table:
+        assert (table.format, table.header, table.text_name) == ("xlsx", ["id", "review", "at"], "review")
+        assert [row.cells for row in table.rows] == [
+            ["1581797315601", "Great fit", "2024-01-02 03:04:00"],
+            ["2.5", "", "2024-01-02"],
+            ["3", "Too small", "TRUE"],
+        ]
+        assert table.notes == ["the sheet 'data' was read, not 'cover', 'notes'"]
+
+
+def test_a_workbook_is_known_by_its_contents_and_from_a_pipe() -> None:
+    content = workbook(("data", [["text"], ["Great fit"]]))
+    with open_table(io.BytesIO(content), name="standard input") as table:
+        assert [row.cells for row in table.rows] == [["Great fit"]]
+
+
+def test_a_damaged_workbook_is_one_line() -> None:
+    content = workbook(("data", [["text"], ["Great fit"]]))
+    with pytest.raises(InvalidInput, match=r"damaged|cannot be read"), open_table(io.BytesIO(content[:900])) as table:
+        list(table.rows)
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    columns = {
+        "id": [1581797315601346561, None],
+        "text": ["Great fit", "Too small"],
+        "tags": [["a"], []],
+        "price": [Decimal("1.50"), None],
+        "at": [datetime(2024, 1, 2, tzinfo=UTC), None],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "reviews.parquet")
+    with open_table(tmp_path / "reviews.parquet") as table:
+        rows = list(table.rows)
+        assert (table.format, table.text_name) == ("parquet", "text")
+    assert rows[0].cells[:3] == ["1581797315601346561", "Great fit", '["a"]']
+    assert rows[1].cells[0] == ""
+    assert json.loads(rows[0].raw or "")["id"] == 1581797315601346561
+
+
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbooks, "find_spec", lambda _: None)
+    with (
+        pytest.raises(InvalidInput, match=r"pip install 'lightsleeper\[files\]'"),
+        open_table(io.BytesIO(workbook(("data", [["text"], ["Great"]]))), name="reviews.xlsx"),
+    ):
+        pass
