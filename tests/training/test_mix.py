@@ -32,7 +32,7 @@ def test_a_score_column_is_the_probability_of_the_last_label(tmp_path: Path) -> 
 @pytest.mark.parametrize("score", ["1.5", "-0.1", "nan", "high", ""])
 def test_a_score_that_is_no_probability_names_its_line(tmp_path: Path, score: str) -> None:
     source = Source(file(tmp_path, "a.csv", f"text,score\ngood,0.75\nbad,{score}\n"))
-    with pytest.raises(InvalidInput, match=r"a\.csv, line 3: the score is not a number from 0 to 1"):
+    with pytest.raises(InvalidInput, match=r"a\.csv, row 2 \(line 3\): the score is not a number from 0 to 1"):
         read_rows(source, LABELS)
 
 
@@ -43,7 +43,7 @@ def test_grades_are_spread_evenly_between_the_two_labels(tmp_path: Path) -> None
 
 def test_a_grade_that_is_no_number_names_its_line(tmp_path: Path) -> None:
     source = Source(file(tmp_path, "a.tsv", "text\tlabel\nworst\t0\nso so\tmiddling\n"), kind="graded")
-    with pytest.raises(InvalidInput, match=r"a\.tsv, line 3"):
+    with pytest.raises(InvalidInput, match=r"a\.tsv, row 2 \(line 3\)"):
         read_rows(source, LABELS)
 
 
