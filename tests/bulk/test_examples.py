@@ -10,7 +10,7 @@ import pytest
 
 import lightsleeper
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parent / "examples"
 
 pytestmark = [pytest.mark.bulk, pytest.mark.timeout(1800)]  # Ray and Spark start clusters
 
