@@ -53,7 +53,10 @@ SKAFFOLD_FLAGS = {
     "verify": {"--build-artifacts", "--default-repo", "--profile"},
 }
 
-RENDERED = [found for overlay in OVERLAYS for found in objects(overlay)]
+
+def rendered() -> list[dict[str, Any]]:
+    """Every object that is applied. Not a constant: what only collects this file has no kubectl."""
+    return [found for overlay in OVERLAYS for found in objects(overlay)]
 
 
 def kubectl(command: Command, home: Path) -> str:
@@ -69,7 +72,7 @@ def kubectl(command: Command, home: Path) -> str:
 
 def unknown_names(command: Command) -> set[str]:
     """Containers, namespaces, labels, annotations and objects of a kubectl command that nobody makes."""
-    made = {(found["kind"], found["metadata"]["name"]) for found in RENDERED} | PLATFORM_OBJECTS
+    made = {(found["kind"], found["metadata"]["name"]) for found in rendered()} | PLATFORM_OBJECTS
     annotations = {key for overlay in SERVICE_OVERLAYS for key in revision(overlay)["metadata"]["annotations"]}
     patched = {key for patch in command.option("-p") for key in re.findall(r'"([\w.-]+/[\w-]+)":', patch)}
     return (
@@ -89,7 +92,7 @@ def named_objects(command: Command) -> list[tuple[str, str]]:
 
 
 def templates() -> list[dict[str, Any]]:
-    return [found["spec"]["template"] for found in RENDERED if "template" in found.get("spec", {})]
+    return [found["spec"]["template"] for found in rendered() if "template" in found.get("spec", {})]
 
 
 def container_names() -> set[str]:
@@ -97,13 +100,13 @@ def container_names() -> set[str]:
 
 
 def namespaces() -> set[str]:
-    return {found["metadata"]["name"] for found in RENDERED if found["kind"] == "Namespace"}
+    return {found["metadata"]["name"] for found in rendered() if found["kind"] == "Namespace"}
 
 
 def labels() -> set[str]:
     """Of our pods; Knative labels those of a service with its name."""
     own = {label for each in templates() for label in each["metadata"].get("labels", {}).items()}
-    services = [found for found in RENDERED if found["apiVersion"].startswith("serving.knative.dev/")]
+    services = [found for found in rendered() if found["apiVersion"].startswith("serving.knative.dev/")]
     knative = {f"serving.knative.dev/service={found['metadata']['name']}" for found in services}
     return {f"{key}={value}" for key, value in own} | knative
 
@@ -129,10 +132,10 @@ def curl(command: Command, _: Path) -> str:
     """The path and the name of the host."""
     paths = create_app(Settings()).openapi()["paths"]
     (url,) = [word for word in command.words if re.match(r"https?://|localhost", word)]
-    domains = {found["metadata"]["name"] for found in RENDERED if found["kind"] == "DomainMapping"}
+    domains = {found["metadata"]["name"] for found in rendered() if found["kind"] == "DomainMapping"}
     hosts = {
         f"{found['metadata']['name']}.{found['metadata']['namespace']}.127.0.0.1.sslip.io"
-        for found in RENDERED
+        for found in rendered()
         if found["apiVersion"].startswith("serving.knative.dev/") and found["kind"] == "Service"
     }
     host, path = re.sub(r"^https?://", "", url).split("/", 1)
