@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from packaging.markers import Marker
+from packaging.utils import canonicalize_name
 from poetry.core.masonry.api import build_wheel
 
 import lightsleeper
@@ -50,6 +51,22 @@ def test_whatever_serving_and_testing_need_has_a_wheel_for_that_python(python: s
         and not any(installable.search(file["file"]) for file in package["files"])
     ]
     assert without == []
+
+
+@pytest.mark.parametrize("group", ["main", "dev"])
+def test_whatever_a_locked_package_of_a_group_needs_is_locked_for_that_group(group: str) -> None:
+    """Poetry 2.5 forgot it of one that another group had brought before, and pip refused all the rest."""
+    locked = tomllib.loads((ROOT / "poetry.lock").read_text())["package"]
+    of_group = {package["name"]: package for package in locked if group in package["groups"]}
+    needed = {
+        (package["name"], canonicalize_name(name))
+        for package in of_group.values()
+        for name, wanted in package.get("dependencies", {}).items()
+        for each in (wanted if isinstance(wanted, list) else [wanted])
+        if not (isinstance(each, dict) and (each.get("optional") or "extra ==" in each.get("markers", "")))
+    }
+    known = {package["name"] for package in locked}
+    assert [(by, name) for by, name in sorted(needed) if name in known and name not in of_group] == []
 
 
 def is_wanted(markers: str | dict[str, str] | None, environment: dict[str, str]) -> bool:

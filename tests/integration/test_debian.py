@@ -56,6 +56,7 @@ def run(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Po
 
 
 def test_make_serve_answers(run: Podman) -> None:
+    run("make", "test", "ARGS=--version")  # installs: what fails there would keep the next line waiting for a port
     port = free_port()
     run("make", "serve", options=("--detach", f"--env=PORT={port}"))
     until_open(port)
