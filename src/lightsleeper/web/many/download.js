@@ -1,7 +1,7 @@
 /** The results as a file: every row of the original with every column, and what was found out about it. */
 
 import { breathe } from "../shared/dom.js";
-import { members } from "./reading/json_rows.js";
+import { members } from "./reading/json_values.js";
 import { DONE } from "./results.js";
 
 const ROWS_AT_ONCE = 1000;

@@ -2,7 +2,8 @@
 
 import { isBlank, isPlaceholder } from "./columns.js";
 import { isDamaged, mended } from "./encoding.js";
-import { cellOf, complaint, fields, kindOfValue, NotJson } from "./json_rows.js";
+import { complaint, fields } from "./json_rows.js";
+import { cellOf, kindOfValue, NotJson } from "./json_values.js";
 
 export const BLANK = "blank";
 export const PLACEHOLDER = "placeholder";

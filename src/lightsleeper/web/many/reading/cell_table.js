@@ -1,0 +1,138 @@
+/** A table of cells, out of lines, delimited text or a sheet: its header, its width and its rows. */
+
+import { CellReader } from "./cells.js";
+import { uniqueNames } from "./columns.js";
+import { described, SAMPLE_ROWS } from "./description.js";
+import { decide, isHeader, lineEnd, ONE_COLUMN, separatorLine } from "./dialect.js";
+import { TableRows } from "./rows.js";
+import { sheetRows } from "./workbook.js";
+
+/**
+ * @typedef {import("./cells.js").Dialect} Dialect
+ * @typedef {import("./cells.js").Cells} Cells
+ * @typedef {import("./pieces.js").Source} Source
+ * @typedef {import("./table.js").Choices} Choices
+ */
+
+const MOSTLY = 0.9;
+
+/**
+ * @param {Source} source
+ * @param {string} format
+ * @param {Choices} choices
+ */
+export function fromText(source, format, choices) {
+  // An old Mac's file that was edited elsewhere: both end rows.
+  if (lineEnd(source.text) === "\r" && source.text.includes("\n")) source = withCarriageReturns(source);
+  const [said, behind] = separatorLine(source.text);
+  const lines = format === "txt";
+  const shown = lines ? source.text : behind;
+  const skipped = source.text.length - shown.length;
+  /** @type {Dialect} */
+  const dialect = lines
+    ? { delimiter: null, quoting: "none", lineEnd: lineEnd(shown) }
+    : decide(shown, source.whole, choices.delimiter ?? said);
+  const firstLine = 1 + (source.text.slice(0, skipped).match(/\n/g)?.length ?? 0);
+  const sample = new CellReader(dialect, firstLine).push(shown, source.whole);
+  const lineBatches = () => cellsOf(source.pieces(), dialect, skipped, firstLine);
+  const table = fromCells(lineBatches, sample, source.name, choices, { dialect, hasQuotes: shown.includes('"') });
+  if (dialect.delimiter === "\t") table.format = "tsv";
+  return table;
+}
+
+/**
+ * @param {Source} source
+ * @returns {Source}
+ */
+function withCarriageReturns(source) {
+  const changed = (/** @type {string} */ text) => text.replace(/\r\n|\n/g, "\r");
+  async function* pieces() {
+    for await (const [piece, last] of source.pieces()) yield /** @type {[string, boolean]} */ ([changed(piece), last]);
+  }
+  return { ...source, text: changed(source.text), pieces };
+}
+
+/**
+ * @param {AsyncGenerator<[string, boolean]>} pieces
+ * @param {Dialect} dialect
+ * @param {number} skipped characters
+ * @param {number} line
+ */
+async function* cellsOf(pieces, dialect, skipped, line) {
+  const reader = new CellReader(dialect, line);
+  let skip = skipped;
+  for await (const [piece, last] of pieces) {
+    yield reader.push(piece.slice(skip), last);
+    skip = Math.max(0, skip - piece.length);
+  }
+}
+
+/**
+ * @param {import("./containers.js").Content} content
+ * @param {string} name
+ * @param {Choices} choices
+ */
+export async function fromSheet(content, name, choices) {
+  const { title, others, rows } = await sheetRows(content, name);
+  const cells = rows.map((row, index) => ({ cells: row, line: index + 1, oddQuotes: 0 }));
+  async function* once() {
+    yield cells;
+  }
+  const table = fromCells(once, cells.slice(0, SAMPLE_ROWS), name, choices, { dialect: null, hasQuotes: true });
+  table.format = "xlsx";
+  if (others.length) table.notes.push(`the sheet '${title}' was read, not ${others.map((other) => `'${other}'`).join(", ")}`);
+  return table;
+}
+
+/**
+ * @param {() => AsyncGenerator<Cells[]>} lineBatches
+ * @param {Cells[]} sample the first of them, from which header, width and text column are decided
+ * @param {string} name
+ * @param {Choices} choices
+ * @param {{dialect: Dialect | null, hasQuotes: boolean}} found
+ */
+function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
+  const lines = dialect?.delimiter === null;
+  const filled = sample.map(({ cells }) => cells).filter((cells) => cells.length > 1 || cells[0]);
+  const { header, width } = lines ? { header: null, width: 1 } : headerOf(filled, choices.header);
+  const names = lines ? ["text"] : uniqueNames(header ?? [], width);
+  const shape = { header: header !== null, keepBlank: lines };
+  const shown = new TableRows(width, shape).take(sample);
+  const table = described(name, lines ? "txt" : "csv", names, shown, choices);
+  table.header = header;
+  table.delimiter = dialect && dialect.delimiter !== ONE_COLUMN ? dialect.delimiter : null;
+  // Who quotes nothing may well leave commas in the texts of the last column.
+  const joiner = table.textIndex === width - 1 && width > 1 && !hasQuotes && dialect ? dialect.delimiter : null;
+  table.batches = async function* () {
+    const rows = new TableRows(width, { ...shape, joiner });
+    for await (const batch of lineBatches()) yield rows.take(batch);
+  };
+  return table;
+}
+
+/**
+ * The row of names, if there is one, and how many columns there are.
+ * @param {string[][]} rows
+ * @param {boolean | undefined} said
+ */
+function headerOf(rows, said) {
+  if (!rows.length) return { header: null, width: 1 };
+  const header = (said ?? isHeader(rows)) ? rows[0] : null;
+  const body = header ? rows.slice(1) : rows;
+  const [usual, times] = mostCommon(body.map((row) => row.length)) ?? [rows[0].length, 0];
+  if (!header) return { header, width: usual };
+  if (usual <= header.length || times < MOSTLY * body.length) return { header, width: header.length };
+  // R names no column for the names of its rows.
+  return { header: usual === header.length + 1 ? ["", ...header] : header, width: usual };
+}
+
+/**
+ * @param {number[]} numbers
+ * @returns {[number, number] | undefined}
+ */
+function mostCommon(numbers) {
+  /** @type {Map<number, number>} */
+  const counts = new Map();
+  for (const number of numbers) counts.set(number, (counts.get(number) ?? 0) + 1);
+  return [...counts].reduce((one, other) => (one && one[1] >= other[1] ? one : other), /** @type {[number, number] | undefined} */ (undefined));
+}

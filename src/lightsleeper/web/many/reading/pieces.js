@@ -1,0 +1,59 @@
+/** The bytes of a file in pieces: its beginning, what that does not show, and the characters of all of it. */
+
+import { Decoder, joined } from "./encoding.js";
+import { WINDOW_BYTES } from "./rules.js";
+
+/** @typedef {{pieces: () => AsyncGenerator<[string, boolean]>, text: string, whole: boolean, name: string}} Source */
+
+/** @param {ReadableStream<Uint8Array>} stream */
+export async function startOf(stream) {
+  const reader = stream.getReader();
+  let start = new Uint8Array();
+  while (start.length < WINDOW_BYTES) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    start = joined(start, value);
+  }
+  await reader.cancel();
+  return start.subarray(0, WINDOW_BYTES);
+}
+
+/** @param {Uint8Array} bytes */
+export const isAscii = (bytes) => bytes.every((byte) => byte < 0x80);
+
+/**
+ * A piece of the file with characters beyond ASCII, if there is one: what the beginning does not show.
+ * @param {ReadableStream<Uint8Array>} stream
+ */
+export async function beyondAscii(stream) {
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return new Uint8Array();
+    const first = value.findIndex((byte) => byte > 0x7f);
+    if (first === -1) continue;
+    await reader.cancel();
+    return value.subarray(Math.max(0, first - 1));
+  }
+}
+
+/**
+ * Every piece of the text; the last one, marked, may be empty.
+ * @param {ReadableStream<Uint8Array>} stream
+ * @param {import("./encoding.js").Encoding} encoding
+ * @returns {AsyncGenerator<[string, boolean]>}
+ */
+export async function* characters(stream, encoding) {
+  const decoder = new Decoder(encoding);
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      yield [decoder.push(value), false];
+    }
+    yield [decoder.end(), true];
+  } finally {
+    await reader.cancel();
+  }
+}
