@@ -46,7 +46,7 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
 
 def _require(module: str, name: str, file_format: str) -> None:
     if find_spec(module) is None:
-        raise InvalidInput(f"{name} is {file_format}: pip install {module}, or save it as csv")
+        raise InvalidInput(f"{name} is {file_format}: pip install 'lightsleeper[files]', or save it as csv")
 
 
 def _is_filled(sheet: "Worksheet") -> bool:
