@@ -27,7 +27,7 @@ def test_an_example_labels_its_reviews(example: str) -> None:
         check=True,
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    labels = {row["text"]: row.get("label") for row in map(json.loads, lines)}
+    labels = {row.get("text"): row.get("label") for row in map(json.loads, lines)}
     assert [labels.get("Loved every minute."), labels.get("Dull and long.")] == ["POSITIVE", "NEGATIVE"]
     assert [label for text, label in labels.items() if not (text or "").strip()] in ([None, None], [None])
     assert "0 rows differ" in done.stdout or example != "in_spark.py"
