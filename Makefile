@@ -50,7 +50,7 @@ test-debian: $(INSTALLED)/serve $(INSTALLED)/dev ## run `make serve` and `make t
 test-azure: $(INSTALLED)/serve $(INSTALLED)/dev .venv/azure/ready ## ask azure-cli's own parser of every `az` line (installs 1 GB)
 	.venv/bin/pytest -m "azure and not by_hand" $(ARGS)
 
-test-door: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/door ## attack a service, alone and behind nginx, HAProxy, Envoy and Go's proxy
+test-door: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/door .venv/tools/kubectl ## attack a service, alone and behind nginx, HAProxy, Envoy and Go's proxy
 	.venv/bin/pytest -m door $(ARGS)
 
 # Other people's clients need each other's versions of the same packages, so each has an environment of its own.
