@@ -35,7 +35,9 @@ def network(embeddings: Floats, weight: Floats, *, read_by: str = "input_ids") -
 
 def run(model: onnx.ModelProto, ids: list[list[int]]) -> Floats:
     array = np.array(ids, dtype=np.int64)
-    session = onnxruntime.InferenceSession(model.SerializeToString())
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.x64quantprecision", "1")  # fast kernels differ from one CPU to the next
+    session = onnxruntime.InferenceSession(model.SerializeToString(), sess_options=options)
     inputs = dict.fromkeys((each.name for each in session.get_inputs()), array)
     logits: Floats = session.run(["logits"], inputs)[0]
     return logits
