@@ -111,7 +111,10 @@ def test_accuracy_is_measured_on_labelled_files_and_a_bundle_is_replaced(source:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "mine.csv", "source"]
 
 
-def test_a_bundle_that_loses_more_than_allowed_is_not_written(source: Path, tmp_path: Path) -> None:
+def test_a_bundle_that_loses_more_than_allowed_is_not_written(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightsleeper.training.prepare._ACCIDENT", 1.1)  # no loss is put down to chance
     (tmp_path / "mine.csv").write_text("text,label\nA quiet film.,0\nNever again!,1\n")
     with pytest.raises(
         BundleError, match=r"int8 lost 0\.00 points of accuracy on mine\.csv .* more than -1"
