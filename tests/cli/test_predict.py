@@ -70,16 +70,26 @@ def test_an_input_that_is_no_good_leaves_the_old_result(tmp_path: Path, content:
 def test_an_interrupted_run_leaves_the_old_result_and_nothing_else(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out.csv"
     out.write_text("old")
-    process = subprocess.Popen(
-        [*COMMAND, "--file", "-", "--format", "txt", "--out", out], stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    # Who starts the tests in the background hands them a SIGINT that is ignored.
+    command: list[str | Path] = [
+        "env",
+        "--default-signal=INT",
+        *COMMAND,
+        "--file",
+        "-",
+        "--format",
+        "txt",
+        "--out",
+        out,
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stderr is not None
     process.stdin.write(b"Great\n" * 50_000)
     process.stdin.flush()
     process.stderr.readline()  # how the file is read: the run is under way, and waits for the rest of its input
     process.send_signal(number)
-    process.wait(timeout=100)
+    process.wait()
     process.stdin.close()
     process.stderr.close()
     assert process.returncode in {130, 143}
