@@ -38,8 +38,8 @@ def model() -> Model:
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[TestClient]:
-    """A client of the application with default settings."""
-    with TestClient(create_app(Settings()), raise_server_exceptions=False) as client:
+    """A client of the application with default settings, but for the queue: a slow machine is not overloaded."""
+    with TestClient(create_app(Settings(max_queue_s=60)), raise_server_exceptions=False) as client:
         yield client
 
 

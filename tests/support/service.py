@@ -22,6 +22,7 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LIGHTSLEEPER_")},
+            "LIGHTSLEEPER_MAX_QUEUE_S": "60",  # a slow machine is not overloaded
             **{f"LIGHTSLEEPER_{name.upper()}": str(value) for name, value in settings.items()},
             "PORT": str(self.port),
         }
