@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from journey import (
@@ -201,10 +201,15 @@ def test_pause_sends_nothing_more_and_go_on_finishes(open_page: OpenPage) -> Non
     with Service(max_texts=2, cache_entries=0) as service:
         page = open_page(service.url)
         load_content(page, "reviews.jsonl", as_lines(numbered(600)))
+        in_flight: list[Request] = []
+        page.on("request", lambda request: in_flight.append(request))  # noqa: PLW0108  # Playwright marks what it is given
+        page.on("requestfinished", lambda request: in_flight.remove(request))  # noqa: PLW0108  # likewise
         page.click("#start")
         under_way(page)
         page.click("#pause")
-        page.wait_for_load_state("networkidle")
+        while in_flight:
+            page.wait_for_timeout(50)
+        page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         paused = page.inner_text("#run-title")
         assert paused.startswith("Paused at ")
         with pytest.raises(PlaywrightTimeout), page.expect_request("**/predict", timeout=1500):
