@@ -169,7 +169,7 @@ def tab_to(page: Page, target: str) -> None:
 def test_answers_and_progress_are_announced_to_screen_readers(page: Page) -> None:
     ask(page, "Loved it.")
     expect(page.locator("[role=status]")).to_have_text(
-        f"{page.inner_text('#verdict')}, {page.locator('#bars .value').first.inner_text()}"
+        f"{page.inner_text('#verdict')}, {page.locator('#bars .value').first.inner_text()} probable"
     )
     in_many_done(page)
     expect(page.locator("[role=status]")).to_have_text("Done, with 30 rows left out")
