@@ -25,7 +25,7 @@ print(*(pin for pin in pins if not re.match(f"(?:{unused})==", pin)), sep="\n")'
 # (35 MB), graph tools, tests, type stubs and sources. Each package keeps its metadata, for whoever lists them.
 # FastAPI would import pydantic's old version (6 % of its own import) to ask whether our models are of it, and takes
 # its absence for a no.
-RUN rm -rf /app/bin /app/pydantic/v1 /app/onnxruntime/capi/libonnxruntime.so* \
+RUN rm -rf /app/bin /app/*.md /app/pydantic/v1 /app/onnxruntime/capi/libonnxruntime.so* \
         /app/onnxruntime/backend /app/onnxruntime/datasets /app/onnxruntime/quantization /app/onnxruntime/tools \
         /app/onnxruntime/transformers /app/numpy/distutils /app/numpy/f2py \
     && find /app -depth \( -name tests -o -name '*.py[ix]' -o -name '*.pxd' -o -name '*.[ch]' -o -name '*.lib' \) \
