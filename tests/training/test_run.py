@@ -235,7 +235,7 @@ def test_training_may_go_on_from_a_bundle_without_float_weights() -> None:
     assert torch.equal(fresh.state_dict()[same], found.state_dict()[same])
 
 
-def test_emoji_get_tokens_in_unused_places_and_start_from_what_they_mean() -> None:
+def test_emoji_have_tokens_in_unused_places_and_keep_what_they_have_learned() -> None:
     model, tokenizer = starting_point(EMBEDDED, ["NEGATIVE", "POSITIVE"], seed=0, emoji=True)
     words = Tokenizer.from_file(str(EMBEDDED / "tokenizer.json"))
     assert tokenizer.get_vocab_size() == words.get_vocab_size()
@@ -244,8 +244,9 @@ def test_emoji_get_tokens_in_unused_places_and_start_from_what_they_mean() -> No
     plain = "What a film, un-believable: 10/10!"
     assert tokenizer.encode(plain).ids == words.encode(plain).ids
     table = model.distilbert.embeddings.word_embeddings.weight
-    meaning = words.encode("angry furious", add_special_tokens=False).ids
-    assert torch.allclose(table[tokenizer.token_to_id("\U0001f621")], table[meaning].mean(dim=0), atol=1e-6)
+    learned = load_encoder(EMBEDDED, ["NEGATIVE", "POSITIVE"]).distilbert.embeddings.word_embeddings.weight
+    angry = tokenizer.token_to_id("\U0001f621")
+    assert torch.equal(table[angry], learned[angry])
 
 
 def test_written_rows_and_soft_labels_are_part_of_what_made_the_bundle(encoder: Path, tmp_path: Path) -> None:
