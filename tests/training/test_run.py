@@ -14,7 +14,7 @@ from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
 from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.model import load_model
 from lightsleeper.training.distil import labelled_by
-from lightsleeper.training.encoder import load_encoder
+from lightsleeper.training.encoder import load_encoder, packaged_encoder
 from lightsleeper.training.mix import Augmentation, Source
 from lightsleeper.training.run import starting_point, train
 from lightsleeper.training.train import Example, Recipe, fine_tune, tokenize
@@ -290,3 +290,11 @@ def test_texts_without_labels_need_a_teacher(encoder: Path, tmp_path: Path) -> N
     sources = [Source(write_labelled(tmp_path / "train.jsonl")), Source(tmp_path / "texts.txt", kind="unlabelled")]
     with pytest.raises(ConfigurationError, match="teacher"):
         train(sources, tmp_path / "bundle", encoder=encoder)
+
+
+def test_emoji_that_an_encoder_does_not_know_start_from_what_they_mean() -> None:
+    model, tokenizer = starting_point(packaged_encoder(), ["NEGATIVE", "POSITIVE"], seed=0, emoji=True)
+    tokenizer.no_padding()
+    table = model.distilbert.embeddings.word_embeddings.weight
+    meaning = tokenizer.encode("angry furious", add_special_tokens=False).ids
+    assert torch.allclose(table[tokenizer.token_to_id("\U0001f621")], table[meaning].mean(dim=0), atol=1e-6)

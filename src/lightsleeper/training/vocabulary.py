@@ -23,6 +23,7 @@ def add_emoji(tokenizer: Tokenizer, model: DistilBertForSequenceClassification, 
     Emoji the vocabulary holds already keep their token. A tokenizer without unused places is returned as it is.
     """
     content = json.loads(tokenizer.to_str())
+    tokenizer.no_padding()  # a published one may pad to 128 tokens, whose mean means nothing
     vocabulary: dict[str, int] = content["model"]["vocab"]
     free = sorted((token for token in vocabulary if _UNUSED.fullmatch(token)), key=vocabulary.__getitem__)
     table = model.distilbert.embeddings.word_embeddings.weight
