@@ -11,7 +11,8 @@ ARG PYTHON_DIGEST=@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f9
 
 FROM ${PYTHON_IMAGE}${PYTHON_DIGEST} AS deps
 WORKDIR /build
-RUN python3 -m pip install --no-cache-dir --quiet --target /poetry poetry==2.5.1 poetry-plugin-export==1.10.1
+COPY .ci/poetry.txt ./
+RUN python3 -m pip install --no-cache-dir --quiet --require-hashes --target /poetry --requirement poetry.txt
 COPY pyproject.toml poetry.lock ./
 # The lock, less what serving never imports: the tokenizer and the engine name these as dependencies of their
 # downloaders and graph tools (sympy alone is 80 MB). The test of this image answers requests without them.

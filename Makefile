@@ -170,11 +170,10 @@ TOOLS := tests/contract/tools
 	@touch $@
 
 # Its own environment, so that what Poetry needs never meets what the service needs.
-.venv/poetry/ready: .venv/bin/pip
+.venv/poetry/ready: .ci/poetry.txt .venv/bin/pip
 	@echo "Installing Poetry into .venv …"
 	@$(PYTHON) -m venv --without-pip .venv/poetry
-	@$(PIP) --python .venv/poetry/bin/python install --quiet \
-		poetry==2.5.1 poetry-plugin-export==1.10.1 poetry-plugin-pypi-mirror==0.6.5
+	@$(PIP) --python .venv/poetry/bin/python install --quiet --require-hashes --requirement $<
 	@touch $@
 
 # Each in an environment of its own, too.

@@ -1,8 +1,12 @@
 """What arrives as an event is classified once, tried again while that may help, and kept where it does not."""
 
+from argparse import ArgumentParser
+from pathlib import Path
+
 import pytest
 
 from lightsleeper.api.dialects import ROUTES
+from lightsleeper.cli.predict import add_predict
 from lightsleeper.serving.settings import Settings
 from rendering import Object, objects, one, service
 
@@ -60,3 +64,17 @@ def test_a_transform_has_the_fields_of_its_kind_and_asks_for_a_reply() -> None:
     assert spec["jsonata"].keys() == {"expression"}
     assert spec["reply"].keys() <= {"jsonata", "discard"}
     assert spec["sink"]["uri"].endswith("?reply=always")
+
+
+def test_a_file_that_an_event_names_is_labelled_by_a_job_of_this_very_command() -> None:
+    spec = one("events", "JobSink", "label-files")["spec"]
+    assert spec.keys() == {"job"}
+    pod = spec["job"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    parser = ArgumentParser()
+    add_predict(parser.add_subparsers())
+    assert parser.parse_args(container["args"]).event == Path("/etc/jobsink-event/event")
+    # Whoever may send an event reaches the files of the one volume, as an unprivileged user.
+    assert container["args"][-1] in [mount["mountPath"] for mount in container["volumeMounts"]]
+    assert container["securityContext"]["runAsNonRoot"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
