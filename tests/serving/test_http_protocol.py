@@ -1,9 +1,12 @@
 """The door on real sockets: what a request is, where it ends, and what it may take before anybody has read it."""
 
+import asyncio
 import hashlib
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from uvicorn.server import ServerState
 
 from lightsleeper.serving.app import create_app
 from lightsleeper.serving.door import DoorLimits
+from lightsleeper.serving.http_exchange import LingeringTransport
 from lightsleeper.serving.settings import Settings
 from wire import LAST, Answer, answers, chunked, connected, request, served, sized, talk
 
@@ -226,6 +230,48 @@ def test_a_body_whose_chunks_can_be_read_in_two_ways_is_a_400_and_the_end(port: 
     attack = request(headers=f"Transfer-Encoding: chunked{asked}", body=body)
     [answer] = talk(port, *head_first(attack), LAST)
     is_refusal(answer, 400, "malformed_request")
+
+
+@dataclass
+class Sink:
+    """As much of a transport as an answer needs, and what was given to it at a time."""
+
+    writes: list[bytes] = field(default_factory=list)
+
+    def write(self, data: bytes) -> None:
+        self.writes += [data] if data else []
+
+    def abort(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.writes.append(b"<end>")
+
+    def is_closing(self) -> bool:
+        return False
+
+
+def test_a_head_and_its_body_are_written_at_once_and_no_head_is_lost() -> None:
+    sink = Sink()
+    with closing(asyncio.new_event_loop()) as loop:
+        transport = LingeringTransport(
+            sink,  # type: ignore[arg-type]  # as much of one as is used
+            loop=loop,
+            linger_s=0,
+            may_be_sending=lambda: False,
+        )
+        write_answers(transport)
+    assert sink.writes == [b"headbody", b"more", b"head without a body", b"<end>"]
+
+
+def write_answers(transport: LingeringTransport) -> None:
+    for written in (b"head", b"body", b"more"):
+        if written == b"head":
+            transport.hold_next()
+        transport.write(written)
+    transport.hold_next()
+    transport.write(b"head without a body")
+    transport.close()
 
 
 def test_no_tunnel_is_opened(port: int) -> None:

@@ -6,7 +6,6 @@ bounded before it is read; a refusal is an answer of the application, in its tur
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,6 +23,7 @@ from lightsleeper.errors import (
     UrlTooLong,
 )
 from lightsleeper.serving.door import Door
+from lightsleeper.serving.http_clock import RequestClock
 from lightsleeper.serving.http_exchange import Exchange, LingeringTransport, OrderedFlow
 from lightsleeper.serving.http_head import check_head, check_head_size, head_too_large, path_and_query
 from lightsleeper.serving.http_parser import AfterHead, new_parser
@@ -31,9 +31,6 @@ from lightsleeper.serving.http_parser import AfterHead, new_parser
 #: One before a request is forgiven (RFC 9112, 2.2); more are the tail of a body that somebody has cut short.
 _EMPTY_LINE = b"\r\n"
 _NO_BEGINNING = (2 * _EMPTY_LINE, b"\n")
-
-#: The shortest time after which a loop has asked the sockets before it asks the clock.
-_ANOTHER_LOOK_S = 0.001
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -49,8 +46,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._door = door
         self._limits = door.limits
         self._max_headers = door.limits.max_headers
-        self._clock: asyncio.TimerHandle | None = None
-        self._clock_began_s = 0.0
+        self._clock = RequestClock(self.loop)
         self._stalled: asyncio.TimerHandle | None = None
         self._in_head = False
         self._in_body = False
@@ -72,7 +68,7 @@ class HttpProtocol(HttpToolsProtocol):
             transport, loop=self.loop, linger_s=self._limits.linger_s, may_be_sending=self._may_be_sending
         )
         # Until the first byte; who says nothing is told nothing.
-        self._start_clock(self._limits.head_timeout_s, self.timeout_keep_alive_handler)
+        self._clock.start(self._limits.head_timeout_s, self.timeout_keep_alive_handler)
         try:
             self._door.make_room(len(self.connections))
         except Overloaded as error:
@@ -82,7 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
-        self._stop_clock()
+        self._clock.stop()
         self._unset_keepalive_if_required()
         if self._stalled:
             self._stalled.cancel()
@@ -100,8 +96,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         was_in_body = self._in_body
         begins = not (self._in_head or was_in_body or self._request_bytes)
-        if begins and self._clock is not None:
-            self._stop_clock()
+        if begins:
+            self._clock.stop()
         self._packet_bytes = len(data)
         self._request_bytes += len(data)
         try:
@@ -145,8 +141,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A head is whole: begin to answer. Raises the error of a request that must not be let in."""
-        if self._clock is not None:
-            self._stop_clock()
+        self._clock.stop()
         self._door.idle.pop(self, None)
         limits, scope = self._limits, self.scope
         scope["method"] = method = self.parser.get_method().decode("ascii")
@@ -177,8 +172,7 @@ class HttpProtocol(HttpToolsProtocol):
         """A request is whole."""
         if self.parser.should_upgrade():
             return  # httptools says so in place of the body, which `_feed` is about to have read
-        if self._clock is not None:
-            self._stop_clock()
+        self._clock.stop()
         self._in_body = False
         self._request_bytes = 0
         self._deaf = not self.cycle.keep_alive
@@ -249,7 +243,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: LightsleeperError) -> None:
         """Answer with `error`, after what is owed for earlier requests; whatever else comes is thrown away."""
-        self._stop_clock()
+        self._clock.stop()
         self._deaf = self._refused = True
         if self._in_body:
             self.cycle.refuse(error)
@@ -278,10 +272,10 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_body:
             if was_in_body:
                 self.cycle.check_framing(self._packet_bytes, self._limits)
-            self._start_clock(self._limits.body_grace_s, self._check_rate)
+            self._clock.start(self._limits.body_grace_s, self._check_rate)
         elif self._in_head or self._request_bytes:
             self._check_unfinished_head()
-            self._start_clock(self._limits.head_timeout_s, self._end_slow_head)
+            self._clock.start(self._limits.head_timeout_s, self._end_slow_head)
 
     def _check_unfinished_head(self) -> None:
         limits = self._limits
@@ -300,29 +294,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _check_rate(self) -> None:
         """Refuse a body that does not earn its time."""
         limits = self._limits
-        left_s = self.cycle.earned_s(limits) - (self.loop.time() - self._clock_began_s)
+        left_s = self.cycle.earned_s(limits) - self._clock.elapsed_s()
         if self.flow.read_paused:  # it waits for us
             left_s = limits.body_grace_s
         if left_s > 0:
-            self._ring_in(left_s, self._check_rate)
+            self._clock.ring_in(left_s, self._check_rate)
         else:
             rate = limits.min_body_bytes_per_s
             self._refuse(TooSlow(f"the body came more slowly than {rate} bytes a second", limit=rate))
-
-    def _start_clock(self, seconds: float, ended: Callable[[], None]) -> None:
-        """Unless it runs: a request that comes in one piece never starts one."""
-        if self._clock is None:
-            self._clock_began_s = self.loop.time()
-            self._ring_in(seconds, ended)
-
-    def _ring_in(self, seconds: float, ended: Callable[[], None]) -> None:
-        self._clock = self.loop.call_later(seconds, self._look_again, ended)
-
-    def _look_again(self, ended: Callable[[], None]) -> None:
-        """What came in time may lie unread, if this process had no turn: look at the socket once more."""
-        self._clock = self.loop.call_later(_ANOTHER_LOOK_S, ended)
-
-    def _stop_clock(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
