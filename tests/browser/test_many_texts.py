@@ -62,11 +62,11 @@ def test_a_csv_is_classified_by_the_chosen_column_and_downloaded_with_all_its_co
     classify(page)
     expected = [scores[0] for scores in service.predict(*REVIEWS).json()["predictions"]]
     header, *result = csv.reader(io.StringIO(download(page, "csv")))
-    assert header == [*rows[0], "predicted_label", "predicted_score", "truncated", "error"]
+    assert header == [*rows[0], "predicted_label", "predicted_score", "truncated", "unfamiliar", "error"]
     assert [row[:3] for row in result] == rows[1:]
     assert [row[3] for row in result] == [best["label"] for best in expected]
     assert [float(row[4]) for row in result] == [best["score"] for best in expected]
-    assert {tuple(row[5:]) for row in result} == {("false", "")}
+    assert {tuple(row[5:]) for row in result} == {("false", "false", "")}
 
 
 def test_another_column_gives_other_answers(page: Page, service: Service) -> None:
@@ -116,7 +116,7 @@ def test_a_json_line_is_downloaded_as_it_was_with_our_fields_behind(page: Page) 
     classify(page)
     for line, result in zip(lines, download(page, "jsonl").splitlines(), strict=True):
         assert result.startswith(line[:-1])
-        assert set(json.loads(result)) > {"predicted_label", "predicted_score", "truncated", "error"}
+        assert set(json.loads(result)) > {"predicted_label", "predicted_score", "truncated", "unfamiliar", "error"}
 
 
 def test_columns_of_the_file_with_our_names_are_kept_apart(page: Page) -> None:

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 import lightsleeper
 from lightsleeper.bulk import library
 from lightsleeper.bulk.library import TextClassifier
+from lightsleeper.bulk.records.writing import FOUND
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.model import Model, load_model
 
@@ -77,8 +78,8 @@ def test_the_command_line_gives_the_same(classifier: TextClassifier, tmp_path: P
         [sys.executable, "-m", "lightsleeper", "predict", "--file", tmp_path / "texts.jsonl", "--output-format=jsonl"]
     )
     rows = [json.loads(line) for line in done.splitlines()]
-    assert [(row["predicted_label"], row["predicted_score"], row["truncated"]) for row in rows] == [
-        (p.label, round(p.score, 6), p.truncated) for p in classifier.predict(TEXTS) if p
+    assert [tuple(row[name] for name in FOUND[:4]) for row in rows] == [
+        (p.label, round(p.score, 6), p.truncated, p.unfamiliar) for p in classifier.predict(TEXTS) if p
     ]
 
 

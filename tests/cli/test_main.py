@@ -48,7 +48,7 @@ def test_ten_thousand_lines_of_csv_keep_their_columns_and_order(tmp_path: Path) 
         rows = list(csv.DictReader(file))
     assert [int(row["id"]) for row in rows] == list(range(10_000))
     assert all(row["predicted_label"] == ("POSITIVE" if int(row["id"]) % 3 else "NEGATIVE") for row in rows)
-    assert rows[0].keys() == {"id", "review", "predicted_label", "predicted_score", "truncated", "error"}
+    assert rows[0].keys() == {"id", "review", "predicted_label", "predicted_score", "truncated", "unfamiliar", "error"}
 
 
 def test_standard_input_becomes_jsonl() -> None:

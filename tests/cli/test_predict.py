@@ -143,6 +143,26 @@ def test_the_summary_says_what_became_of_every_row() -> None:
     ]
 
 
+def test_rows_of_which_the_model_knows_little_are_named_and_counted() -> None:
+    done = predict("--file", "-", stdin="Great stay\nCe film est très mauvais.\n12345\n".encode())
+    assert [row["unfamiliar"] for row in rows_of(done)] == ["false", "true", "true"]
+    assert b"2 of them hold little that the model knows" in done.stderr
+
+
+#: A zero-width space, control characters, a lone accent; and a sign without a form that only the tokenizer knows.
+@pytest.mark.parametrize("text", ["\u200b", "\x7f", "\u0301", "\U0001f3fb"])
+def test_what_the_api_refuses_to_read_is_a_blank_row(text: str) -> None:
+    done = predict("--file", "-", stdin=f"id,text\n1,Great\n2,{text}\n".encode())
+    assert [row["error"] for row in rows_of(done)] == ["", "blank"]
+    assert "1 row without a label: blank" in done.stderr.decode().splitlines()
+    assert predict(text).stdout.decode() == f"(blank)  {text}\n"
+
+
+def test_a_typed_text_of_which_the_model_knows_little_is_named() -> None:
+    done = predict("Great stay", "12345")
+    assert done.stderr == b"the model knows little of: 12345\n"
+
+
 def test_quiet_says_nothing() -> None:
     assert predict("--file", "-", "--quiet", stdin=b"Great\n").stderr == b""
 
@@ -185,7 +205,7 @@ def test_bytes_on_the_command_line_that_are_not_unicode_are_read() -> None:
 def test_nothing_but_a_header_is_no_error() -> None:
     done = predict("--file", "-", "--format", "csv", stdin=b"id,text\n")
     assert done.returncode == 0
-    assert done.stdout == b"id,text,predicted_label,predicted_score,truncated,error\n"
+    assert done.stdout == b"id,text,predicted_label,predicted_score,truncated,unfamiliar,error\n"
 
 
 def test_every_kind_of_file_goes_through(tmp_path: Path) -> None:

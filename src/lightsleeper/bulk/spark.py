@@ -25,14 +25,15 @@ _FIELDS = (
     StructField("label", StringType()),
     StructField("score", DoubleType()),
     StructField("truncated", BooleanType()),
+    StructField("unfamiliar", BooleanType()),
 )
 _NAMES = tuple(field.name for field in _FIELDS)
 
 
 def sentiment_of(bundle: str | os.PathLike[str] | None = None) -> UserDefinedFunction:
-    """The function of a column of texts that answers with a struct of `label`, `score`, `truncated`.
+    """The function of a column of texts that answers with a struct of `label`, `score`, `truncated`, `unfamiliar`.
 
-    All three are null where the text is null or blank. `bundle` is that of `lightsleeper.load`.
+    All four are null where the text is null or blank. `bundle` is that of `lightsleeper.load`.
     """
     model = load(bundle, threads=1)  # Spark runs a worker per core
 
@@ -62,7 +63,7 @@ def label_rows(
 
 
 def label_schema(rows: DataFrame) -> StructType:
-    """The schema of `rows` with label, score and truncated; named `predicted_…` where a column has that name."""
+    """The schema of `rows` with what `sentiment_of` answers; named `predicted_…` where a column has that name."""
     added = zip(_added(rows.columns), _FIELDS, strict=True)
     return StructType([*rows.schema, *(StructField(name, field.dataType) for name, field in added)])
 
@@ -72,5 +73,5 @@ def _added(columns: Collection[str]) -> list[str]:
 
 
 def _frame(predictions: Sequence[Prediction | None], names: Sequence[str]) -> pd.DataFrame:
-    rows = [(None, None, None) if p is None else (p.label, p.score, p.truncated) for p in predictions]
+    rows = [(None,) * 4 if p is None else (p.label, p.score, p.truncated, p.unfamiliar) for p in predictions]
     return pd.DataFrame(rows, columns=list(names), dtype=object)

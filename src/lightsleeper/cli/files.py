@@ -65,6 +65,7 @@ class Tally:
     unreadable: dict[str, list[int]] = field(default_factory=dict)
     damaged: list[int] = field(default_factory=list)
     truncated: int = 0
+    unfamiliar: int = 0
 
     def count(self, row: "Row", reason: str, text: str | None) -> None:
         """A row, and why it gets no label, if it gets none."""
@@ -84,6 +85,8 @@ class Tally:
         lines = [f"{_rows(total)} classified" + (f": {shares}" if shares else "")]
         if self.truncated:
             lines.append(f"{self.truncated:,} of them are longer than the model reads: their beginning was read")
+        if self.unfamiliar:
+            lines.append(f"{self.unfamiliar:,} of them hold little that the model knows: their scores mean nothing")
         if self.blank:
             lines.append(f"{_rows(self.blank)} without a label: blank")
         if self.placeholders:

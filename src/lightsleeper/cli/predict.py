@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _EPILOG = """\
 A file is read by what it holds: csv with any delimiter, tsv, txt, JSON in lines or documents, also in gzip, bzip2, xz
 or zip; xlsx and parquet where openpyxl and pyarrow are installed. Rows keep all their columns and get predicted_label,
-predicted_score, truncated and error, which says why a row has no label.
+predicted_score, truncated, unfamiliar and error, which says why a row has no label.
 """
 
 
@@ -94,6 +94,8 @@ def _predict_texts(texts: list[str], bundle: Path | None) -> None:
     readable = [mended(text) for text in texts]
     for text, prediction in zip(readable, load(bundle).predict(readable), strict=True):
         print(f"{prediction.label}  {prediction.score:.4f}  {text}" if prediction else f"(blank)  {text}")
+        if prediction and prediction.unfamiliar:
+            sys.stderr.write(f"the model knows little of: {text}\n")
 
 
 def _predict_file(options: argparse.Namespace) -> None:
@@ -120,6 +122,7 @@ def _predict_file(options: argparse.Namespace) -> None:
 def _answered(options: argparse.Namespace, table: "Table", tally: Tally) -> "Iterator[Found]":
     """Every row with what was found out about it; with --strict InvalidInput for the first that cannot be read."""
     from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.rows import BLANK  # noqa: PLC0415
 
     judged, again = tee(_judged(options, table, tally))  # the two never drift apart by more than two windows
     texts = (None if reason else row.text(table.text) for row, reason in again)
@@ -127,7 +130,10 @@ def _answered(options: argparse.Namespace, table: "Table", tally: Tally) -> "Ite
         if prediction:
             tally.labels[prediction.label] += 1
             tally.truncated += prediction.truncated
-        yield row, _found(prediction, reason)
+            tally.unfamiliar += prediction.unfamiliar
+        unseen = not prediction and not reason  # by the model, where a person may see a sign
+        tally.blank += unseen
+        yield row, _found(prediction, BLANK if unseen else reason)
 
 
 def _judged(options: argparse.Namespace, table: "Table", tally: Tally) -> Iterator[tuple["Row", str]]:
@@ -145,6 +151,7 @@ def _found(prediction: "Prediction | None", reason: str) -> dict[str, "Value"]:
         "predicted_label": prediction and prediction.label,
         "predicted_score": prediction and round(prediction.score, 6),
         "truncated": prediction and prediction.truncated,
+        "unfamiliar": prediction and prediction.unfamiliar,
         "error": reason or None,
     }
 

@@ -15,7 +15,7 @@ from lightsleeper.bulk.records.table import Choices, open_table
 from lightsleeper.bulk.records.writing import FOUND, free_names, output_format_of, writer_for
 from lightsleeper.errors import InvalidInput
 
-ANSWER: dict[str, Any] = dict(zip(FOUND, ("POSITIVE", 0.75, False, None), strict=True))
+ANSWER: dict[str, Any] = dict(zip(FOUND, ("POSITIVE", 0.75, False, True, None), strict=True))
 
 
 def written(content: bytes, output_format: str, name: str = "input.csv", choices: Choices | None = None) -> str:
@@ -30,9 +30,9 @@ def written(content: bytes, output_format: str, name: str = "input.csv", choices
 
 def test_every_column_is_kept_in_its_place() -> None:
     assert written(b'id,text\n1,"a, ""b"""\n2,plain\n', "csv") == (
-        "id,text,predicted_label,predicted_score,truncated,error\n"
-        '1,"a, ""b""",POSITIVE,0.75,false,\n'
-        "2,plain,POSITIVE,0.75,false,\n"
+        "id,text,predicted_label,predicted_score,truncated,unfamiliar,error\n"
+        '1,"a, ""b""",POSITIVE,0.75,false,true,\n'
+        "2,plain,POSITIVE,0.75,false,true,\n"
     )
 
 
@@ -59,9 +59,9 @@ def test_our_names_make_way_for_the_files() -> None:
 
 
 def test_a_file_keeps_its_delimiter() -> None:
-    assert written(b"id;text\n1;Great\n", "csv").splitlines()[1] == "1;Great;POSITIVE;0.75;false;"
-    assert written(b"id\ttext\n1\tGreat\n", "csv").splitlines()[1] == "1,Great,POSITIVE,0.75,false,"
-    assert written(b"id;text\n1;Great\n", "tsv").splitlines()[1] == "1\tGreat\tPOSITIVE\t0.75\tfalse\t"
+    assert written(b"id;text\n1;Great\n", "csv").splitlines()[1] == "1;Great;POSITIVE;0.75;false;true;"
+    assert written(b"id\ttext\n1\tGreat\n", "csv").splitlines()[1] == "1,Great,POSITIVE,0.75,false,true,"
+    assert written(b"id;text\n1;Great\n", "tsv").splitlines()[1] == "1\tGreat\tPOSITIVE\t0.75\tfalse\ttrue\t"
 
 
 def test_a_json_row_is_repeated_to_the_letter() -> None:

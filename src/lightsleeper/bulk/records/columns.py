@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from unicodedata import category
 
 from lightsleeper.bulk.records.rules import OTHER_NAMES, PLACEHOLDERS, TEXT_NAMES
 
@@ -14,6 +15,8 @@ _LEAST_WORDS: Final = 0.1
 #: A letter of a script that writes no spaces is about half a word.
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _WORD = re.compile(r"(?<!\S)[(\[\"'“‘«¿¡#*_-]*[^\W\d_][^\s/@<>{}=_\\]*(?!\S)")
+#: Separators, control and format characters, private use, accents: BERT's tokenizer drops what holds nothing else.
+_UNSEEN: Final = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Mn"})
 _PARTS = re.compile(r"[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -47,8 +50,11 @@ def unique_names(header: Sequence[str], width: int) -> list[str]:
 
 
 def is_blank(cell: str) -> bool:
-    """Whether there is nothing to see in it."""
-    return not cell.strip().strip("\ufeff\u200b\u200c\u200d\u2060")
+    """Whether there is nothing to see in it: blanks, control characters, signs without a width, lone accents.
+
+    As a model's tokenizer sees it, for which such a text has no token.
+    """
+    return all(char.isspace() or category(char) in _UNSEEN for char in cell)
 
 
 def is_placeholder(cell: str) -> bool:

@@ -15,7 +15,7 @@ from lightsleeper.errors import InvalidInput
 
 OUTPUT_FORMATS: Final = ("csv", "tsv", "excel", "jsonl")
 #: What is found out about a row, in the command as on the page.
-FOUND: Final = ("predicted_label", "predicted_score", "truncated", "error")
+FOUND: Final = ("predicted_label", "predicted_score", "truncated", "unfamiliar", "error")
 _BY_ENDING: Final = {"": "csv", "csv": "csv", "txt": "csv", "tsv": "tsv", "tab": "tsv"} | dict.fromkeys(
     ("jsonl", "ndjson", "json"), "jsonl"
 )

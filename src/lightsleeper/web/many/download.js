@@ -6,7 +6,7 @@ import { DONE } from "./results.js";
 
 const ROWS_AT_ONCE = 1000;
 const NUMBER = /^[-+]?[0-9][0-9.,]*([eE][-+]?[0-9]+)?%?$/;
-const FOUND = ["predicted_label", "predicted_score", "truncated", "error"];
+const FOUND = ["predicted_label", "predicted_score", "truncated", "unfamiliar", "error"];
 
 /** @typedef {import("./dataset.js").Dataset} Dataset */
 
@@ -51,8 +51,9 @@ function freeNames(taken) {
  * @param {number} row
  */
 function findings(results, row) {
-  if (results.status[row] !== DONE) return [null, null, null, results.reasons.get(row) ?? "not classified"];
-  return [results.labels[results.label[row]], results.score[row], Boolean(results.truncated[row]), null];
+  if (results.status[row] !== DONE) return [null, null, null, null, results.reasons.get(row) ?? "not classified"];
+  const remarks = [results.truncated[row], results.unfamiliar[row]].map(Boolean);
+  return [results.labels[results.label[row]], results.score[row], ...remarks, null];
 }
 
 /**

@@ -36,7 +36,7 @@ export function uniqueNames(header, width) {
 }
 
 /** @param {string} cell */
-export const isBlank = (cell) => !cell.trim().replace(/^[\ufeff\u200b\u200c\u200d\u2060]+|[\ufeff\u200b\u200c\u200d\u2060]+$/g, "");
+export const isBlank = (cell) => /^[\s\p{Z}\p{Cc}\p{Cf}\p{Co}\p{Mn}]*$/u.test(cell);
 
 /** @param {string} cell */
 export const isPlaceholder = (cell) => PLACEHOLDERS.has(cell.trim().toLowerCase());
