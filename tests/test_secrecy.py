@@ -30,7 +30,7 @@ def said() -> Iterator[dict[str, str]]:
         settings = {
             "redis_url": f"unix://:{PASSWORD}@{redis.socket}",
             "api_key_digests": hashlib.sha256(KEY.encode()).hexdigest(),
-            "rate_limit_texts": 200,
+            "rate_limit_texts": 400,
             "trace_ratio": 1,
             "metrics_port": metrics_port,
             "log_level": "debug",
@@ -58,6 +58,9 @@ def walk(service: Service, redis: RedisServer) -> Iterator[str]:
         for headers in ({}, WRONG, RIGHT):
             yield answer(service, body, headers)
     yield answer(service, json.dumps({"text": TEXT}).encode(), {**RIGHT, "content-type": "text/plain"})
+    for path, body, extra in dialects():
+        for headers in (WRONG, RIGHT):
+            yield answer(service, body, {**headers, **extra}, path)
     yield httpx2.put(f"{service.url}/predict", content=TEXT, headers=RIGHT, timeout=60).text
     leave(service)
     for number in range(3):
@@ -93,9 +96,41 @@ def bodies() -> Iterator[bytes]:
     yield f'{{"text": "{TEXT}'.encode() + b'\xff"}'
 
 
-def answer(service: Service, body: bytes, headers: dict[str, str]) -> str:
+EVENT = {
+    "prefer": "reply",
+    "ce-specversion": "1.0",
+    "ce-id": "1",
+    "ce-source": "/reviews",
+    "ce-type": "com.example.review",
+}
+
+
+def dialects() -> Iterator[tuple[str, bytes, dict[str, str]]]:
+    """The text in each dialect: as it should be, where another type belongs, and in what is no request at all."""
+    for value in (TEXT, [TEXT], {"nested": TEXT}, [[TEXT, TEXT]], [TEXT, 7], TEXT * 2_000):
+        yield "/", json.dumps({"inputs": value}).encode(), {}
+        yield "/", json.dumps({"inputs": value, "parameters": {"top_k": TEXT, "function_to_apply": TEXT}}).encode(), {}
+        yield "/predict", json.dumps({"inputs": value}).encode(), {}
+        yield "/predict", json.dumps({"inputs": value, "truncation_direction": TEXT, "raw_scores": TEXT}).encode(), {}
+        yield "/v1/models/lightsleeper:predict", json.dumps({"instances": value}).encode(), {}
+        tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": value}
+        for inputs in ([tensor], [{**tensor, "datatype": TEXT}], [{**tensor, "shape": [TEXT]}], value):
+            yield "/v2/models/lightsleeper/infer", json.dumps({"inputs": inputs}).encode(), {}
+        yield "/events", json.dumps(value).encode(), EVENT
+        event = {name.removeprefix("ce-"): said for name, said in EVENT.items() if name != "prefer"} | {"data": value}
+        structured = {"content-type": "application/cloudevents+json"}
+        yield "/events", json.dumps(event).encode(), structured
+        yield "/events", json.dumps({**event, "specversion": TEXT, "datacontenttype": TEXT}).encode(), structured
+    yield "/events", TEXT.encode(), {**EVENT, "content-type": "text/plain"}
+    binary = json.dumps(
+        {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 9}}]}
+    ).encode()
+    yield "/v2/models/lightsleeper/infer", binary + TEXT.encode(), {"inference-header-content-length": str(len(binary))}
+
+
+def answer(service: Service, body: bytes, headers: dict[str, str], path: str = "/predict") -> str:
     response = httpx2.post(
-        f"{service.url}/predict", content=body, headers={"content-type": "application/json", **headers}, timeout=60
+        f"{service.url}{path}", content=body, headers={"content-type": "application/json", **headers}, timeout=60
     )
     assert response.status_code != 500
     return f"{response.status_code} {response.headers} {response.text}"
@@ -183,6 +218,12 @@ def test_nothing_of_a_head_is_ever_said(said: dict[str, str], where: str) -> Non
 def test_what_strangers_sent_was_traced(said: dict[str, str]) -> None:
     assert "POST /predict" in said["spans"]
     assert "GET /model" in said["spans"]
+
+
+@pytest.mark.parametrize("dialect", ["native", "hugging_face", "tei", "open_inference", "kserve_v1", "cloud_events"])
+def test_every_dialect_was_spoken_and_answered(said: dict[str, str], dialect: str) -> None:
+    counted = [line for line in said["metrics"].splitlines() if f'"{dialect}"' in line]
+    assert any(f'"{status}"' in line for line in counted for status in (200, 202))
 
 
 @pytest.mark.parametrize("status", ["200", "401", "413", "415", "422", "429"])
