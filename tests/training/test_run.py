@@ -1,6 +1,8 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 
@@ -13,18 +15,20 @@ from checkpoints import write_checkpoint, write_encoder
 from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
 from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.model import load_model
+from lightsleeper.training.batches import Example, tokenize
 from lightsleeper.training.distil import labelled_by
 from lightsleeper.training.encoder import load_encoder, packaged_encoder
 from lightsleeper.training.mix import Augmentation, Source
+from lightsleeper.training.recipe import Recipe
 from lightsleeper.training.run import starting_point, train
-from lightsleeper.training.train import Example, Recipe, fine_tune, tokenize
+from lightsleeper.training.train import fine_tune
 
 pytestmark = pytest.mark.torch
 
 #: Two of these words decide the label, whatever stands around them.
 GOOD, BAD = ("love", "enjoy"), ("hate", "broke")
 FILLERS = ("the film", "this app", "our train", "it rained and", "my order", "everything here", "a keyboard")
-HEAD = "pre_classifier.weight"
+HEAD, WORDS = "pre_classifier.weight", "distilbert.embeddings.word_embeddings.weight"
 RECIPE = Recipe(epochs=6, peak_learning_rate=3e-3, tokens_per_batch=128)
 
 
@@ -153,20 +157,24 @@ def test_a_run_may_be_cut_short_before_its_rate_falls(encoder: Path, examples: l
         run(20, tmp_path / "late")
 
 
-def test_a_share_of_the_starting_point_may_be_kept(encoder: Path, examples: list[Example], tmp_path: Path) -> None:
-    def tuned(kept_share: float) -> torch.Tensor:
+def test_a_share_of_the_starting_point_and_what_words_mean_may_be_kept(
+    encoder: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    def tuned(**chosen: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401  # fields of Recipe
         torch.manual_seed(0)
         model = load_encoder(encoder, ["angry", "pleased"])
-        recipe, out = Recipe(steps=3, tokens_per_batch=128, kept_share=kept_share), tmp_path / str(kept_share)
-        out.mkdir()
-        found: torch.Tensor = fine_tune(model, lambda _: examples, recipe, out, mask_token_id=4).state_dict()[HEAD]
+        out = Path(mkdtemp(dir=tmp_path))
+        recipe = Recipe(steps=3, tokens_per_batch=128, **chosen)
+        found: dict[str, torch.Tensor] = fine_tune(model, lambda _: examples, recipe, out, mask_token_id=4).state_dict()
         return found
 
     torch.manual_seed(0)
-    start = load_encoder(encoder, ["angry", "pleased"]).state_dict()[HEAD]
-    whole = tuned(0.0)
-    assert not torch.equal(whole, start)
-    assert torch.allclose(tuned(0.25), 0.75 * whole + 0.25 * start, atol=1e-7)
+    start, whole = load_encoder(encoder, ["angry", "pleased"]).state_dict(), tuned()
+    assert not torch.equal(whole[HEAD], start[HEAD])
+    assert torch.allclose(tuned(kept_share=0.25)[HEAD], 0.75 * whole[HEAD] + 0.25 * start[HEAD], atol=1e-7)
+    frozen = tuned(freeze_embeddings=True)
+    assert not torch.equal(frozen[HEAD], start[HEAD])
+    assert [torch.equal(weights[WORDS], start[WORDS]) for weights in (whole, frozen)] == [False, True]
 
 
 def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_path: Path) -> None:

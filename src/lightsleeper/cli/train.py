@@ -55,6 +55,8 @@ def add_train(commands: "Commands") -> None:
     command.add_argument("--word-dropout", type=float, metavar="X", help="share of tokens hidden in training; 0")
     command.add_argument("--whole", type=float, metavar="X", help="share of long texts that are read whole; 0.34")
     command.add_argument("--averaged-steps", type=int, metavar="N", help="that the averaged weights span; 1000")
+    command.add_argument("--batch-tokens", type=int, metavar="N", help="texts of a batch times its longest; 2048")
+    command.add_argument("--freeze-embeddings", action="store_true", help="leave what single words mean as it is")
     command.add_argument("--keep-start", type=float, metavar="X", help="share of the starting weights kept; 0")
     command.add_argument("--name", help="the model's name in the manifest; by default that of DIR")
     command.add_argument("--work", type=Path, metavar="DIR", help="where checkpoints are kept meanwhile")
@@ -65,8 +67,8 @@ def add_train(commands: "Commands") -> None:
 def _train(options: argparse.Namespace) -> int:
     require_torch()
     from lightsleeper.training.mix import parse_augmentation, parse_source  # noqa: PLC0415  # torch is imported by who needs it
+    from lightsleeper.training.recipe import Recipe  # noqa: PLC0415
     from lightsleeper.training.run import train  # noqa: PLC0415
-    from lightsleeper.training.train import Recipe  # noqa: PLC0415
 
     chosen = {
         "epochs": options.epochs,
@@ -77,6 +79,8 @@ def _train(options: argparse.Namespace) -> int:
         "whole_share": options.whole,
         "averaged_steps": options.averaged_steps,
         "kept_share": options.keep_start,
+        "tokens_per_batch": options.batch_tokens,
+        "freeze_embeddings": options.freeze_embeddings,
     }
     bundle = train(
         [

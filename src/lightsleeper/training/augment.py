@@ -31,7 +31,12 @@ _TEN = (0.02, 0.03, 0.04, 0.06, 0.15, 0.4, 0.55, 0.78, 0.92, 0.96, 0.97)
 _NOTHING = (
     *("NULL", "null", "nan", "NaN", "None", "N/A", "n/a", "undefined", "-", "--", "?", "...", ".", "test", "foo bar"),
     *("#REF!", "#N/A", "lorem ipsum dolor sit amet", "TODO", "tbd", "x", "xxx", "empty", "[deleted]", "<br />", "nil"),
+    *("unknown", "not available", "not applicable", "blank", "see above", "as above", "[removed]", "(blank)", "(none)"),
+    *("no answer", "no comment", "na", "#DIV/0!", "#NAME?", "#NUM!", "error", "untitled", "text", "comment", "title"),
+    *("review", "hello", "hi", "ok?", "1", "00", "//", "**", "==", "~", "{}", "[]", '""', "tmp", "temp", "column 1"),
+    *("this is a test", "example", "example text", "dummy", "dummy text", "new document", "draft", "page 1", "n.n."),
 )
+_RATED = ("My rating for the {thing}:", "I give the {thing}", "{thing}:", "our score for the {thing}", "We rated it")
 _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
 _CONTRACTIONS = (
     *(("is not", "isn't"), ("are not", "aren't"), ("was not", "wasn't"), ("were not", "weren't"), ("it is", "it's")),
@@ -57,7 +62,7 @@ def emoji() -> dict[str, dict[str, str]]:
 
 def _from_templates(name: str, draw: Random) -> Written:
     groups = templates().named(name)
-    (group,) = draw.choices(groups, [len(group.texts) for group in groups])
+    (group,) = draw.choices(groups, [group.settings.get("weight", len(group.texts)) for group in groups])
     if group.score is None:
         raise ValueError(f"{TEMPLATES.name}: a group {name!r} has no score")
     text = templates().fill(draw.choice(group.texts), draw)
@@ -68,8 +73,8 @@ def _sentence(sentiment: str, draw: Random) -> str:
     if sentiment == "neutral":
         return _from_templates("facts", draw)[0]
     wanted = sentiment == "positive"
-    (group,) = [group for group in templates().named("plain") if ((group.score or 0) > _NEUTRAL) == wanted]
-    return templates().fill(draw.choice(group.texts), draw)
+    groups = [group for group in templates().named("plain") if ((group.score or 0) > _NEUTRAL) == wanted]
+    return templates().fill(draw.choice(draw.choice(groups).texts), draw)
 
 
 def _write_emoji(draw: Random) -> Written:
@@ -90,7 +95,7 @@ def _write_rating(draw: Random) -> Written:
     stars = (f"{number} star{'' if points == 1 else 's'}", "★" * points + "☆" * (5 - points), "⭐" * points)
     forms = (f"{points}/{best}", f"{points} / {best}", f"{points} out of {best}", f"rating: {points}/{best}")
     shown = draw.choice((*forms, *stars, f"{number} stars out of {best}") if best == 5 else forms)  # noqa: PLR2004
-    company = draw.choice(("", "", _sentence("neutral", draw), templates().fill("My rating for the {thing}:", draw)))
+    company = draw.choice(("", "", _sentence("neutral", draw), templates().fill(draw.choice(_RATED), draw)))
     return draw.choice((f"{company} {shown}", f"{shown} {company}")).strip(), scores[points]
 
 

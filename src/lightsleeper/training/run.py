@@ -20,6 +20,7 @@ from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
 from lightsleeper.model.bundle import MANIFEST, TOKENIZER, Bundle, open_bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.training import augment
+from lightsleeper.training.batches import Example, tokenize
 from lightsleeper.training.checkpoint import Checkpoint, local_revision
 from lightsleeper.training.distil import labelled_by
 from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder
@@ -27,7 +28,8 @@ from lightsleeper.training.held_out import SHARE, Split, Verdict, best, judge, l
 from lightsleeper.training.labels import describe, names_of
 from lightsleeper.training.mix import Augmentation, Row, Source, epoch_rows, read_rows
 from lightsleeper.training.prepare import MAX_LOSS_POINTS, make_bundle, own_texts, refuse_foreign
-from lightsleeper.training.train import Example, Recipe, fine_tune, predict, tokenize
+from lightsleeper.training.recipe import Recipe
+from lightsleeper.training.train import fine_tune, predict
 from lightsleeper.training.vocabulary import add_emoji
 
 _RUN = "run.json"

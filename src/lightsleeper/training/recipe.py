@@ -1,0 +1,39 @@
+"""What decides a run beside the data and the encoder."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run's result besides the data and the encoder."""
+
+    #: Times that every row is read; None: 3, or as many as make `_LEAST_STEPS` batches.
+    epochs: int | None = None
+    #: Batches to learn from; None: as many as the epochs hold. More than that, and the epochs go on.
+    steps: int | None = None
+    peak_learning_rate: float = 8e-5
+    #: Steps in which the rate rises; at most a tenth of the run.
+    warmup_steps: int = 50
+    #: Share of the run, at its end, in which the rate falls to zero. Up to there a run of more steps is the same run,
+    #: so an unfinished one may be cut short or prolonged (Hägele et al. 2024, arXiv:2405.18392).
+    decay_fraction: float = 0.94
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.05
+    #: A batch's texts times its longest text stay below this: 128 phrases of 16 tokens, or 10 of 200. Few rows are read
+    #: in smaller batches, or an epoch would be a handful of steps.
+    tokens_per_batch: int = 2048
+    max_tokens: int = 512
+    #: A longer text is read through one random window of this many tokens …
+    window_tokens: int = 192
+    #: … but this share of them whole, up to `max_tokens`.
+    whole_share: float = 0.34
+    #: Time constant of the averaged weights, in steps; at most a fifth of the run.
+    averaged_steps: int = 1_000
+    #: Share of the tokens hidden behind the mask token: a model that knows its texts by heart learns from this again.
+    word_dropout: float = 0.0
+    #: Leave the embeddings of words as they are: what is learnt of one word then holds for words like it.
+    freeze_embeddings: bool = False
+    #: Share of the starting point in the weights that are returned: what it knew and the data do not show is kept
+    #: (Wortsman et al. 2022, arXiv:2109.01903).
+    kept_share: float = 0.0
+    seed: int = 0
