@@ -78,9 +78,14 @@ class Tally:
         elif reason:
             self.unreadable.setdefault(reason, []).append(row.number)
 
+    @property
+    def classified(self) -> int:
+        """How many rows have a label."""
+        return self.labels.total()
+
     def lines(self) -> list[str]:
         """The summary for people."""
-        total = sum(self.labels.values())
+        total = self.classified
         shares = ", ".join(f"{label} {count:,} ({count / total:.0%})" for label, count in self.labels.most_common())
         lines = [f"{_rows(total)} classified" + (f": {shares}" if shares else "")]
         if self.truncated:

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import tee
@@ -15,8 +16,8 @@ from lightsleeper.errors import InvalidInput
 if TYPE_CHECKING:
     from lightsleeper.bulk.library import Prediction
     from lightsleeper.bulk.records.rows import Row
+    from lightsleeper.bulk.records.spool import Value
     from lightsleeper.bulk.records.table import Choices, Table
-    from lightsleeper.bulk.records.writing import Value
     from lightsleeper.cli.commands import Commands
 
     Found = tuple[Row, dict[str, Value]]
@@ -46,9 +47,9 @@ def add_predict(commands: "Commands") -> None:
     command.add_argument(
         "--output-format",
         metavar="FORMAT",
-        choices=("csv", "tsv", "excel", "jsonl"),
+        choices=("csv", "tsv", "excel", "jsonl", "parquet"),
         help="csv, tsv, "
-        "jsonl, or excel: csv with the mark that Excel needs, and a ' before what it would compute; "
+        "jsonl, parquet, or excel: csv with the mark that Excel needs, and a ' before what it would compute; "
         "by default what --out ends in, else csv",
     )
     command.add_argument("--strict", action="store_true", help="stop at the first row that cannot be read")
@@ -103,6 +104,7 @@ def _predict_file(options: argparse.Namespace) -> None:
     from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415
     from lightsleeper.bulk.records.writing import output_format_of, writer_for  # noqa: PLC0415
 
+    began_s = time.perf_counter()
     path = None if options.file == "-" else Path(options.file)
     out = None if options.out in {None, "-"} else Path(options.out)
     output_format = options.output_format or (output_format_of(out) if out else "csv")
@@ -116,7 +118,9 @@ def _predict_file(options: argparse.Namespace) -> None:
             for row, found in _progress(_answered(options, table, tally), total, options):
                 writer.write(row, found)
             writer.finish()
-    _say(tally.lines() + ([f"written to {out}"] if out else []), quiet=options.quiet)
+    took_s = time.perf_counter() - began_s
+    rate = f"in {took_s:,.1f} s, {tally.classified / took_s:,.0f} rows a second"
+    _say([*tally.lines(), rate, *([f"written to {out}"] if out else [])], quiet=options.quiet)
 
 
 def _answered(options: argparse.Namespace, table: "Table", tally: Tally) -> "Iterator[Found]":

@@ -3,9 +3,13 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,14 +22,19 @@ from lightsleeper.errors import InvalidInput
 ANSWER: dict[str, Any] = dict(zip(FOUND, ("POSITIVE", 0.75, False, True, None), strict=True))
 
 
-def written(content: bytes, output_format: str, name: str = "input.csv", choices: Choices | None = None) -> str:
-    out = io.StringIO(newline="")
+def written_bytes(content: bytes, output_format: str, name: str = "input.csv", choices: Choices | None = None) -> bytes:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     with open_table(io.BytesIO(content), name=name, choices=choices) as table:
         writer = writer_for(output_format, out, table)
         for row in table.rows:
             writer.write(row, {**ANSWER, "error": row.problem or None})
         writer.finish()
-    return out.getvalue()
+    out.flush()
+    return out.buffer.getvalue()
+
+
+def written(content: bytes, output_format: str, name: str = "input.csv", choices: Choices | None = None) -> str:
+    return written_bytes(content, output_format, name, choices).decode()
 
 
 def test_every_column_is_kept_in_its_place() -> None:
@@ -115,7 +124,7 @@ def test_the_name_says_the_format(name: str, output_format: str) -> None:
     assert output_format_of(Path(name)) == output_format
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.parquet", "a.csv.gz"])
+@pytest.mark.parametrize("name", ["a.xlsx", "a.orc", "a.csv.gz"])
 def test_a_format_that_is_not_written_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput, match="is not written"):
         output_format_of(Path(name))
@@ -125,14 +134,15 @@ def test_a_format_that_is_not_written_is_refused(name: str) -> None:
     "name",
     [name for name in file_cases.names() if "rows" in (case := file_cases.expected(name)) and "only" not in case],
 )
-@pytest.mark.parametrize("output_format", ["csv", "tsv", "jsonl"])
+@pytest.mark.parametrize("output_format", ["csv", "tsv", "jsonl", "parquet"])
 def test_what_is_written_is_read_again_with_every_cell(name: str, output_format: str) -> None:
     case = file_cases.expected(name)
     if not case["rows"]:
         return
-    out = written((file_cases.FOLDER / name).read_bytes(), output_format, name, Choices(**case.get("choices", {})))
-    choices = Choices(file_format=output_format, header=None if output_format == "jsonl" else True)
-    with open_table(io.BytesIO(out.encode()), name=f"again.{output_format}", choices=choices) as again:
+    content = (file_cases.FOLDER / name).read_bytes()
+    out = written_bytes(content, output_format, name, Choices(**case.get("choices", {})))
+    choices = Choices(file_format=output_format, header=True) if output_format in {"csv", "tsv"} else Choices()
+    with open_table(io.BytesIO(out), name=f"again.{output_format}", choices=choices) as again:
         rows = [row.cells for row in again.rows]
     for cells, row in zip(case["rows"], rows, strict=True):
         kept = [cell or "" for cell in row]
@@ -148,3 +158,37 @@ def test_any_cell_survives_csv(rows: list[list[str]]) -> None:
     out = written(source.getvalue().encode(), "csv", choices=Choices(header=True, delimiter=","))
     read = list(csv.reader(io.StringIO(out, newline=""), strict=True))
     assert [row[:2] for row in read[1:]] == rows
+
+
+PARQUET = {
+    "id": [1581797315601346561, None, 3],
+    "text": ["Great fit", "Too small", None],
+    "tags": [["a"], [], None],
+    "price": [Decimal("1.50"), None, Decimal("2.00")],
+    "at": [datetime(2024, 1, 2, tzinfo=UTC), None, None],
+    "error": ["theirs", "", None],
+}
+
+
+def test_parquet_from_parquet_keeps_every_type_and_value() -> None:
+    source = pa.table(PARQUET)
+    content = io.BytesIO()
+    pq.write_table(source, content, row_group_size=2)
+    labelled = pq.read_table(io.BytesIO(written_bytes(content.getvalue(), "parquet", "reviews.parquet")))
+    assert labelled.select(source.column_names).equals(source)
+    ours = [name for name in labelled.column_names if name not in source.column_names]
+    assert ours == [*FOUND[:-1], "error_by_lightsleeper"]
+    assert labelled["predicted_score"].to_pylist() == [0.75] * 3
+    assert labelled["truncated"].to_pylist() == [False] * 3
+
+
+def test_parquet_of_rows_whose_columns_turn_up_late_has_them_all() -> None:
+    content = b'{"text": "Great"}\n{"text": "Fine", "stars": 4}\n'
+    labelled = pq.read_table(io.BytesIO(written_bytes(content, "parquet", "reviews.jsonl"))).to_pylist()
+    assert [row["stars"] for row in labelled] == [None, "4"]
+    assert [row["predicted_label"] for row in labelled] == ["POSITIVE"] * 2
+
+
+def test_parquet_without_rows_has_its_columns() -> None:
+    labelled = pq.read_table(io.BytesIO(written_bytes(b"id,text\n", "parquet")))
+    assert labelled.column_names == ["id", "text", *FOUND]

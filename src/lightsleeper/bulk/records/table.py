@@ -62,6 +62,8 @@ class Table:
     #: One name for each column met so far.
     names: list[str]
     rows: Iterator[Row] = field(repr=False)
+    #: Parquet's own bytes, for who wants its types; None for all else.
+    parquet: IO[bytes] | None = field(default=None, repr=False)
 
     @property
     def delimiter(self) -> str | None:
@@ -99,6 +101,7 @@ def open_table(source: Path | IO[bytes], *, name: str | None = None, choices: Ch
         elif content.kind == "parquet":
             rows = ((raw, number) for number, raw in enumerate(parquet_rows(content.stream, known_as), start=1))
             table = _from_json(rows, known_as, "parquet", choices)
+            table.parquet = content.stream
         else:
             table = _from_bytes(content, known_as, choices, again=source if isinstance(source, Path) else None)
         yield table

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[list[str]]]:
     """The first sheet that holds anything, the names of the other ones, and its rows as the cells read."""
-    _require("openpyxl", name, "xlsx")
+    require("openpyxl", name, "xlsx")
     import openpyxl  # noqa: PLC0415  # an extra
 
     try:
@@ -31,7 +31,7 @@ def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[
 
 def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
     """Every row as a JSON object."""
-    _require("pyarrow", name, "parquet")
+    require("pyarrow", name, "parquet")
     import pyarrow as pa  # noqa: PLC0415  # an extra
     from pyarrow.parquet import ParquetFile  # noqa: PLC0415
 
@@ -44,7 +44,8 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
         raise InvalidInput(f"{name} cannot be read as parquet: {str(error).splitlines()[0]}") from error
 
 
-def _require(module: str, name: str, file_format: str) -> None:
+def require(module: str, name: str, file_format: str) -> None:
+    """InvalidInput, saying how to get it, if the `module` for a file of that format is not installed."""
     if find_spec(module) is None:
         raise InvalidInput(f"{name} is {file_format}: pip install 'lightsleeper[files]', or save it as csv")
 

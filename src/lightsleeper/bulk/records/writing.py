@@ -2,34 +2,47 @@
 
 import json
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import IO, Final, TextIO
+from typing import Final, Protocol, TextIO
 
 from lightsleeper.bulk.records.json_rows import fields, members
 from lightsleeper.bulk.records.rows import Row
+from lightsleeper.bulk.records.spool import Spool, Value
 from lightsleeper.bulk.records.table import Table
 from lightsleeper.errors import InvalidInput
 
-OUTPUT_FORMATS: Final = ("csv", "tsv", "excel", "jsonl")
+OUTPUT_FORMATS: Final = ("csv", "tsv", "excel", "jsonl", "parquet")
 #: What is found out about a row, in the command as on the page.
 FOUND: Final = ("predicted_label", "predicted_score", "truncated", "unfamiliar", "error")
-_BY_ENDING: Final = {"": "csv", "csv": "csv", "txt": "csv", "tsv": "tsv", "tab": "tsv"} | dict.fromkeys(
-    ("jsonl", "ndjson", "json"), "jsonl"
-)
+_BY_ENDING: Final = {
+    **dict.fromkeys(("", "csv", "txt"), "csv"),
+    **dict.fromkeys(("tsv", "tab"), "tsv"),
+    **dict.fromkeys(("jsonl", "ndjson", "json"), "jsonl"),
+    **dict.fromkeys(("parquet", "pq"), "parquet"),
+}
 _GROWING: Final = ("jsonl", "json", "parquet")
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,]*([eE][-+]?[0-9]+)?%?")
 
-Value = str | float | bool | None
+
+class Writer(Protocol):
+    """Rows out in one format."""
+
+    def write(self, row: Row, found: Mapping[str, Value]) -> None:
+        """The row, and what was found out about it."""
+
+    def finish(self) -> None:
+        """Write what waited for the last row."""
 
 
 def output_format_of(path: Path) -> str:
     """The format that a file's name asks for; InvalidInput if that is none we write."""
     ending = path.suffix.removeprefix(".").lower()
     if ending not in _BY_ENDING:
-        raise InvalidInput(f"{path.name}: {ending} is not written; name a csv, tsv or jsonl, or say --output-format")
+        raise InvalidInput(
+            f"{path.name}: {ending} is not written; name a csv, tsv, jsonl or parquet, or say --output-format"
+        )
     return _BY_ENDING[ending]
 
 
@@ -82,22 +95,16 @@ class CsvWriter:
         """`excel`: with the mark that tells Excel the encoding, and no cell that it would compute."""
         self._stream, self._table, self._delimiter, self._excel = stream, table, delimiter, excel
         self._end = "\r\n" if excel else "\n"
-        self._waiting: IO[str] | None = None
-        if table.format in _GROWING:
-            self._waiting = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115  # `finish` closes
-        else:
+        self._waiting = Spool() if table.format in _GROWING else None
+        if self._waiting is None:
             self._header(table.header or [])
 
     def write(self, row: Row, found: Mapping[str, Value]) -> None:
         """The row, and what was found out about it."""
-        error = found["error"]
-        if row.surplus:
-            found = {**found, "error": f"{error}: {row.surplus}"}
-        cells = [cell or "" for cell in row.cells]
         if self._waiting is None:
-            self._line(cells, list(found.values()))
+            self._line(row.cells, found_values(row, found))
         else:
-            self._waiting.write(json.dumps([cells, list(found.values())]) + "\n")
+            self._waiting.add(row.cells, found_values(row, found))
 
     def finish(self) -> None:
         """Write what waited for the last column."""
@@ -105,9 +112,8 @@ class CsvWriter:
             return
         with self._waiting as waiting:
             self._header([])
-            waiting.seek(0)
-            for line in waiting:
-                self._line(*json.loads(line))
+            for cells, found in waiting:
+                self._line(cells, found)
 
     def _header(self, header: Sequence[str]) -> None:
         """The file's own names as it writes them, and ours."""
@@ -116,9 +122,9 @@ class CsvWriter:
             self._stream.write("\ufeff")
         self._line([*header, *names[len(header) :]], free_names(FOUND, names))
 
-    def _line(self, cells: Sequence[str], found: Sequence[Value]) -> None:
+    def _line(self, cells: Sequence[str | None], found: Sequence[Value]) -> None:
         padding = [""] * (len(self._table.names) - len(cells))
-        line = [*cells, *padding, *map(_shown, found)]
+        line = [*(cell or "" for cell in cells), *padding, *map(_shown, found)]
         self._stream.write(self._delimiter.join(map(self._cell, line)) + self._end)
 
     def _cell(self, cell: str) -> str:
@@ -128,10 +134,19 @@ class CsvWriter:
         return '"' + cell.replace('"', '""') + '"' if quoted else cell
 
 
-def writer_for(output_format: str, stream: TextIO, table: Table) -> JsonlWriter | CsvWriter:
+def found_values(row: Row, found: Mapping[str, Value]) -> list[Value]:
+    """In the order of FOUND; what of the row has no place among its cells stands behind the reason."""
+    return list(({**found, "error": f"{found['error']}: {row.surplus}"} if row.surplus else found).values())
+
+
+def writer_for(output_format: str, stream: TextIO, table: Table) -> Writer:
     """A writer of one of OUTPUT_FORMATS; csv keeps the delimiter that the file came with."""
     if output_format == "jsonl":
         return JsonlWriter(stream, table)
+    if output_format == "parquet":
+        from lightsleeper.bulk.records.parquet_writing import ParquetWriter  # noqa: PLC0415  # it needs this module
+
+        return ParquetWriter(stream.buffer, table)
     own = table.delimiter if table.delimiter in {";", "|"} else ","
     return CsvWriter(stream, table, delimiter="\t" if output_format == "tsv" else own, excel=output_format == "excel")
 
