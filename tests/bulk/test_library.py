@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 import lightsleeper
 from lightsleeper.bulk import library
 from lightsleeper.bulk.library import TextClassifier
-from lightsleeper.bulk.records.writing import FOUND
+from lightsleeper.bulk.records.findings import FOUND
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.model import Model, load_model
 

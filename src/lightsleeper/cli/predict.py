@@ -15,8 +15,8 @@ from lightsleeper.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lightsleeper.bulk.library import Prediction
+    from lightsleeper.bulk.records.findings import Value
     from lightsleeper.bulk.records.rows import Row
-    from lightsleeper.bulk.records.spool import Value
     from lightsleeper.bulk.records.table import Choices, Table
     from lightsleeper.cli.commands import Commands
 

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import file_cases
+from lightsleeper.bulk.records.findings import FOUND, free_names
 from lightsleeper.bulk.records.table import Choices, open_table
-from lightsleeper.bulk.records.writing import FOUND, free_names, output_format_of, writer_for
+from lightsleeper.bulk.records.writing import output_format_of, writer_for
 from lightsleeper.errors import InvalidInput
 
 ANSWER: dict[str, Any] = dict(zip(FOUND, ("POSITIVE", 0.75, False, True, None), strict=True))

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Final
 
+from lightsleeper.bulk.records.findings import FOUND, Value, found_values, free_names
 from lightsleeper.bulk.records.rows import Row
-from lightsleeper.bulk.records.spool import Spool, Spooled, Value
+from lightsleeper.bulk.records.spool import Spool, Spooled
 from lightsleeper.bulk.records.table import Table
 from lightsleeper.bulk.records.workbooks import require
-from lightsleeper.bulk.records.writing import FOUND, found_values, free_names
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-#: What is found out about a row.
-Value = str | float | bool | None
+from lightsleeper.bulk.records.findings import Value
+
 Spooled = tuple[list[str | None], list[Value]]
 
 

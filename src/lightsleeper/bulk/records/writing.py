@@ -7,15 +7,14 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final, Protocol, TextIO
 
+from lightsleeper.bulk.records.findings import FOUND, Value, found_values, free_names
 from lightsleeper.bulk.records.json_rows import fields, members
 from lightsleeper.bulk.records.rows import Row
-from lightsleeper.bulk.records.spool import Spool, Value
+from lightsleeper.bulk.records.spool import Spool
 from lightsleeper.bulk.records.table import Table
 from lightsleeper.errors import InvalidInput
 
 OUTPUT_FORMATS: Final = ("csv", "tsv", "excel", "jsonl", "parquet")
-#: What is found out about a row, in the command as on the page.
-FOUND: Final = ("predicted_label", "predicted_score", "truncated", "unfamiliar", "error")
 _BY_ENDING: Final = {
     **dict.fromkeys(("", "csv", "txt"), "csv"),
     **dict.fromkeys(("tsv", "tab"), "tsv"),
@@ -44,18 +43,6 @@ def output_format_of(path: Path) -> str:
             f"{path.name}: {ending} is not written; name a csv, tsv, jsonl or parquet, or say --output-format"
         )
     return _BY_ENDING[ending]
-
-
-def free_names(names: Sequence[str], taken: Sequence[str]) -> list[str]:
-    """`names`, made different where the file has such a column already: `error_by_lightsleeper`, then with a number."""
-    free = []
-    for name in names:
-        candidate, count = name, 1
-        while candidate in taken:
-            candidate = f"{name}_by_lightsleeper" + (f"_{count}" if count > 1 else "")
-            count += 1
-        free.append(candidate)
-    return free
 
 
 class JsonlWriter:
@@ -134,17 +121,12 @@ class CsvWriter:
         return '"' + cell.replace('"', '""') + '"' if quoted else cell
 
 
-def found_values(row: Row, found: Mapping[str, Value]) -> list[Value]:
-    """In the order of FOUND; what of the row has no place among its cells stands behind the reason."""
-    return list(({**found, "error": f"{found['error']}: {row.surplus}"} if row.surplus else found).values())
-
-
 def writer_for(output_format: str, stream: TextIO, table: Table) -> Writer:
     """A writer of one of OUTPUT_FORMATS; csv keeps the delimiter that the file came with."""
     if output_format == "jsonl":
         return JsonlWriter(stream, table)
     if output_format == "parquet":
-        from lightsleeper.bulk.records.parquet_writing import ParquetWriter  # noqa: PLC0415  # it needs this module
+        from lightsleeper.bulk.records.parquet_writing import ParquetWriter  # noqa: PLC0415  # it needs an extra
 
         return ParquetWriter(stream.buffer, table)
     own = table.delimiter if table.delimiter in {";", "|"} else ","

@@ -1,0 +1,28 @@
+"""What is found out about a row, and under which names it is written behind the row's own columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from lightsleeper.bulk.records.rows import Row
+
+#: In the command as on the page.
+FOUND: Final = ("predicted_label", "predicted_score", "truncated", "unfamiliar", "error")
+
+Value = str | float | bool | None
+
+
+def free_names(names: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """`names`, made different where the file has such a column already: `error_by_lightsleeper`, then with a number."""
+    free = []
+    for name in names:
+        candidate, count = name, 1
+        while candidate in taken:
+            candidate = f"{name}_by_lightsleeper" + (f"_{count}" if count > 1 else "")
+            count += 1
+        free.append(candidate)
+    return free
+
+
+def found_values(row: Row, found: Mapping[str, Value]) -> list[Value]:
+    """In the order of FOUND; what of the row has no place among its cells stands behind the reason."""
+    return list(({**found, "error": f"{found['error']}: {row.surplus}"} if row.surplus else found).values())
