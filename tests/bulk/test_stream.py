@@ -194,10 +194,12 @@ def test_a_few_texts_keep_every_worker_busy(fast: Model, engine: LengthEngine, w
     assert len(engine.batches) >= workers
 
 
-def test_no_batch_is_of_two_widths_or_larger_than_it_may_be(fast: Model, engine: LengthEngine) -> None:
+def test_no_batch_is_of_two_kinds_or_larger_than_it_may_be(fast: Model, engine: LengthEngine) -> None:
     list(classify_all(fast, distinct(range(WINDOW_TEXTS)), workers=1))
-    assert all(len({text.width for text in batch}) == 1 for batch in engine.batches)
-    assert all(sum(text.width for text in batch) <= 1024 for batch in engine.batches)
+    assert {text.kind for batch in engine.batches for text in batch} == {32, 64}
+    assert all(len({text.kind for text in batch}) == 1 for batch in engine.batches)
+    tokens = [sum(len(text.ids) for text in batch) for batch in engine.batches]
+    assert 512 < max(tokens) <= 1024
 
 
 def test_a_failing_model_is_one_error_without_the_text(fast: Model) -> None:

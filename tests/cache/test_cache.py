@@ -99,7 +99,7 @@ async def test_five_hundred_simultaneous_requests_for_a_new_text_cost_one_infere
     model: Model, entries: int
 ) -> None:
     run = CountingRun(model)
-    batcher = open_batcher(run, cost=lambda _: 1, kind=lambda text: text.width, workers=2, max_batch=64)
+    batcher = open_batcher(run, cost=lambda _: 1, kind=lambda text: text.kind, workers=2, max_batch=64)
     batcher.start()
     with RedisServer() as server:
         link = RedisLink(parse_redis_url(server.url), timeout_s=1)

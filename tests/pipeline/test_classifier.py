@@ -32,8 +32,8 @@ class CountingRun:
 def classifier(model: Model, run: object, cache: Cache) -> tuple[Classifier, Batcher[TokenizedText, Logits]]:
     batcher = open_batcher(
         run,  # type: ignore[arg-type]  # a callable of either fake
-        cost=lambda text: text.width,
-        kind=lambda text: text.width,
+        cost=lambda text: len(text.ids),
+        kind=lambda text: text.kind,
     )
     batcher.start()
     encoder = Encoder(model.tokenizer, KeyMaker(model.bundle.digest), max_entries=100)

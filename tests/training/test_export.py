@@ -1,14 +1,21 @@
+import random
+from array import array
+from collections.abc import Sequence
 from pathlib import Path
 
-import onnxruntime
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
+import onnx
 import torch
 
 import lightsleeper
 from checkpoints import write_checkpoint
+from lightsleeper.errors import BundleError
+from lightsleeper.model.onnx_engine import OnnxEngine
+from lightsleeper.model.tokenizer import WIDTH_STEP, TokenizedText
 from lightsleeper.training.checkpoint import ARCHITECTURES, Checkpoint
 from lightsleeper.training.export import export, save
 
@@ -27,21 +34,52 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return checkpoint, graph
 
 
-@pytest.mark.parametrize(("texts", "width"), [(1, 3), (5, 16), (2, 512)])
-def test_the_graph_computes_what_torch_computes(exported: tuple[Checkpoint, Path], texts: int, width: int) -> None:
+@pytest.mark.parametrize("lengths", [[3], [16], [9, 3, 16, 17, 4], [512, 5, 511]])
+def test_the_graph_computes_what_torch_computes(exported: tuple[Checkpoint, Path], lengths: list[int]) -> None:
     checkpoint, graph = exported
     model = checkpoint.model()
-    torch.manual_seed(1)
-    ids = torch.randint(5, model.config.vocab_size, (texts, width))
-    mask = torch.ones_like(ids)
-    ids[-1, width - 1 :] = model.config.pad_token_id
-    mask[-1, width - 1 :] = 0
+    texts = of_lengths(lengths, model.config.vocab_size)
     with torch.no_grad():
-        expected = model(input_ids=ids, attention_mask=mask).logits.numpy()
-    session = onnxruntime.InferenceSession(graph)
-    (found,) = session.run(["logits"], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
-    assert abs(expected).max() > 0.1
-    assert found == pytest.approx(expected, abs=1e-5)
+        expected = [model(input_ids=torch.tensor([list(text.ids)])).logits[0].tolist() for text in texts]
+    found = OnnxEngine(graph, model.config.pad_token_id).run(texts).tolist()
+    assert max(abs(logit) for logits in expected for logit in logits) > 0.1
+    assert found == [pytest.approx(logits, abs=1e-5) for logits in expected]
+
+
+def test_what_is_not_of_the_packed_kind_is_padded_and_answers_the_same(
+    exported: tuple[Checkpoint, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, graph = exported
+    model = checkpoint.model()
+    monkeypatch.setattr("lightsleeper.training.export.PACKABLE", ())
+    save(export(model), tmp_path / "model.onnx")
+    texts = of_lengths([9, 3, 16, 17, 4, 60], model.config.vocab_size)
+    packed, padded = (OnnxEngine(each, model.config.pad_token_id) for each in (graph, tmp_path / "model.onnx"))
+    np.testing.assert_allclose(padded.run(texts), packed.run(texts), rtol=0, atol=1e-5)
+
+
+def test_a_graph_that_asks_for_something_else_is_refused_in_one_line(
+    exported: tuple[Checkpoint, Path], tmp_path: Path
+) -> None:
+    model = onnx.load(exported[1])
+    model.graph.input.append(onnx.helper.make_tensor_value_info("token_type_ids", onnx.TensorProto.INT64, ["n"]))
+    save(model, tmp_path / "model.onnx")
+    with pytest.raises(BundleError, match=r"asks for .*token_type_ids.*: not a graph that .* feeds") as refusal:
+        OnnxEngine(tmp_path / "model.onnx", 0)
+    assert "\n" not in refusal.value.message
+
+
+def of_lengths(lengths: Sequence[int], words: int) -> list[TokenizedText]:
+    """Texts of random tokens."""
+    draw = random.Random(1)
+    return [
+        TokenizedText(
+            array("I", [draw.randrange(5, words) for _ in range(length)]),
+            length,
+            min(512, -(-length // WIDTH_STEP) * WIDTH_STEP),
+        )
+        for length in lengths
+    ]
 
 
 def test_weights_lie_beside_the_graph(exported: tuple[Checkpoint, Path]) -> None:

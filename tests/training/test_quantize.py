@@ -80,6 +80,33 @@ def test_weights_and_words_are_kept_in_one_byte_each() -> None:
     assert int8 == {(TOKENS, CHANNELS), (CHANNELS, OUTPUTS)}
 
 
+def test_what_follows_the_last_norm_is_the_head_and_stays_as_it_is() -> None:
+    model = network(*with_outlier(seed=7))
+    gain, head = np.ones(OUTPUTS, dtype=np.float32), np.ones((OUTPUTS, 2), dtype=np.float32)
+    model.graph.initializer.extend([numpy_helper.from_array(gain, "gain"), numpy_helper.from_array(head, "head")])
+    norm = helper.make_node("LayerNormalization", ["logits", "gain"], ["normed"])
+    model.graph.node.extend([norm, helper.make_node("MatMul", ["normed", "head"], ["answer"])])
+    seen = observe(model, TEXTS)
+    assert list(seen) == ["words"]
+    assert "head" in {tensor.name for tensor in quantize(model, seen).graph.initializer}
+
+
+def test_a_layer_that_holds_its_weight_the_other_way_round_is_the_same_layer() -> None:
+    embeddings, weight = with_outlier(seed=8)
+    plain = network(embeddings, weight)
+    turned = network(embeddings, weight)
+    turned.graph.initializer[1].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(weight.T), "weight"))
+    turned.graph.initializer.append(numpy_helper.from_array(np.array([-1, CHANNELS]), "flat"))
+    del turned.graph.node[2:]
+    turned.graph.node.append(helper.make_node("Reshape", ["words", "flat"], ["tokens"]))
+    turned.graph.node.append(helper.make_node("Gemm", ["tokens", "weight", "bias"], ["logits"], transB=1))
+    turned.graph.output[0].CopyFrom(helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["tokens", OUTPUTS]))
+    seen = observe(plain, TEXTS)["words"]
+    expected = run(quantize(plain, {"words": seen}), TEXTS)
+    found = run(quantize(turned, {"tokens": seen}), TEXTS)
+    assert (found == expected.reshape(-1, OUTPUTS)).all()
+
+
 def test_a_text_does_not_feel_its_company() -> None:
     model = network(*with_outlier(seed=2))
     quantized = quantize(model, observe(model, TEXTS))

@@ -197,15 +197,18 @@ def _result(future: "Future[list[Logits]]") -> list[Logits]:
 
 
 def _batches(texts: Mapping[bytes, TokenizedText], workers: int) -> list[list[bytes]]:
-    """Keys of texts of one width, in the order of their first texts; small enough for every worker to get some."""
-    share = sum(text.width for text in texts.values()) // (2 * workers)
+    """Keys of texts of one kind, in the order of their first texts; small enough for every worker to get some."""
+    share = sum(len(text.ids) for text in texts.values()) // (2 * workers)
     budget = min(_BATCH_TOKENS, max(share, 1))
     open_batches: dict[int, list[bytes]] = {}
+    tokens: dict[int, int] = {}
     batches: list[list[bytes]] = []
     for key, text in texts.items():
-        batch = open_batches.get(text.width)
-        if batch is None or (len(batch) + 1) * text.width > budget:
-            batch = open_batches[text.width] = []
+        batch = open_batches.get(text.kind)
+        if batch is None or tokens[text.kind] + len(text.ids) > budget:
+            batch = open_batches[text.kind] = []
+            tokens[text.kind] = 0
             batches.append(batch)
         batch.append(key)
+        tokens[text.kind] += len(text.ids)
     return batches

@@ -30,7 +30,7 @@ class Model:
         return self.bundle.manifest.labels
 
     def run(self, texts: Sequence[TokenizedText]) -> list[Logits]:
-        """Logits of texts of one width, in order."""
+        """Logits of texts of any lengths, in order."""
         return [tuple(row) for row in self.engine.run(texts).tolist()]
 
     def warm_up(self) -> None:

@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightsleeper.errors import BundleError
-from lightsleeper.model.engine import pad
+from lightsleeper.model.engine import Arrays, pack, run_padded
 from lightsleeper.model.tokenizer import TokenizedText
 
 CPU_INFO = Path("/proc/cpuinfo")
+
+#: What graphs ask for: tokens of all texts, one after the other, or texts padded to one width.
+PACKED = {"input_ids", "rows", "positions", "grid"}
+PADDED = {"input_ids", "attention_mask"}
 
 
 class OnnxEngine:
@@ -41,12 +45,20 @@ class OnnxEngine:
             )
         except Exception as error:  # ONNX Runtime's exception classes derive from Exception alone
             raise BundleError(f"{model} cannot be opened: {str(error).splitlines()[0]}") from error
+        inputs = {each.name for each in self._session.get_inputs()}
+        if inputs not in (PACKED, PADDED):
+            raise BundleError(f"{model} asks for {sorted(inputs)}: not a graph that this version feeds")
+        self._packed = inputs == PACKED
         self._pad_token_id = pad_token_id
 
     def run(self, texts: Sequence[TokenizedText]) -> NDArray[np.float32]:
         """See `Engine.run`."""
-        ids, mask = pad(texts, self._pad_token_id)
-        logits: NDArray[np.float32] = self._session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0]
+        if self._packed:
+            return self._logits(pack([text.ids for text in texts]))
+        return run_padded(texts, self._pad_token_id, self._logits)
+
+    def _logits(self, arrays: Arrays) -> NDArray[np.float32]:
+        logits: NDArray[np.float32] = self._session.run(["logits"], arrays)[0]
         return logits
 
     def close(self) -> None:

@@ -13,9 +13,12 @@ import tokenizers
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.familiar import in_other_language, little_known
 
-#: Every text is padded to the next multiple of this, whatever its company: its width depends on itself alone, so
-#: its arithmetic does too. Eight costs 4 padding tokens on average and fills the vector units.
+#: Where texts are padded, to the next multiple of this, whatever their company: their width depends on themselves
+#: alone, so their arithmetic does too. Eight costs 4 padding tokens on average and fills the vector units.
 WIDTH_STEP = 8
+
+#: Up to so many tokens attention costs a text little, whatever its company.
+_SHORT_TOKENS = 32
 
 #: The library holds about 120 bytes per token of all texts it is handed, those past the cut included: 50 MB for the
 #: largest request. In parts of this size it is 3 MB, and what most people send is one part.
@@ -43,10 +46,15 @@ class TokenizedText:
     ids: "array[int]"
     #: Tokens before truncation.
     total_tokens: int
-    #: `len(ids)` rounded up to the width it is padded to.
+    #: `len(ids)` rounded up to the width it is padded to, where it is.
     width: int
     #: Whether the model knows little of it; see `familiar`.
     unfamiliar: bool = False
+
+    @property
+    def kind(self) -> int:
+        """Texts of one kind share batches: attention looks at as many places for each as for the longest of them."""
+        return max(_SHORT_TOKENS, 1 << (len(self.ids) - 1).bit_length())
 
     @property
     def empty(self) -> bool:

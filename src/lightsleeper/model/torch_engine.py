@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
 
 from lightsleeper.errors import BundleError
-from lightsleeper.model.engine import pad
+from lightsleeper.model.engine import Arrays, run_padded
 from lightsleeper.model.tokenizer import TokenizedText
 
 
@@ -35,11 +35,14 @@ class TorchEngine:
         self._device = torch.device(device)
         self._pad_token_id = pad_token_id
 
-    @torch.inference_mode()
     def run(self, texts: Sequence[TokenizedText]) -> NDArray[np.float32]:
         """See `engine.Engine.run`."""
-        ids, mask = (torch.from_numpy(array).to(self._device) for array in pad(texts, self._pad_token_id))
-        logits: NDArray[np.float32] = self._model(input_ids=ids, attention_mask=mask).logits.float().cpu().numpy()
+        return run_padded(texts, self._pad_token_id, self._logits)
+
+    @torch.inference_mode()
+    def _logits(self, arrays: Arrays) -> NDArray[np.float32]:
+        inputs = {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
+        logits: NDArray[np.float32] = self._model(**inputs).logits.float().cpu().numpy()
         return logits
 
     def close(self) -> None:

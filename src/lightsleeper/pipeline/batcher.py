@@ -2,7 +2,7 @@
 
 A batch is whatever queued while the workers were busy, of one kind, up to a cost. There is no timer, so an idle
 service adds no latency (the batching loop of huggingface/text-embeddings-inference works the same way); and no
-batch of mixed kinds, so nothing is padded to its company. Who is next is `fair_queue`'s to say, who may wait
+batch of mixed kinds, so nothing costs much more than it would alone. Who is next is `fair_queue`'s to say, who may wait
 `admission`'s.
 """
 

@@ -139,8 +139,8 @@ def _batcher(
     largest = settings.max_texts * model.bundle.manifest.max_tokens
     return Batcher(
         model.run,
-        cost=lambda text: text.width,
-        kind=lambda text: text.width,
+        cost=lambda text: len(text.ids),
+        kind=lambda text: text.kind,
         workers=_workers(settings),
         queue=queue,
         admission=Admission(

@@ -70,12 +70,12 @@ class Settings(BaseSettings):
     )
     workers: PositiveInt | None = Field(None, description="Inference threads; the CPU quota of the container if unset.")
 
-    max_batch_tokens: PositiveInt = Field(1024, description="Padded tokens of one batch: about 30 ms on one core.")
+    max_batch_tokens: PositiveInt = Field(1024, description="Tokens of one batch: about 30 ms on one core.")
     max_queue_s: PositiveSeconds = Field(
         0.3, description="Seconds of work, in requests of one batch at most, that may wait; more is refused with 503."
     )
     max_queued_tokens: PositiveInt = Field(
-        131_072, description="Padded tokens, in larger requests, that may wait; more is refused with 503."
+        131_072, description="Tokens, in larger requests, that may wait; more is refused with 503."
     )
     max_texts: PositiveInt = Field(64, description="Texts of one request.")
     max_text_chars: PositiveInt = Field(50_000, description="Characters of one text.")

@@ -4,6 +4,8 @@ Training can so go on from what ships, where no float weights were kept. `quanti
 levels × scales, and the factor 1 / (smoothing × scale) beside it.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 import torch
@@ -45,27 +47,36 @@ def dequantize(bundle: Bundle) -> DistilBertForSequenceClassification:
 
 
 def _state(graph: onnx.GraphProto, tensors: dict[str, Floats]) -> dict[str, Floats]:
-    """Weights by their name in the checkpoint. A linear layer's levels are nameless: its bias says whose they are."""
-    state = {_name(name): tensor for name, tensor in tensors.items() if name.startswith("model.") and "." in name[6:]}
-    for name in list(state):
-        if name.endswith(_INT8):
-            scales = state.pop(name.removesuffix(_INT8) + ".scales")
-            state[name.removesuffix(_INT8)] = state.pop(name) * scales
+    """Weights by their name in the checkpoint. A linear layer's bias says whose its levels are."""
+    state = {name: tensor for name, tensor in tensors.items() if name.endswith((".weight", ".bias"))}
+    for name, tensor in tensors.items():
+        scales = tensors.get(name.removesuffix(_INT8) + ".scales")
+        if name.endswith(_INT8) and scales is not None:
+            state[name.removesuffix(_INT8)] = tensor * scales
     for node in graph.node:
         if node.op_type == "MatMulIntegerToFloat":
             levels, scale, scales = (tensors[node.input[index]] for index in (1, 2, 3))
             factor = tensors[node.input[0].removesuffix(".uint8") + ".factor"]
             weight = (factor * scale)[:, None] * levels * scales
-            state[_name(node.input[6]).removesuffix("bias") + "weight"] = weight.T.astype(np.float32)
-    state.pop("distilbert.embeddings.position_ids", None)
-    return state
+            state[node.input[6].removesuffix("bias") + "weight"] = weight.T.astype(np.float32)
+    if "position_embeddings" in tensors:
+        state["distilbert.embeddings.position_embeddings.weight"] = tensors["position_embeddings"]
+    return dict(each for name, tensor in state.items() for each in _as_in_the_checkpoint(name, tensor))
 
 
-def _name(tensor: str) -> str:
-    return tensor.removeprefix("model.")
+def _as_in_the_checkpoint(name: str, tensor: Floats) -> Iterator[tuple[str, Floats]]:
+    """The same by the checkpoint's name; of a packed graph's `qkv.<layer>.<weight or bias>` the three parts."""
+    if not name.startswith("qkv."):
+        yield name.removeprefix("model."), tensor
+        return
+    _, layer, kind = name.split(".")
+    for part, values in zip(("q_lin", "k_lin", "v_lin"), np.split(tensor, 3), strict=True):
+        yield f"distilbert.transformer.layer.{layer}.attention.{part}.{kind}", values
 
 
 def _heads(graph: onnx.GraphProto, tensors: dict[str, Floats], width: int) -> int:
-    """How many heads share `width`: queries are cut into [batch, tokens, heads, head width]."""
+    """How many heads share `width`: a packed graph numbers them, another cuts [batch, tokens, heads, head width]."""
+    if "heads" in tensors:
+        return len(tensors["heads"])
     shape = next(node for node in graph.node if node.op_type == "Concat" and len(node.input) == 4)  # noqa: PLR2004
     return width // int(tensors[shape.input[-1]][0])

@@ -1,18 +1,22 @@
-"""A Hugging Face sequence classifier → an ONNX graph in float32: ids and mask in, logits out.
+"""A Hugging Face sequence classifier → an ONNX graph in float32: packed tokens in, logits out.
 
-The attention stays as the model's own `eager` code writes it: fused attention operators were 11-13 % slower once the
-linear layers around them were int8.
+Of an architecture that `packed` does not know the graph takes padded texts, ids and mask, and its attention stays as
+the model's own `eager` code writes it: fused attention operators were 11-13 % slower once the linear layers around
+them were int8.
 """
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 import torch
 from transformers import PreTrainedModel
+
+from lightsleeper.model.engine import pack
+from lightsleeper.training.packed import PACKABLE, Packed
 
 _OPSET = 20  # the first with Gelu as one operator
 
@@ -32,20 +36,29 @@ class _Logits(torch.nn.Module):
 
 
 def export(model: PreTrainedModel) -> onnx.ModelProto:
-    """The ONNX form of `model`: `input_ids`, `attention_mask` int64 [batch, width] → `logits` float32 [batch, labels].
+    """The ONNX form of `model`, from packed tokens (see `Packed`) where its architecture allows, to `logits`.
 
-    torch.export traces it once, for any batch size and width; the trace holds no path of the machine it was made on.
+    Of others it takes `input_ids`, `attention_mask`, int64 [texts, width]. `logits` are float32 [texts, labels].
+    torch.export traces it once, for any number and length of texts; the trace holds no path of this machine.
     """
+    if model.config.model_type in PACKABLE:
+        example = pack([[5] * 11, [5] * 16, [5] * 3])
+        return _traced(Packed(model), {name: torch.from_numpy(array) for name, array in example.items()})
     # Two tensors: the exporter takes one tensor passed twice for one input.
     ids, mask = torch.full((3, 16), 5), torch.ones((3, 16), dtype=torch.int64)
-    dynamic = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    return _traced(_Logits(model), {"input_ids": ids, "attention_mask": mask})
+
+
+def _traced(module: torch.nn.Module, example: Mapping[str, torch.Tensor]) -> onnx.ModelProto:
+    """`module`, a function of the tensors in `example`, of which every axis may be of any length."""
+    axes = {name: dict.fromkeys(range(each.ndim), torch.export.Dim.DYNAMIC) for name, each in example.items()}
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
-            _Logits(model).eval(),
-            (ids, mask),
+            module.eval(),
+            kwargs=dict(example),
             dynamo=True,
-            dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic},
-            input_names=["input_ids", "attention_mask"],
+            dynamic_shapes=axes,
+            input_names=list(example),
             output_names=["logits"],
             opset_version=_OPSET,
             verbose=False,
@@ -82,10 +95,6 @@ def _strip(model: onnx.ModelProto) -> None:
     model.ClearField("metadata_props")
     model.graph.ClearField("metadata_props")
     model.graph.ClearField("value_info")
-    for value in (*model.graph.input, *model.graph.output):
-        for axis, name in zip(value.type.tensor_type.shape.dim, ("batch", "width"), strict=True):
-            if axis.HasField("dim_param"):
-                axis.dim_param = name
 
 
 @contextmanager

@@ -22,6 +22,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from lightsleeper.model.engine import pack
+
 Floats = NDArray[np.float32]
 
 #: Rows of activations kept per tensor to compare the candidates on.
@@ -77,11 +79,11 @@ def observe(model: onnx.ModelProto, texts: Iterable[Sequence[int]], *, seed: int
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     draw = np.random.default_rng(seed)
     watchers = {name: _Watcher(draw) for name in names}
+    packed = any(each.name == "grid" for each in session.get_inputs())
     for text in texts:
         ids = np.array([text], dtype=np.int64)
-        for name, value in zip(
-            names, session.run(names, {"input_ids": ids, "attention_mask": np.ones_like(ids)}), strict=True
-        ):
+        arrays = pack([text]) if packed else {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        for name, value in zip(names, session.run(names, arrays), strict=True):
             watchers[name].add(value.reshape(-1, value.shape[-1]))
     return {name: watcher.result() for name, watcher in watchers.items()}
 
@@ -121,7 +123,7 @@ def quantize(model: onnx.ModelProto, observations: dict[str, Observation]) -> on
     result.CopyFrom(model)
     graph = _Graph(result.graph)
     for name, layers in _linear_layers(result.graph).items():
-        weights = [graph.tensors[layer.input[1]] for layer in layers]
+        weights = [graph.weight(layer) for layer in layers]
         graph.quantize_layers(layers, _choose(observations[name], weights))
     for lookup in [node for node in graph.proto.node if _is_word_embedding(node, graph.tensors)]:
         graph.quantize_embedding(lookup)
@@ -131,11 +133,15 @@ def quantize(model: onnx.ModelProto, observations: dict[str, Observation]) -> on
 
 
 def _linear_layers(graph: onnx.GraphProto) -> dict[str, list[NodeProto]]:
-    """The matrix products with constant weights, by the tensor they read: queries, keys and values share one."""
+    """The encoder's products with constant weights, by the tensor they read: queries, keys and values may share one.
+
+    What follows the last norm is the head: hardly any work, and what it rounds is what the user sees.
+    """
     constants = {tensor.name for tensor in graph.initializer}
+    norms = [index for index, node in enumerate(graph.node) if node.op_type == "LayerNormalization"]
     layers: dict[str, list[NodeProto]] = {}
-    for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in constants:
+    for node in graph.node[: norms[-1] if norms else None]:
+        if node.op_type in ("MatMul", "Gemm") and node.input[1] in constants:
             layers.setdefault(node.input[0], []).append(node)
     return layers
 
@@ -197,6 +203,12 @@ class _Graph:
         # Keyed by a node's first output, which no two nodes share.
         self._replacements: dict[str, list[NodeProto]] = {}
 
+    def weight(self, layer: NodeProto) -> Floats:
+        """[channels in, channels out] of a linear layer."""
+        transposed = any(attribute.name == "transB" and attribute.i for attribute in layer.attribute)
+        weight = self.tensors[layer.input[1]]
+        return weight.T if transposed else weight
+
     def quantize_layers(self, layers: Sequence[NodeProto], chosen: _Input) -> None:
         """Exchange linear layers that read one tensor for a shared quantisation and their integer products."""
         name = layers[0].input[0]
@@ -214,7 +226,7 @@ class _Graph:
         ]
         self._add(scale, chosen.scale)
         for layer in layers:
-            weight, weight_scale = _int8(chosen.smoothing[:, None] * self.tensors[layer.input[1]], axis=0)
+            weight, weight_scale = _int8(chosen.smoothing[:, None] * self.weight(layer), axis=0)
             quantized = self._add(f"{layer.input[1]}.int8", weight)
             scales = self._add(f"{layer.input[1]}.scale", weight_scale[0])
             bias, output = self._take_bias(layer)
@@ -250,7 +262,9 @@ class _Graph:
         )
 
     def _take_bias(self, layer: NodeProto) -> tuple[str | None, str]:
-        """The bias that is added right after `layer` and where the sum goes; that addition is then dropped."""
+        """The bias of `layer`, perhaps added right after it, and where the sum goes; such an addition is dropped."""
+        if layer.op_type == "Gemm":
+            return layer.input[2], layer.output[0]
         readers = self._readers[layer.output[0]]
         if len(readers) == 1 and readers[0].op_type == "Add":
             for name in readers[0].input:
