@@ -4,11 +4,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, settings
 
 from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
+
+# How fast this machine is today says nothing about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

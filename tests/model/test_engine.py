@@ -39,7 +39,7 @@ def of_lengths(lengths: Sequence[int], seed: int = 0) -> list[TokenizedText]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     text=texts,
     company=st.lists(st.one_of(st.integers(3, 40), st.integers(3, 512)), min_size=1, max_size=8),

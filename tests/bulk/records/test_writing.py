@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import file_cases
@@ -153,6 +153,7 @@ def test_what_is_written_is_read_again_with_every_cell(name: str, output_format:
 @given(
     st.lists(st.lists(st.text(alphabet='ab ",;\t\r\n=', max_size=6), min_size=2, max_size=2), min_size=1, max_size=5)
 )
+@example([["", "\r\r"], ["\r\r", "\n\r"]])
 def test_any_cell_survives_csv(rows: list[list[str]]) -> None:
     source = io.StringIO(newline="")
     csv.writer(source, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["a", "b"], *rows])

@@ -57,9 +57,13 @@ def separator_line(text: str) -> tuple[str | None, str]:
     return (match[1], text[match.end() :]) if match else (None, text)
 
 
+_QUOTED: Final = re.compile(r'"[^"]*"')
+
+
 def line_end(text: str) -> LineEnd:
-    """A lone carriage return ends a row only where such are more than the line feeds."""
-    return "\r" if text.count("\r") - text.count("\r\n") > text.count("\n") else "\n"
+    """A lone carriage return ends a row only where such are more than the line feeds; those in quotes end none."""
+    bare = _QUOTED.sub("", text)
+    return "\r" if bare.count("\r") - bare.count("\r\n") > bare.count("\n") else "\n"
 
 
 def decide(text: str, *, whole: bool, delimiter: str | None = None) -> Dialect:

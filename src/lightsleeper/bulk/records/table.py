@@ -4,7 +4,7 @@ The rules stand in `tests/files/README.md`; the page goes by the same (`web/many
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -160,7 +160,9 @@ def _from_text(
     characters: Iterator[str], text: str, name: str, file_format: str, choices: Choices, *, whole: bool
 ) -> Table:
     if line_end(text) == "\r" and "\n" in text:  # an old Mac's file that was edited elsewhere: both end rows
-        characters, text = map(_with_carriage_returns, characters), _with_carriage_returns(text)
+        quoted = file_format != "txt"
+        characters = _with_carriage_returns(characters, quoted=quoted)
+        text = "".join(_with_carriage_returns([text], quoted=quoted))
     said, shown = separator_line(text)
     if file_format == "txt":
         dialect, skipped, shown = Dialect(None, "none", line_end(text)), 0, text
@@ -174,8 +176,19 @@ def _from_text(
     return table
 
 
-def _with_carriage_returns(text: str) -> str:
-    return text.replace("\r\n", "\r").replace("\n", "\r")
+def _with_carriage_returns(pieces: Iterable[str], *, quoted: bool) -> Iterator[str]:
+    """Every end of a row as a carriage return; what stands in quotes is left as it is where they count."""
+    kept, inside = "", False
+    for piece in chain(pieces, [""]):
+        whole = kept + piece
+        kept = "\r" if piece and whole.endswith("\r") else ""  # half an end, it may be
+        parts = whole[: len(whole) - len(kept)].split('"') if quoted else [whole[: len(whole) - len(kept)]]
+        ends = [inside ^ (index % 2 == 1) for index in range(len(parts))]
+        yield '"'.join(
+            part if in_quotes else part.replace("\r\n", "\r").replace("\n", "\r")
+            for part, in_quotes in zip(parts, ends, strict=True)
+        )
+        inside = ends[-1]
 
 
 def _without_start(characters: Iterator[str], count: int) -> Iterator[str]:

@@ -23,7 +23,7 @@ const MOSTLY = 0.9;
  */
 export function fromText(source, format, choices) {
   // An old Mac's file that was edited elsewhere: both end rows.
-  if (lineEnd(source.text) === "\r" && source.text.includes("\n")) source = withCarriageReturns(source);
+  if (lineEnd(source.text) === "\r" && source.text.includes("\n")) source = withCarriageReturns(source, format !== "txt");
   const [said, behind] = separatorLine(source.text);
   const lines = format === "txt";
   const shown = lines ? source.text : behind;
@@ -42,14 +42,36 @@ export function fromText(source, format, choices) {
 
 /**
  * @param {Source} source
+ * @param {boolean} quoted whether what stands in quotes is left as it is
  * @returns {Source}
  */
-function withCarriageReturns(source) {
-  const changed = (/** @type {string} */ text) => text.replace(/\r\n|\n/g, "\r");
+function withCarriageReturns(source, quoted) {
   async function* pieces() {
-    for await (const [piece, last] of source.pieces()) yield /** @type {[string, boolean]} */ ([changed(piece), last]);
+    const change = carriageReturns(quoted);
+    for await (const [piece, last] of source.pieces()) {
+      yield /** @type {[string, boolean]} */ ([change(piece, last), last]);
+    }
   }
-  return { ...source, text: changed(source.text), pieces };
+  return { ...source, text: carriageReturns(quoted)(source.text, true), pieces };
+}
+
+/**
+ * Every end of a row as a carriage return, in pieces that follow each other.
+ * @param {boolean} quoted
+ * @returns {(piece: string, last: boolean) => string}
+ */
+function carriageReturns(quoted) {
+  let kept = "";
+  let inside = false;
+  return (piece, last) => {
+    let whole = kept + piece;
+    kept = !last && whole.endsWith("\r") ? "\r" : ""; // half an end, it may be
+    whole = whole.slice(0, whole.length - kept.length);
+    const parts = quoted ? whole.split('"') : [whole];
+    const changed = parts.map((part, index) => (inside !== (index % 2 === 1) ? part : part.replace(/\r\n|\n/g, "\r")));
+    inside = inside !== (parts.length % 2 === 0);
+    return changed.join('"');
+  };
 }
 
 /**

@@ -68,7 +68,10 @@ export function separatorLine(text) {
  * @param {string} text
  * @returns {"\r" | "\n"}
  */
-export const lineEnd = (text) => (count(text, /\r(?!\n)/g) > count(text, /\n/g) ? "\r" : "\n");
+export function lineEnd(text) {
+  const bare = text.replace(/"[^"]*"/g, "");
+  return count(bare, /\r(?!\n)/g) > count(bare, /\n/g) ? "\r" : "\n";
+}
 
 /**
  * @param {string} text
