@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightsleeper.cli.commands import open_model
-from lightsleeper.cli.files import add_reading, choices_of
+from lightsleeper.cli.files import add_labels, add_reading, reading_of
 
 if TYPE_CHECKING:
     from lightsleeper.bulk.records import Records
@@ -31,13 +31,6 @@ def add_evaluate(commands: "Commands") -> None:
     add_reading(command)
     command.add_argument("--json", action="store_true", help="one JSON object per file instead of a table")
     command.set_defaults(run=_evaluate)
-
-
-def add_labels(command: argparse.ArgumentParser) -> None:
-    """Options for what people call their labels."""
-    command.add_argument("--label-column", metavar="NAME", help="column with the labels")
-    command.add_argument("--map", metavar="A,B=LABEL;…", help="what labels mean: '4,5=POSITIVE;1,2=NEGATIVE'")
-    command.add_argument("--skip-other", action="store_true", help="leave out rows with any other label")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -73,23 +66,14 @@ def _evaluate_behaviours(options: argparse.Namespace, model: "Model") -> None:
 def _evaluate_files(options: argparse.Namespace, model: "Model") -> None:
     import json  # noqa: PLC0415  # see `main`
 
-    from lightsleeper.bulk.records import labelled, read_file  # noqa: PLC0415
-    from lightsleeper.bulk.records.labels import parse_map  # noqa: PLC0415
     from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
     from lightsleeper.training.evaluate import evaluate  # noqa: PLC0415
 
-    label_map = parse_map(options.map) if options.map else None
+    reading = reading_of(options)
     for file in options.files:
-        records = read_file(file, choices=choices_of(options))
+        records = reading.records(file)
         counts: Counter[tuple[str, str | None]] = Counter()
-        rows = labelled(
-            records,
-            model.labels,
-            label_column=options.label_column,
-            label_map=label_map,
-            skip_other=options.skip_other,
-            counts=counts,
-        )
+        rows = reading.labelled(records, model.labels, counts)
         report = evaluate(model, rows, workers=worker_count(cpus()))
         sys.stderr.write(f"{file}: {_labels_read(counts, records)}\n")
         print(json.dumps({"file": str(file), **report.as_json()}) if options.json else f"{file}\n{report.as_table()}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lightsleeper.bulk.records.labels import Reading
     from lightsleeper.bulk.records.rows import Row
     from lightsleeper.bulk.records.table import Choices, Table
 
@@ -24,6 +25,21 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     header = reading.add_mutually_exclusive_group()
     header.add_argument("--header", action="store_true", default=None, help="the first row names the columns")
     header.add_argument("--no-header", dest="header", action="store_false", help="it does not: it is a row")
+
+
+def add_labels(command: argparse.ArgumentParser) -> None:
+    """Options for what people call their labels."""
+    command.add_argument("--label-column", metavar="NAME", help="column with the labels")
+    command.add_argument("--map", metavar="A,B=LABEL;…", help="what labels mean: '4,5=POSITIVE;1,2=NEGATIVE'")
+    command.add_argument("--skip-other", action="store_true", help="leave out rows with any other label")
+
+
+def reading_of(options: argparse.Namespace) -> "Reading":
+    """How labelled files are read, as the options of `add_labels` and `add_reading` say."""
+    from lightsleeper.bulk.records.labels import Reading, parse_map  # noqa: PLC0415  # see `main`
+
+    label_map = parse_map(options.map) if options.map else None
+    return Reading(choices_of(options), options.label_column, label_map, options.skip_other)
 
 
 def choices_of(options: argparse.Namespace) -> "Choices":

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightsleeper.cli.files import add_labels, add_reading, reading_of
 from lightsleeper.cli.making import add_making, print_bundle, require_torch
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def add_prepare(commands: "Commands") -> None:
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="labelled, to measure on")
     command.add_argument("--calibrate", type=Path, metavar="FILE", help="texts like those that will be served")
     add_making(command)
+    add_labels(command)
+    add_reading(command)
     command.set_defaults(run=_prepare)
 
 
@@ -37,6 +40,7 @@ def _prepare(options: argparse.Namespace) -> int:
         options.out,
         revision=options.revision,
         data=options.data,
+        reading=reading_of(options),
         calibration=options.calibrate,
         keep_checkpoint=options.keep_checkpoint,
         max_loss_points=options.max_loss_points,

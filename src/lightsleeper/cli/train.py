@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lightsleeper.cli.files import add_labels, add_reading, reading_of
 from lightsleeper.cli.making import add_making, print_bundle, require_torch
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def add_train(commands: "Commands") -> None:
     command.add_argument("--name", help="the model's name in the manifest; by default that of DIR")
     command.add_argument("--work", type=Path, metavar="DIR", help="where checkpoints are kept meanwhile")
     add_making(command)
+    add_labels(command)
+    add_reading(command)
     command.set_defaults(run=_train)
 
 
@@ -82,16 +85,18 @@ def _train(options: argparse.Namespace) -> int:
         "tokens_per_batch": options.batch_tokens,
         "freeze_embeddings": options.freeze_embeddings,
     }
+    reading = reading_of(options)
     bundle = train(
         [
-            *(parse_source(argument) for argument in options.files),
-            *(parse_source(argument, "graded") for argument in options.graded),
+            *(parse_source(argument, reading=reading) for argument in options.files),
+            *(parse_source(argument, "graded", reading) for argument in options.graded),
             *(parse_source(argument, "neutral") for argument in options.neutral),
             *(parse_source(argument, "unlabelled") for argument in options.unlabelled),
         ],
         options.out,
         augmentations=[parse_augmentation(argument) for argument in options.augment],
         dev=options.dev,
+        reading=reading,
         labels=options.labels.split(",") if options.labels else None,
         encoder=options.encoder,
         emoji=options.emoji,

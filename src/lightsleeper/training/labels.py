@@ -1,19 +1,16 @@
 """Which labels a run has, before anything is trained: none missing, none written in two ways."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from lightsleeper.bulk.records import Record, label_names
+from lightsleeper.bulk.records.labels import without_label
 from lightsleeper.errors import InvalidInput
 
-#: Names that data sets commonly give the column of labels.
-_COLUMNS = ("label", "labels", "sentiment", "class", "category", "target")
-_MISSING = ("", "null", "none", "nan", "n/a")
 
-
-def names_of(records: Sequence[Record], where: str) -> list[str]:
+def names_of(records: Sequence[Record], where: str, *, label_column: str | None = None) -> list[str]:
     """The labels of `records`, sorted; InvalidInput if one is missing, if two are one, or if there is only one."""
-    require_labels(records)
-    names = label_names(records)
+    require_labels(records, label_column=label_column)
+    names = label_names(records, label_column=label_column)
     if len(names) < 2:  # noqa: PLR2004  # there is nothing to tell apart
         raise InvalidInput(f"{where}: only the label {names} occurs")
     seen: dict[str, str] = {}
@@ -24,12 +21,10 @@ def names_of(records: Sequence[Record], where: str) -> list[str]:
     return names
 
 
-def require_labels(records: Iterable[Record]) -> None:
+def require_labels(records: Sequence[Record], *, label_column: str | None = None) -> None:
     """InvalidInput naming the place of the first record whose label is empty or null."""
-    for record in records:
-        column = next((name for name in record.columns if name.strip().lower() in _COLUMNS), None)
-        if column is not None and str(record.columns[column]).strip().lower() in _MISSING:
-            raise InvalidInput(f"{record.place}: no label: give the row one, or leave it out", field=column)
+    if records and (record := without_label(records, label_column=label_column)):
+        raise InvalidInput(f"{record.place}: no label: give the row one, or leave it out", field="label")
 
 
 def describe(counts: Mapping[str, int]) -> list[str]:

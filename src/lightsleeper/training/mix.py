@@ -1,12 +1,13 @@
 """What one epoch of training reads: rows of several files, each with its weight, and rows that no file holds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
-from lightsleeper.bulk.records import Record, labelled, read_file
+from lightsleeper.bulk.records import Reading, Record, read_file
+from lightsleeper.bulk.records.labels import label_column_of
 from lightsleeper.errors import ConfigurationError, InvalidInput
 from lightsleeper.training.augment import CHANGES, WRITERS
 from lightsleeper.training.labels import require_labels
@@ -27,6 +28,8 @@ class Source:
     #: `labelled`: a label or a score per row. `graded`: whole numbers from least to most, spread evenly between the
     #: two labels. `neutral`: no labels; the target is the middle. `unlabelled`: a teacher labels it.
     kind: Kind = "labelled"
+    #: Of files with labels or grades.
+    reading: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,10 @@ class Row(NamedTuple):
     target: tuple[float, ...]
 
 
-def parse_source(argument: str, kind: Kind = "labelled") -> Source:
+def parse_source(argument: str, kind: Kind = "labelled", reading: Reading | None = None) -> Source:
     """`FILE` or `FILE@WEIGHT`; ConfigurationError for a weight that is no positive number."""
     file, weight = _split(argument, 1.0)
-    return Source(Path(file), weight, kind)
+    return Source(Path(file), weight, kind, reading or Reading())
 
 
 def parse_augmentation(argument: str) -> Augmentation:
@@ -61,17 +64,16 @@ def parse_augmentation(argument: str) -> Augmentation:
 
 def read_rows(source: Source, labels: Sequence[str]) -> list[Row]:
     """Every row of the file; InvalidInput naming the line of the first that cannot be read."""
-    records = read_file(source.file)
     if source.kind == "neutral":
-        return [Row(record.text, (1 / len(labels),) * len(labels)) for record in records if record.text.strip()]
+        return [Row(record.text, (1 / len(labels),) * len(labels)) for record in read_file(source.file)]
+    rows = list(source.reading.records(source.file))
     if source.kind == "graded":
-        return _graded(list(records), source.file)
-    rows = list(records)
+        return _graded(rows, source)
     if rows and SCORE_COLUMN in rows[0].columns:
         return [Row(record.text, _soft(record, labels)) for record in rows]
-    require_labels(rows)
+    require_labels(rows, label_column=source.reading.label_column)
     certain = [tuple(float(index == label) for index in range(len(labels))) for label in range(len(labels))]
-    return [Row(text, certain[label]) for text, label in labelled(rows, labels)]
+    return [Row(text, certain[label]) for text, label in source.reading.labelled(rows, labels)]
 
 
 def epoch_rows(
@@ -122,14 +124,15 @@ def _soft(record: Record, labels: Sequence[str]) -> tuple[float, ...]:
     return (1 - score, score)
 
 
-def _graded(records: Sequence[Record], file: Path) -> list[Row]:
-    grades = [str(record.columns.get("label", "")).strip() for record in records]
+def _graded(records: Sequence[Record], source: Source) -> list[Row]:
+    column = label_column_of(records, source.reading.label_column) if records else ""
+    grades = [record.columns.get(column, "").strip() for record in records]
     for record, grade in zip(records, grades, strict=True):
         if not grade.isdecimal():
-            raise InvalidInput(f"{record.place}: the label is not a whole number from 0 up", field="label")
+            raise InvalidInput(f"{record.place}: the label is not a whole number from 0 up", field=column)
     most = max(map(int, grades), default=0)
     if most == 0:
-        raise InvalidInput(f"{file.name}: no grade above 0", field="label")
+        raise InvalidInput(f"{source.file.name}: no grade above 0", field="label")
     return [
         Row(record.text, (1 - int(grade) / most, int(grade) / most))
         for record, grade in zip(records, grades, strict=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from lightsleeper.bulk.records import labelled, read_file
+from lightsleeper.bulk.records import Reading, read_file
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import (
     CHECKPOINT,
@@ -44,6 +44,9 @@ _CALIBRATION_TEXTS = 400
 #: Every fifth text is kept from calibration for the verification.
 _VERIFY_EVERY = 5
 
+#: Labelled files, each with how it is read.
+Labelled = Sequence[tuple[Path, Reading]]
+
 
 def prepare(
     source: str,
@@ -51,14 +54,16 @@ def prepare(
     *,
     revision: str | None = None,
     data: Sequence[Path] = (),
+    reading: Reading | None = None,
     calibration: Path | None = None,
     keep_checkpoint: bool = False,
     max_loss_points: float = MAX_LOSS_POINTS,
 ) -> Bundle:
     """Make the bundle `out` from a sequence classifier: a local folder or a hub id, there at `revision`.
 
-    `data` are labelled files (csv, tsv, jsonl) whose accuracy is measured in float32 and in int8; losing more than
-    `max_loss_points` on one of them, or differing from torch in any other way, is a BundleError and writes nothing.
+    `data` are labelled files, read as `reading` says, whose accuracy is measured in float32 and in int8; losing more
+    than `max_loss_points` on one of them, or differing from torch in any other way, is a BundleError, and nothing is
+    written.
     `calibration` is a file of texts like those that will be served, unlabelled; without it general ones are used.
     `keep_checkpoint` adds what the torch engine runs.
     """
@@ -67,7 +72,7 @@ def prepare(
         find_checkpoint(source, revision),
         out,
         calibration=own_texts() if calibration is None else _sample(calibration),
-        data=data,
+        data=[(file, reading or Reading()) for file in data],
         keep_checkpoint=keep_checkpoint,
         max_loss_points=max_loss_points,
         made_by={"command": "lightsleeper prepare"},
@@ -79,7 +84,7 @@ def make_bundle(
     out: Path,
     *,
     calibration: Sequence[str],
-    data: Sequence[Path],
+    data: Labelled,
     keep_checkpoint: bool,
     max_loss_points: float,
     made_by: Mapping[str, Any],
@@ -143,7 +148,7 @@ def _verified(
     model: Model,
     *,
     held_out: Sequence[str],
-    data: Sequence[Path],
+    data: Labelled,
     max_loss_points: float,
 ) -> Manifest:
     """The manifest with what was measured; BundleError if the bundle is not as good as its checkpoint."""
@@ -151,8 +156,8 @@ def _verified(
     check_company(model, held_out, workers=workers)
     agreement = check_agreement(reference, model, held_out, workers=workers)
     accuracy = {}
-    for file in data:
-        found, exact = (_evaluate(each, file, workers) for each in (model, reference))
+    for file, reading in data:
+        found, exact = (_evaluate(each, file, reading, workers) for each in (model, reference))
         lost = 100 * (exact.accuracy - found.accuracy)
         # One text of 140 is 0.7 points: a loss counts once it is larger than allowed and no accident.
         if lost > max_loss_points and chance_of_loss(exact.correct, found.correct) < _ACCIDENT:
@@ -170,8 +175,8 @@ def _verified(
     return replace(manifest, quantization={**SCHEME, "agreement": asdict(agreement)}, accuracy=accuracy)
 
 
-def _evaluate(model: Model, file: Path, workers: int) -> Report:
-    return evaluate(model, labelled(read_file(file), model.labels), workers=workers)
+def _evaluate(model: Model, file: Path, reading: Reading, workers: int) -> Report:
+    return evaluate(model, reading.labelled(reading.records(file), model.labels), workers=workers)
 
 
 def _files(stage: Path) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import DistilBertForSequenceClassification
 
-from lightsleeper.bulk.records import read_file
+from lightsleeper.bulk.records import Reading
 from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
 from lightsleeper.model.bundle import MANIFEST, TOKENIZER, Bundle, open_bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
@@ -44,6 +44,7 @@ def train(
     *,
     augmentations: Sequence[Augmentation] = (),
     dev: Sequence[Path] = (),
+    reading: Reading | None = None,
     labels: Sequence[str] | None = None,
     encoder: Path | None = None,
     emoji: bool = False,
@@ -61,8 +62,9 @@ def train(
     `encoder` is a folder with a BERT encoder, an earlier checkpoint, or a bundle. `emoji` gives emoji tokens of their
     own. `teacher`, a bundle or a checkpoint of the same labels, labels the unlabelled files.
     `labels` are the names in id order, needed where the files hold ids; by default those found, sorted.
-    `dev` files are never trained on; the manifest tells the bundle's accuracy on each. Nor is the share `held_out` of
-    the rows with labels, which says when to stop and what was reached: `say` is told, and so is the manifest.
+    `dev` files are never trained on; the manifest tells the bundle's accuracy on each; `reading` is how they are read.
+    Nor is the share `held_out` of the rows with labels, which says when to stop and what was reached: `say` is told,
+    and so is the manifest.
     `work` (default: `out` + ".training") keeps the checkpoint of an unfinished run: the same command continues it.
     It is removed once the bundle stands. Raises InvalidInput for a bad file, BundleError for a bad bundle
     or a model that is no better than the commonest label.
@@ -73,7 +75,7 @@ def train(
     labels = _labels(sources) if labels is None else labels
     gold: Rows = [(source, read_rows(source, labels)) for source in sources if source.kind != "unlabelled"]
     rows, parts = _held_out(gold, held_out, recipe.seed)
-    for line in _described(rows, parts, labels):
+    for line in _described(rows, parts, labels, held_out):
         say(line)
     work = out.with_name(out.name + ".training") if work is None else work
     facts = _facts(sources, augmentations, labels, folder, emoji=emoji, held_out=held_out)
@@ -93,7 +95,7 @@ def train(
         checkpoint,
         out,
         calibration=_calibration([row.text for row in epoch_rows(rows, augmentations, seed=recipe.seed, epoch=0)]),
-        data=[*dev, *_written(parts, labels, work)],
+        data=[*((file, reading or Reading()) for file in dev), *_written(parts, labels, work)],
         keep_checkpoint=keep_checkpoint,
         max_loss_points=max_loss_points,
         made_by={
@@ -121,10 +123,15 @@ def _taught(sources: Sequence[Source], teacher: Path | None, labels: Sequence[st
 
 
 def _labels(sources: Sequence[Source]) -> list[str]:
-    files = [source.file for source in sources if source.kind == "labelled"]
-    if not files:
+    labelled = [source for source in sources if source.kind == "labelled"]
+    if not labelled:
         raise InvalidInput("no file with labels: name one, or say --labels")
-    return names_of([record for file in files for record in read_file(file)], ", ".join(file.name for file in files))
+    mapped = {label for source in labelled for label in (source.reading.label_map or {}).values()}
+    if len(mapped) > 1:
+        return sorted(mapped)
+    records = [record for source in labelled for record in source.reading.records(source.file)]
+    where = ", ".join(source.file.name for source in labelled)
+    return names_of(records, where, label_column=labelled[0].reading.label_column)
 
 
 Rows = list[tuple[Source, Sequence[Row]]]
@@ -140,7 +147,7 @@ def _held_out(rows: Rows, share: float, seed: int) -> tuple[Rows, Split | None]:
     return [(source, [row for row in own if row.text not in kept]) for source, own in rows], parts
 
 
-def _described(rows: Rows, parts: Split | None, labels: Sequence[str]) -> Iterator[str]:
+def _described(rows: Rows, parts: Split | None, labels: Sequence[str], held_out: float) -> Iterator[str]:
     """What there is to learn from, before it starts."""
     counts = Counter(labels[best(row.target)] for source, own in rows if source.kind == "labelled" for row in own)
     if counts:
@@ -148,16 +155,18 @@ def _described(rows: Rows, parts: Split | None, labels: Sequence[str]) -> Iterat
         yield from describe({label: counts[label] for label in labels})
     if parts:
         yield f"{len(parts.stop):,} rows held out to stop by, {len(parts.report):,} to report on"
+    elif held_out and counts:
+        yield "too few rows to hold any out: nothing will say how good the model is"
 
 
-def _written(parts: Split | None, labels: Sequence[str], work: Path) -> list[Path]:
+def _written(parts: Split | None, labels: Sequence[str], work: Path) -> list[tuple[Path, Reading]]:
     """The rows to report on as a file, so that int8 is measured on them too."""
     if parts is None:
         return []
     file = work / "held-out.jsonl"
     rows = ({"text": row.text, "label": labels[best(row.target)]} for row in parts.report)
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return [file]
+    return [(file, Reading())]
 
 
 def _facts(
@@ -176,6 +185,7 @@ def _facts(
                 "sha256": _sha256(source.file),
                 "kind": source.kind,
                 "weight": source.weight,
+                **({"read": asdict(source.reading)} if source.reading != Reading() else {}),
             }
             for source in sources
         },

@@ -6,6 +6,6 @@ Begin with `table`: what a file is and how it is read. It puts together `contain
 call their labels. The rules are those of the page, and stand with their cases in `tests/files/`.
 """
 
-from lightsleeper.bulk.records.labels import Record, Records, label_names, labelled, read_file
+from lightsleeper.bulk.records.labels import Reading, Record, Records, label_names, labelled, read_file
 
-__all__ = ["Record", "Records", "label_names", "labelled", "read_file"]
+__all__ = ["Reading", "Record", "Records", "label_names", "labelled", "read_file"]

@@ -53,6 +53,29 @@ class Records:
                 yield Record(row.text(table.text) or "", columns, table.place(row))
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How labelled files are read where the guess is wrong; without a word about it, all is guessed."""
+
+    choices: Choices = field(default_factory=Choices)
+    label_column: str | None = None
+    #: What else is one of the labels; see `parse_map`.
+    label_map: Mapping[str, str] | None = None
+    #: Leave out rows with any other label.
+    skip_other: bool = False
+
+    def records(self, path: Path) -> Records:
+        """The rows of a file that have a text."""
+        return read_file(path, choices=self.choices)
+
+    def labelled(
+        self, records: Iterable[Record], labels: Sequence[str], counts: Counter[tuple[str, str | None]] | None = None
+    ) -> Iterator[tuple[str, int]]:
+        """Each record's text and the index of its label; see `labelled`."""
+        how = {"label_column": self.label_column, "label_map": self.label_map, "skip_other": self.skip_other}
+        return labelled(records, labels, counts=counts, **how)  # type: ignore[arg-type]  # as they are declared above
+
+
 def read_file(path: Path, *, text_column: str | None = None, choices: Choices | None = None) -> Records:
     """The rows of a file that have a text; InvalidInput, when they are read, if nothing can read it."""
     return Records(path, choices or Choices(text_column=text_column))
@@ -75,8 +98,7 @@ def labelled(
     taken for which label, or for none.
     """
     known = records if isinstance(records, Records) else list(records)
-    column = label_column and _column_named(known, label_column)
-    column = column or label_column_of(known)
+    column = label_column_of(known, label_column)
     found = Counter(_written(record, column) for record in known)
     meaning = meaning_of(found, labels, label_map=label_map, skip_other=skip_other, column=column)
     if counts is not None:
@@ -90,7 +112,7 @@ def labelled(
 def label_names(records: Iterable[Record], *, label_column: str | None = None) -> list[str]:
     """The different labels of `records`, sorted, numbers by their value; of `Positive` and `positive` the commoner."""
     known = records if isinstance(records, Records) else list(records)
-    column = (label_column and _column_named(known, label_column)) or label_column_of(known)
+    column = label_column_of(known, label_column)
     spellings: dict[str, Counter[str]] = {}
     for record in known:
         if written := _written(record, column):
@@ -132,8 +154,17 @@ def meaning_of(
     return meaning
 
 
-def label_column_of(records: Iterable[Record]) -> str:
-    """The column that is named like one of labels; InvalidInput that names the columns if none is, or none surely."""
+def without_label(records: Iterable[Record], *, label_column: str | None = None) -> Record | None:
+    """The first record whose label is empty, null or another word for nothing; InvalidInput if no column holds any."""
+    known = records if isinstance(records, Records) else list(records)
+    column = label_column_of(known, label_column)
+    return next((record for record in known if not _written(record, column)), None)
+
+
+def label_column_of(records: Iterable[Record], named: str | None = None) -> str:
+    """The column `named`, or that is named like one of labels; InvalidInput with the columns if none surely is."""
+    if named:
+        return _column_named(records, named)
     sample = list(islice(records, _SAMPLE_ROWS))
     columns = list(sample[0].columns) if sample else []
     folded = {column.strip().casefold(): column for column in columns}
