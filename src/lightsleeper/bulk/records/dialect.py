@@ -1,8 +1,9 @@
 """Which delimiter, quotes and line ends, and whether the first row names the columns: decided on a file's beginning."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, LineEnd, Quoting
@@ -14,6 +15,7 @@ _DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?|[0-9]{1,2
 _ADDRESS = re.compile(r"(https?://|www\.)\S+|\S+@\S+\.\S+", re.IGNORECASE)
 #: Of a table with one column: quotes count, and no character that texts hold splits them.
 ONE_COLUMN: Final = "\x1f"
+_QUOTED: Final = re.compile(r'"[^"]*"')
 #: Rows that the header is compared with.
 _HEADER_ROWS: Final = 200
 _NAME_WORDS: Final = 4
@@ -57,13 +59,25 @@ def separator_line(text: str) -> tuple[str | None, str]:
     return (match[1], text[match.end() :]) if match else (None, text)
 
 
-_QUOTED: Final = re.compile(r'"[^"]*"')
-
-
 def line_end(text: str) -> LineEnd:
     """A lone carriage return ends a row only where such are more than the line feeds; those in quotes end none."""
     bare = _QUOTED.sub("", text)
     return "\r" if bare.count("\r") - bare.count("\r\n") > bare.count("\n") else "\n"
+
+
+def with_carriage_returns(pieces: Iterable[str], *, quoted: bool) -> Iterator[str]:
+    """Every end of a row as a carriage return; what stands in quotes is left as it is where they count."""
+    kept, inside = "", False
+    for piece in chain(pieces, [""]):
+        whole = kept + piece
+        kept = "\r" if piece and whole.endswith("\r") else ""  # half an end, it may be
+        parts = whole[: len(whole) - len(kept)].split('"') if quoted else [whole[: len(whole) - len(kept)]]
+        ends = [inside ^ (index % 2 == 1) for index in range(len(parts))]
+        yield '"'.join(
+            part if in_quotes else part.replace("\r\n", "\r").replace("\n", "\r")
+            for part, in_quotes in zip(parts, ends, strict=True)
+        )
+        inside = ends[-1]
 
 
 def decide(text: str, *, whole: bool, delimiter: str | None = None) -> Dialect:

@@ -4,7 +4,7 @@ The rules stand in `tests/files/README.md`; the page goes by the same (`web/many
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -15,7 +15,15 @@ from lightsleeper.bulk.records import json_rows
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
 from lightsleeper.bulk.records.columns import Column, describe, text_column, unique_names
 from lightsleeper.bulk.records.containers import Content, opened
-from lightsleeper.bulk.records.dialect import ONE_COLUMN, decide, is_header, line_end, looks_like_table, separator_line
+from lightsleeper.bulk.records.dialect import (
+    ONE_COLUMN,
+    decide,
+    is_header,
+    line_end,
+    looks_like_table,
+    separator_line,
+    with_carriage_returns,
+)
 from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named
 from lightsleeper.bulk.records.rows import Row, json_row, table_rows
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
@@ -161,8 +169,8 @@ def _from_text(
 ) -> Table:
     if line_end(text) == "\r" and "\n" in text:  # an old Mac's file that was edited elsewhere: both end rows
         quoted = file_format != "txt"
-        characters = _with_carriage_returns(characters, quoted=quoted)
-        text = "".join(_with_carriage_returns([text], quoted=quoted))
+        characters = with_carriage_returns(characters, quoted=quoted)
+        text = "".join(with_carriage_returns([text], quoted=quoted))
     said, shown = separator_line(text)
     if file_format == "txt":
         dialect, skipped, shown = Dialect(None, "none", line_end(text)), 0, text
@@ -174,21 +182,6 @@ def _from_text(
     if table.format == "csv" and dialect.delimiter == "\t":
         table.format = "tsv"
     return table
-
-
-def _with_carriage_returns(pieces: Iterable[str], *, quoted: bool) -> Iterator[str]:
-    """Every end of a row as a carriage return; what stands in quotes is left as it is where they count."""
-    kept, inside = "", False
-    for piece in chain(pieces, [""]):
-        whole = kept + piece
-        kept = "\r" if piece and whole.endswith("\r") else ""  # half an end, it may be
-        parts = whole[: len(whole) - len(kept)].split('"') if quoted else [whole[: len(whole) - len(kept)]]
-        ends = [inside ^ (index % 2 == 1) for index in range(len(parts))]
-        yield '"'.join(
-            part if in_quotes else part.replace("\r\n", "\r").replace("\n", "\r")
-            for part, in_quotes in zip(parts, ends, strict=True)
-        )
-        inside = ends[-1]
 
 
 def _without_start(characters: Iterator[str], count: int) -> Iterator[str]:
