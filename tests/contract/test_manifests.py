@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lightsleeper.serving.settings import Settings, variables
+from lightsleeper.serving.settings import Settings, read_settings, variables
 from rendering import (
     OVERLAYS,
     ROOT,
@@ -110,7 +110,7 @@ def test_every_variable_the_settings_read_has_a_value_they_accept(
     for variable in container(overlay)["env"]:
         if "value" in variable and not variable["name"].startswith(STANDARD_VARIABLES):
             monkeypatch.setenv(variable["name"], variable["value"])
-    Settings()
+    read_settings()
 
 
 def pods() -> dict[str, Object]:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ README = (ROOT / "README.md").read_text()
 def settings_table() -> list[str]:
     """A row per setting, as the README must have it."""
     rows = []
-    for variable, field in zip(variables(), Settings.model_fields.values(), strict=True):
+    for variable, field in zip(variables(), fields(Settings), strict=True):
         default = ", ".join(field.default) if isinstance(field.default, tuple) else field.default
         shown = "" if default in (None, "") else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-        rows.append(f"| `{variable}` | {shown} | {field.description} |")
+        rows.append(f"| `{variable}` | {shown} | {field.metadata['description']} |")
     return rows
 
 

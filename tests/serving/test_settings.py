@@ -1,11 +1,12 @@
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lightsleeper.errors import ConfigurationError
-from lightsleeper.serving.settings import read_settings
+from lightsleeper.serving.settings import Settings, read_settings
 
 SECRET = "hunter2"
 
@@ -41,6 +42,18 @@ def digest_of(key: str) -> str:
         ("REDIS_URL", "unix:///run/redis.sock?db=x"),
         ("REDIS_URL", f"rediss://host?sentinel_password={SECRET}"),
         ("REDIS_TIMEOUT_MS", "0"),
+        ("REDIS_TIMEOUT_MS", "5001"),
+        ("REDIS_TIMEOUT_MS", "50.5"),
+        ("MAX_QUEUE_S", "0"),
+        ("MAX_QUEUE_S", "nan"),
+        ("MAX_QUEUE_S", "1e999"),
+        ("TRACE_RATIO", "1.01"),
+        ("TRACE_RATIO", "-0.1"),
+        ("MAX_TEXTS", "9" * 5_000),
+        ("MAX_TEXTS", "٣"),
+        ("ACCESS_LOG", "perhaps"),
+        ("ENGINE", "ONNX"),
+        ("MODEL_NAME", "a model"),
         ("REDIS_TTL_S", "-1"),
         ("RATE_LIMIT_TEXTS", "-5"),
         ("RATE_LIMIT_TEXTS", "10"),
@@ -89,6 +102,27 @@ def test_what_kubernetes_injects_is_ignored(monkeypatch: pytest.MonkeyPatch) -> 
     for name, value in {"PORT": "tcp://10.0.0.1:80", "SERVICE_PORT": "80", "PRIVATE_PORT_80_TCP": "tcp://x"}.items():
         monkeypatch.setenv(f"LIGHTSLEEPER_{name}", value)
     read_settings()
+
+
+def test_a_value_is_of_its_setting_s_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"MAX_TEXTS": " 5\n", "MAX_QUEUE_S": "0.5", "ACCESS_LOG": "True", "BUNDLE": "/models/mine"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"LIGHTSLEEPER_{name}", value)
+    monkeypatch.setenv("PORT", "0")
+    settings = read_settings()
+    assert (settings.port, settings.max_texts, settings.max_queue_s) == (0, 5, 0.5)
+    assert settings.access_log is True
+    assert settings.bundle == Path("/models/mine")
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAX_TEXTS", "REDIS_URL", "TRUSTED_PROXIES", "LOG_LEVEL"):
+        monkeypatch.setenv(f"LIGHTSLEEPER_{name}", "")
+    assert read_settings() == Settings()
+
+
+def test_secrets_are_not_shown() -> None:
+    assert SECRET not in repr(Settings(redis_url=f"redis://:{SECRET}@host", cache_secret=SECRET))
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

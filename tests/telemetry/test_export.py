@@ -240,7 +240,7 @@ def test_a_metrics_port_that_is_taken_is_a_configuration_error_that_names_it() -
 def exported_by(receiver: OtlpReceiver, trace_ratio: float = 1.0, peer: str = "127.0.0.1") -> TestClient:
     """A client of the application that connects from the address `peer`; leaving it exports the rest."""
     settings = Settings(
-        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        otlp_endpoint=receiver.endpoint,
         trace_ratio=trace_ratio,
         trusted_proxies=("127.0.0.1", "::1", "10.1.0.0/16"),
     )
@@ -406,7 +406,7 @@ def reasons(receiver: OtlpReceiver) -> dict[str, float]:
 
 def test_whoever_refuses_a_request_its_reason_is_counted(receiver: OtlpReceiver) -> None:
     key = hashlib.sha256(b"a key").hexdigest()
-    app = create_app(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint, api_key_digests=[key]))
+    app = create_app(Settings(otlp_endpoint=receiver.endpoint, api_key_digests=[key]))
     with TestClient(app) as client:
         client.post("/predict", json={"text": "No key."})  # the guard
         client.post("/predict", json={"text": []}, headers={"x-api-key": "a key"})  # the route
@@ -416,7 +416,7 @@ def test_whoever_refuses_a_request_its_reason_is_counted(receiver: OtlpReceiver)
 
 
 def test_a_bug_of_ours_is_counted_as_internal(receiver: OtlpReceiver) -> None:
-    app = create_app(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint))
+    app = create_app(Settings(otlp_endpoint=receiver.endpoint))
     with TestClient(app, raise_server_exceptions=False) as client:
         client.app_state["facts"] = None  # what no code does, so that the route raises
         assert client.get("/model").status_code == 500
@@ -424,7 +424,7 @@ def test_a_bug_of_ours_is_counted_as_internal(receiver: OtlpReceiver) -> None:
 
 
 def test_the_variants_of_an_explanation_are_no_predictions(receiver: OtlpReceiver) -> None:
-    with TestClient(create_app(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint))) as client:
+    with TestClient(create_app(Settings(otlp_endpoint=receiver.endpoint))) as client:
         client.post("/predict", json={"text": "pneumonoultramicroscopicsilicovolcanoconiosis " * 150, "explain": True})
     counted = ("predictions", "prediction.score", "truncations")
     assert [receiver.total(f"lightsleeper.{name}") for name in counted] == [1, 1, 1]

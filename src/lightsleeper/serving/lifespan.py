@@ -70,7 +70,7 @@ async def serve_parts(
     observers = [observer for observer in (metrics, spans) if observer]
     batcher = _batcher(settings, model, observers, origin if spans else None)
     link = _redis_link(settings, metrics)
-    secret = Secret(settings.cache_secret.get_secret_value()) if settings.cache_secret else None
+    secret = Secret(settings.cache_secret) if settings.cache_secret else None
     cache = _cache(settings, link, metrics, ValueFormat(len(model.labels), secret))
     batcher.start()
     if telemetry and metrics:
@@ -161,7 +161,7 @@ def _redis_link(settings: Settings, metrics: Metrics | None) -> RedisLink | None
     """Started: it connects while the service already answers."""
     if settings.redis_url is None:
         return None
-    address = parse_redis_url(settings.redis_url.get_secret_value())
+    address = parse_redis_url(settings.redis_url)
     link = RedisLink(address, timeout_s=settings.redis_timeout_ms / 1e3, observer=metrics)
     link.start()
     return link
