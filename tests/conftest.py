@@ -6,9 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
 
+from faces import FACES, Face
 from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.model import Model, load_model
-from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
 
 # How fast this machine is today says nothing about the code.
@@ -41,10 +41,16 @@ def model() -> Model:
     return load_model(EMBEDDED)
 
 
+@pytest.fixture(scope="session", params=FACES)
+def face(request: pytest.FixtureRequest) -> Face:
+    """Makes the application from its settings: one test for each of its faces."""
+    return FACES[request.param]
+
+
 @pytest.fixture(scope="session")
-def client() -> Iterator[TestClient]:
+def client(face: Face) -> Iterator[TestClient]:
     """A client of the application with default settings, but for the queue: a slow machine is not overloaded."""
-    with TestClient(create_app(Settings(max_queue_s=60)), raise_server_exceptions=False) as client:
+    with TestClient(face(Settings(max_queue_s=60)), raise_server_exceptions=False) as client:
         yield client
 
 

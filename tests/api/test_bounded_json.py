@@ -5,15 +5,14 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Message, Scope
 
 from hostile_bodies import BODIES, BYTES
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import load_json
 from lightsleeper.api.bounded_json import beginning
 from lightsleeper.api.exchange import Exchange, exchange
-from lightsleeper.api.schemas import Limits, PredictRequest, parse_predict_request
+from lightsleeper.api.predict_request import Asked, Limits, parse_predict_request
 from lightsleeper.errors import InvalidInput
 
 JSON = st.recursive(
@@ -23,7 +22,7 @@ JSON = st.recursive(
 LIMITS = Limits(max_texts=64, max_text_chars=50_000, max_body_bytes=BYTES, timeout_s=30)
 
 
-def parsed(body: bytes) -> PredictRequest:
+def parsed(body: bytes) -> Asked:
     return parse_predict_request(body, LIMITS)
 
 

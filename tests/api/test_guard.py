@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import Message
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from faces import Face
 from lightsleeper.api.client import client_of
 from lightsleeper.api.guard import AnswerHeaders, Guard
 from lightsleeper.api.rate_limit import _MAX_CLIENTS, RateLimiter
@@ -23,7 +24,6 @@ from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.cache.redis_link import RedisLink
 from lightsleeper.errors import InvalidInput, Overloaded, RateLimited
 from lightsleeper.pipeline.classifier import Classifier
-from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
 from redis_server import RedisServer, free_port
 
@@ -406,7 +406,7 @@ async def test_a_redis_lost_in_the_middle_never_fails_a_request() -> None:
 
 
 @pytest.fixture(scope="module")
-def limited() -> Iterator[TestClient]:
+def limited(face: Face) -> Iterator[TestClient]:
     """The whole application, with everything in this file switched on."""
     settings = Settings(
         api_key_digests=tuple(digest.hex() for digest in DIGESTS),
@@ -414,7 +414,7 @@ def limited() -> Iterator[TestClient]:
         rate_limit_window_s=3600,
         cors_origins=("https://example.org",),
     )
-    with TestClient(create_app(settings)) as client:
+    with TestClient(face(settings)) as client:
         yield client
 
 

@@ -6,8 +6,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from lightsleeper.api.load_shedding import LoadShedding
+from lightsleeper.api.predict_request import Limits
 from lightsleeper.api.refusals import refuse
-from lightsleeper.api.schemas import Limits
 from lightsleeper.pipeline.fair_queue import FairQueue, Lane, Place
 from queueing import open_admission
 

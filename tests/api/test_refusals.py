@@ -5,36 +5,34 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from faces import Face
+from lightsleeper.api.asgi import Request, Response
+from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.guard import AnswerHeaders
 from lightsleeper.api.last_resort import REFUSED, LastResort
 from lightsleeper.api.refusals import STATUS
+from lightsleeper.api.routes import ROUTES
 from lightsleeper.errors import HeadTooLarge, LightsleeperError, RequestError, ServiceError
-from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
 
 ORIGIN = "https://example.org"
 
 
-def app_with_a_bug(settings: Settings) -> FastAPI:
-    app = create_app(settings)
-
-    @app.get("/bug")
-    async def bug(_: Request) -> Response:
-        raise ZeroDivisionError("a secret of the caller")
-
-    return app
+async def bug(_: Request) -> Response:
+    raise ZeroDivisionError("a secret of the caller")
 
 
 @pytest.fixture(scope="module")
-def below_a_path() -> Iterator[TestClient]:
+def below_a_path(face: Face) -> Iterator[TestClient]:
     """The service as a proxy serves it below /sentiment; pages of one origin may call it; one route has a bug."""
-    app = app_with_a_bug(Settings(root_path="/sentiment", cors_origins=(ORIGIN,)))
+    ROUTES.append(DirectRoute("/bug", bug))
+    app = face(Settings(root_path="/sentiment", cors_origins=(ORIGIN,)))
     with TestClient(app, base_url="http://evil.example", follow_redirects=False) as client:
         yield client
+    ROUTES.pop()
 
 
 def kinds(kind: type[LightsleeperError]) -> Iterator[type[LightsleeperError]]:
@@ -81,7 +79,7 @@ def test_what_the_server_refused_passes_no_guard_and_asks_no_route() -> None:
     assert answer.headers["x-request-id"]
 
 
-async def cut_off(app: FastAPI | LastResort, started: asyncio.Event) -> list[Message]:
+async def cut_off(app: ASGIApp, started: asyncio.Event) -> list[Message]:
     """What is sent by `app`, which is cancelled as soon as `started` is set."""
     sent: list[Message] = []
 

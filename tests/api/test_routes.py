@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from lightsleeper.serving.app import create_app
+from faces import Face
 from lightsleeper.serving.settings import Settings
 
 HEADERS = {"content-type": "application/json"}
@@ -181,14 +181,14 @@ def test_the_openapi_document_describes_the_request_with_examples(client: TestCl
     assert {"200", "413", "415", "422", "503", "504"} <= document["paths"]["/predict"]["post"]["responses"].keys()
 
 
-def test_a_request_that_takes_too_long_is_a_504_with_retry_after() -> None:
-    with TestClient(create_app(Settings(request_timeout_s=1e-6, cache_entries=0))) as client:
+def test_a_request_that_takes_too_long_is_a_504_with_retry_after(face: Face) -> None:
+    with TestClient(face(Settings(request_timeout_s=1e-6, cache_entries=0))) as client:
         response = post(client, {"text": "too slow"})
     assert (response.status_code, response.json()["error"]["code"]) == (504, "deadline_exceeded")
     assert response.headers["retry-after"] == "1"
 
 
-def test_limits_follow_the_settings() -> None:
-    with TestClient(create_app(Settings(max_texts=1, max_text_chars=3))) as client:
+def test_limits_follow_the_settings(face: Face) -> None:
+    with TestClient(face(Settings(max_texts=1, max_text_chars=3))) as client:
         assert post(client, {"text": ["a", "b"]}).json()["error"]["limit"] == 1
         assert post(client, {"text": "abcd"}).json()["error"]["limit"] == 3

@@ -14,7 +14,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from lightsleeper.serving.app import create_app
+from faces import Face
 from lightsleeper.serving.door import DoorLimits
 from lightsleeper.serving.http_exchange import LingeringTransport
 from lightsleeper.serving.settings import Settings
@@ -30,9 +30,9 @@ LIMITS = DoorLimits(max_head_bytes=8_192, max_url_bytes=1_024, max_headers=20, m
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def port(face: Face) -> Iterator[int]:
     """The whole service; pages of one origin may call it."""
-    with served(create_app(Settings(cors_origins=(ORIGIN,))), LIMITS) as port:
+    with served(face(Settings(cors_origins=(ORIGIN,))), LIMITS) as port:
         yield port
 
 
@@ -294,11 +294,11 @@ def test_what_can_be_read_in_one_way_is(port: int, right: Any) -> None:  # noqa:
     assert answer.json == right
 
 
-def test_a_trailer_is_no_header_of_its_request() -> None:
+def test_a_trailer_is_no_header_of_its_request(face: Face) -> None:
     """It comes when the request was let in by its headers, and would be one of them in uvicorn's list."""
     settings = Settings(api_key_digests=(hashlib.sha256(KEY.encode()).hexdigest(),))
     body = b"%x\r\n%b\r\n0\r\nX-API-Key: %b\r\n\r\n" % (len(TEXT), TEXT, KEY.encode())
-    with served(create_app(settings), LIMITS) as port:
+    with served(face(settings), LIMITS) as port:
         refused, *_ = talk(port, request(headers="Transfer-Encoding: chunked\nConnection: close", body=body))
     assert refused.status == 401
 
@@ -373,8 +373,8 @@ def test_every_bound_lets_through_what_is_just_within_it(port: int) -> None:
     assert first.status == 200
 
 
-def test_a_head_that_does_not_come_is_a_408() -> None:
-    with served(create_app(Settings()), DoorLimits(head_timeout_s=0.05)) as port:
+def test_a_head_that_does_not_come_is_a_408(face: Face) -> None:
+    with served(face(Settings()), DoorLimits(head_timeout_s=0.05)) as port:
         for begun in (b"GET", request("GET", "/livez")[:-2], b"\r\n"):
             [answer] = talk(port, begun)
             is_refusal(answer, 408, "request_too_slow")
@@ -390,15 +390,15 @@ def test_a_head_that_does_not_come_is_a_408() -> None:
 
 
 @pytest.mark.parametrize("begun", [TEXT[:10], b""])
-def test_a_body_that_does_not_come_is_a_408(begun: bytes) -> None:
-    with served(create_app(Settings()), DoorLimits(body_grace_s=0.05)) as port:
+def test_a_body_that_does_not_come_is_a_408(face: Face, begun: bytes) -> None:
+    with served(face(Settings()), DoorLimits(body_grace_s=0.05)) as port:
         [answer] = talk(port, request(headers=sized(TEXT), body=begun))
     is_refusal(answer, 408, "request_too_slow")
 
 
-def test_bodies_in_flight_are_bounded_together_and_a_sentence_is_none_of_them(right: Any) -> None:  # noqa: ANN401  # JSON is anything
+def test_bodies_in_flight_are_bounded_together_and_a_sentence_is_none_of_them(face: Face, right: Any) -> None:  # noqa: ANN401  # JSON is anything
     large = json.dumps({"text": ["x" * 40_000] * 5}).encode()
-    with served(create_app(Settings()), DoorLimits(max_inflight_body_bytes=200_000)) as port, connected(port) as held:
+    with served(face(Settings()), DoorLimits(max_inflight_body_bytes=200_000)) as port, connected(port) as held:
         held.sendall(request(headers=sized(large), body=large[:-1]))
         while True:  # until the service has read what was sent, which nothing outside of it can see
             answer, *_ = talk(port, request(headers=f"Connection: close\n{sized(large)}", body=large))
@@ -415,8 +415,8 @@ def test_bodies_in_flight_are_bounded_together_and_a_sentence_is_none_of_them(ri
         assert first.status == 200, "what was answered is held no more"
 
 
-def test_who_holds_connections_open_without_asking_shuts_out_nobody() -> None:
-    with served(create_app(Settings()), DoorLimits(max_connections=5)) as port:
+def test_who_holds_connections_open_without_asking_shuts_out_nobody(face: Face) -> None:
+    with served(face(Settings()), DoorLimits(max_connections=5)) as port:
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
         for each in silent:
             each.settimeout(60)
@@ -427,9 +427,9 @@ def test_who_holds_connections_open_without_asking_shuts_out_nobody() -> None:
             each.close()
 
 
-def test_more_requests_than_connections_may_be_open_are_a_503() -> None:
+def test_more_requests_than_connections_may_be_open_are_a_503(face: Face) -> None:
     with (
-        served(create_app(Settings()), DoorLimits(max_connections=2)) as port,
+        served(face(Settings()), DoorLimits(max_connections=2)) as port,
         connected(port) as one,
         connected(port) as two,
     ):
@@ -459,8 +459,8 @@ def test_a_refusal_reaches_a_client_that_sends_to_the_end_before_it_reads(port: 
     is_refusal(answer, 413, "body_too_large")
 
 
-def test_a_client_that_never_stops_sending_is_cut_off() -> None:
-    with served(create_app(Settings()), DoorLimits(linger_s=0.1)) as port, connected(port) as client:
+def test_a_client_that_never_stops_sending_is_cut_off(face: Face) -> None:
+    with served(face(Settings()), DoorLimits(linger_s=0.1)) as port, connected(port) as client:
         client.sendall(request(headers="Content-Length: 900000000000"))
         with pytest.raises(ConnectionError):
             send_for_ever(client)

@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from opentelemetry.sdk.trace import TracerProvider
 
+from faces import Face
 from lightsleeper.errors import ConfigurationError
 from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
@@ -404,9 +405,9 @@ def reasons(receiver: OtlpReceiver) -> dict[str, float]:
     return {reason: count for reason, count in counts.items() if count}
 
 
-def test_whoever_refuses_a_request_its_reason_is_counted(receiver: OtlpReceiver) -> None:
+def test_whoever_refuses_a_request_its_reason_is_counted(face: Face, receiver: OtlpReceiver) -> None:
     key = hashlib.sha256(b"a key").hexdigest()
-    app = create_app(Settings(otlp_endpoint=receiver.endpoint, api_key_digests=[key]))
+    app = face(Settings(otlp_endpoint=receiver.endpoint, api_key_digests=(key,)))
     with TestClient(app) as client:
         client.post("/predict", json={"text": "No key."})  # the guard
         client.post("/predict", json={"text": []}, headers={"x-api-key": "a key"})  # the route
@@ -415,16 +416,16 @@ def test_whoever_refuses_a_request_its_reason_is_counted(receiver: OtlpReceiver)
     assert reasons(receiver) == {"unauthorized": 1, "no_texts": 1, "not_found": 1, "method_not_allowed": 1}
 
 
-def test_a_bug_of_ours_is_counted_as_internal(receiver: OtlpReceiver) -> None:
-    app = create_app(Settings(otlp_endpoint=receiver.endpoint))
+def test_a_bug_of_ours_is_counted_as_internal(face: Face, receiver: OtlpReceiver) -> None:
+    app = face(Settings(otlp_endpoint=receiver.endpoint))
     with TestClient(app, raise_server_exceptions=False) as client:
         client.app_state["facts"] = None  # what no code does, so that the route raises
         assert client.get("/model").status_code == 500
     assert reasons(receiver) == {"internal": 1}
 
 
-def test_the_variants_of_an_explanation_are_no_predictions(receiver: OtlpReceiver) -> None:
-    with TestClient(create_app(Settings(otlp_endpoint=receiver.endpoint))) as client:
+def test_the_variants_of_an_explanation_are_no_predictions(face: Face, receiver: OtlpReceiver) -> None:
+    with TestClient(face(Settings(otlp_endpoint=receiver.endpoint))) as client:
         client.post("/predict", json={"text": "pneumonoultramicroscopicsilicovolcanoconiosis " * 150, "explain": True})
     counted = ("predictions", "prediction.score", "truncations")
     assert [receiver.total(f"lightsleeper.{name}") for name in counted] == [1, 1, 1]

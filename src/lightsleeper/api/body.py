@@ -7,10 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic_core import from_json
-from starlette.datastructures import Headers
-from starlette.requests import Request
-
+from lightsleeper.api.asgi import Headers, Request
 from lightsleeper.api.bounded_json import beginning, too_many_values
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
@@ -64,6 +61,8 @@ def load_json(body: bytes) -> Any:  # noqa: ANN401  # JSON is anything
     """The value in `body`, in UTF-8 with or without a byte order mark; InvalidInput if it is none, or too many."""
     whole = without_bom(body)
     start = beginning(whole, _MAX_MARKS)
+    from pydantic_core import from_json  # noqa: PLC0415  # 30 ms of CPU, which no wake needs
+
     try:
         value = from_json(start)
     except ValueError as error:

@@ -1,27 +1,78 @@
-"""Straight from Starlette's router to the endpoint; otherwise as FastAPI's route, whose name is in the metrics.
+"""A route that needs no framework: from the path straight to the endpoint, the same before FastAPI is there and after.
 
 What FastAPI does between router and endpoint (dependencies, exit stacks, a second response) costs as much as a whole
 answer from memory.
 """
 
-from starlette.requests import Request
-from starlette.routing import Match, Route
-from starlette.types import Scope
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable
+
+from starlette.types import Receive, Scope, Send
+
+from lightsleeper.api.asgi import Request, Response
+from lightsleeper.api.refusals import refuse
+from lightsleeper.errors import EngineFailed, LightsleeperError
+
+log = logging.getLogger("lightsleeper")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_PARAMETER = re.compile(r"\\\{(\w+)(:path)?\\\}")
 
 
-class DirectRoute(Route):
-    """A route that needs nothing of FastAPI. Whoever may GET it may HEAD it."""
+class DirectRoute:
+    """One path and what answers there; an ASGI application. Whoever may GET it may HEAD it."""
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """See `Route.matches`."""
-        match, child_scope = super().matches(scope)
-        child_scope["route"] = self
-        return match, child_scope
+    def __init__(self, path: str, endpoint: Endpoint, methods: Iterable[str] = ("GET",), name: str = "") -> None:
+        """`path` may hold `{name}`, which is anything but a slash, and `{name:path}`, which is anything."""
+        self.path = path
+        self.endpoint = endpoint
+        self.name = name or endpoint.__name__
+        self.methods = frozenset(methods) | ({"HEAD"} if "GET" in methods else set())
+        #: What may be done at its path, as `Allow` lists it; see `know_each_other`.
+        self.allow = ""
+        #: What the metrics call it.
+        self.path_format = path.replace(":path}", "}")
+        pattern = _PARAMETER.sub(lambda found: f"(?P<{found[1]}>{'.*' if found[2] else '[^/]+'})", re.escape(path))
+        self._pattern = re.compile(pattern)
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether this request is for it; then its path's parameters are in the scope."""
+        if scope["method"] not in self.methods:
+            return False
+        found = self._pattern.fullmatch(path_below_root(scope))
+        if found:
+            scope["path_params"] = found.groupdict()
+        return found is not None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI. Errors of ours are answered in the one shape of the request's dialect; others are bugs and pass."""
+        scope["route"] = self
+        try:
+            response = await self.endpoint(Request(scope, receive))
+        except LightsleeperError as error:
+            response = answer_to(scope, error)
+        await response(scope, receive, send)
 
 
-def methods_at(request: Request) -> str:
-    """What may be done at the path of this request, as `Allow` lists it: several routes may share a path."""
-    there = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
-    path = getattr(there[0], "path", None) if there else None  # the first is the closest
-    same = [route for route in there if getattr(route, "path", None) == path]
-    return ", ".join(sorted({method for route in same for method in getattr(route, "methods", None) or ()}))
+def know_each_other(routes: list[DirectRoute]) -> list[DirectRoute]:
+    """The same, after each was told what may be done at its path by any of them."""
+    for route in routes:
+        there = [other.methods for other in routes if other.path == route.path]
+        route.allow = ", ".join(sorted(frozenset().union(*there)))
+    return routes
+
+
+def path_below_root(scope: Scope) -> str:
+    """The path as the routes know it; a proxy may or may not have cut off where the service lies below it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and (path == root or path.startswith(f"{root}/")) else path
+
+
+def answer_to(scope: Scope, error: LightsleeperError) -> Response:
+    """What an endpoint's error is answered with; the cause of a failed inference is logged, it is no caller's."""
+    if isinstance(error, EngineFailed):
+        log.error("inference failed", exc_info=error.__cause__)
+    return refuse(scope, error)

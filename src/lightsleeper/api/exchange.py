@@ -5,18 +5,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive
 
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import Disconnected, read_body
+from lightsleeper.api.predict_request import LARGE_BYTES, Limits
 from lightsleeper.api.server_timing import server_timing
 from lightsleeper.errors import DeadlineExceeded, Overloaded, ShuttingDown
 from lightsleeper.model.prediction import Classification
 from lightsleeper.process import INSTANCE_ID
 
 if TYPE_CHECKING:
-    from lightsleeper.api.schemas import Limits
     from lightsleeper.pipeline.classifier import Classifier
 
 Asked = TypeVar("Asked")
@@ -26,10 +25,6 @@ CLIENT_CLOSED_REQUEST = 499
 
 #: Longer than Redis takes, shorter than any inference worth withdrawing.
 _WATCH_AFTER_S = 0.003
-
-#: From here on parsing holds up the event loop for longer than a thread hand-over costs. The interpreter's lock is free
-#: between the steps, the longest of which takes 14 ms for 2 MB of the worst (escapes).
-_LARGE_BYTES = 16_384
 
 
 class Exchange:
@@ -91,7 +86,7 @@ async def exchange(
 
 
 async def _parsed(parse: Callable[[bytes, Request], Asked], body: bytes, request: Request) -> Asked:
-    if len(body) < _LARGE_BYTES:
+    if len(body) < LARGE_BYTES:
         return parse(body, request)
     return await asyncio.to_thread(parse, body, request)
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lightsleeper.api.asgi import Response
 from lightsleeper.errors import LightsleeperError, Unauthorized
 
 #: For Starlette's CORSMiddleware: what a page of another origin may send, and may read of an answer.

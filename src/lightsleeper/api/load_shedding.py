@@ -6,16 +6,16 @@ What may wait, and whose, is `pipeline.admission`'s to say; here the client gets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lightsleeper.api.asgi import Response
 from lightsleeper.api.client import client_of
 from lightsleeper.api.guard import FREE_METHODS
 from lightsleeper.errors import LightsleeperError, Overloaded
 from lightsleeper.pipeline.admission import CLIENT
 
 if TYPE_CHECKING:
-    from lightsleeper.api.schemas import Limits
+    from lightsleeper.api.predict_request import Limits
     from lightsleeper.pipeline.admission import Admission
 
 #: Of a number that is still a length: Python reads 5,000 digits in a time that a stranger should not be given.

@@ -4,14 +4,12 @@ Every address in them is relative, so the page works below any path that ends in
 """
 
 import hashlib
-import mimetypes
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from fastapi import APIRouter, Request, Response
-
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.errors import NotFound, shortened
 
@@ -47,9 +45,6 @@ class _File(NamedTuple):
     etag: str
 
 
-router = APIRouter(include_in_schema=False)
-
-
 async def index(request: Request) -> Response:
     """The page for who can show it, else a sign of life, which KServe's clients read and others' probes count."""
     if "text/html" in request.headers.get("accept", ""):
@@ -60,11 +55,6 @@ async def index(request: Request) -> Response:
     return response
 
 
-#: Beside the dialects' routes at `/`.
-hot_routes = [DirectRoute("/", index)]
-
-
-@router.api_route("/docs", methods=["GET", "HEAD"])
 async def docs(request: Request) -> Response:
     """`/openapi.json` for people, who can try each request."""
     response = _respond(request, _files()[_DOCS])
@@ -72,9 +62,9 @@ async def docs(request: Request) -> Response:
     return response
 
 
-@router.api_route("/web/{name:path}", methods=["GET", "HEAD"])
-async def asset(request: Request, name: str) -> Response:
+async def asset(request: Request) -> Response:
     """A file of the page; only names that were there at the start exist."""
+    name = request.path_params["name"]
     file = _files().get(name)
     if file is None:
         raise NotFound(f"the page has no file {shortened(name)!r}")
@@ -93,6 +83,8 @@ def _files() -> dict[str, _File]:
 
 
 def _read(path: Path) -> _File:
+    import mimetypes  # noqa: PLC0415  # see `_files`
+
     content = path.read_bytes()
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return _File(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
@@ -103,3 +95,7 @@ def _respond(request: Request, file: _File) -> Response:
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(file.content, media_type=file.media_type, headers=headers)
+
+
+#: Beside the dialects' routes at `/`.
+ROUTES = [DirectRoute("/", index), DirectRoute("/docs", docs), DirectRoute("/web/{name:path}", asset)]

@@ -1,20 +1,13 @@
 """The one table from errors to statuses, in every dialect, and the bodies that say them. Imports no dialect."""
 
 import json
-import logging
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from lightsleeper.api.direct_route import methods_at
+from lightsleeper.api.asgi import Response
 from lightsleeper.api.identify import identify
-from lightsleeper.api.slashes import other_slash
 from lightsleeper.errors import (
     BodyTooLarge,
     DeadlineExceeded,
@@ -27,17 +20,13 @@ from lightsleeper.errors import (
     NotFound,
     Overloaded,
     RateLimited,
-    RequestError,
     ShuttingDown,
     TooSlow,
     Unauthorized,
     UnsupportedMediaType,
     UrlTooLong,
-    shortened,
 )
 from lightsleeper.telemetry.request_metrics import DIALECT, ERROR_CODE
-
-log = logging.getLogger("lightsleeper")
 
 JSON = "application/json"
 
@@ -84,13 +73,6 @@ _TEI_TYPE: Mapping[type[LightsleeperError], str] = {
 _RETRY = {429, 503, 504}
 
 
-def handle_errors(app: Starlette) -> None:
-    """Let whatever a route raises be answered in the one shape of its dialect."""
-    app.add_exception_handler(LightsleeperError, _lightsleeper_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected_error)
-
-
 def refuse(scope: Scope, error: LightsleeperError) -> Response:
     """What the client of this request is told of `error`, in the dialect that it speaks."""
     dialect: str = scope.setdefault(DIALECT, identify(scope)) or ""
@@ -131,36 +113,9 @@ class _Refusal(Response):
     """Leaves its error's code where `request_metrics` looks for it, whoever sends it: route, handler or guard."""
 
     def __init__(self, code: str, body: str, status: int, headers: Mapping[str, str]) -> None:
-        super().__init__(body, status, headers, JSON)
+        super().__init__(body, status, headers=headers, media_type=JSON)
         self._code = code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[ERROR_CODE] = self._code
         await super().__call__(scope, receive, send)
-
-
-async def _lightsleeper_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LightsleeperError)  # noqa: S101  # Starlette's signature is wider than its contract
-    if isinstance(error, EngineFailed):
-        log.error("inference failed", exc_info=error.__cause__)
-    return refuse(request.scope, error)
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals, in the same shape as ours; where a slash is all that is wrong, the way on."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # see above
-    if error.status_code == HTTPStatus.NOT_FOUND and (elsewhere := other_slash(request)):
-        return RedirectResponse(elsewhere, HTTPStatus.TEMPORARY_REDIRECT)
-    kinds: dict[int, type[RequestError]] = {404: NotFound, 405: MethodNotAllowed}
-    kind = kinds.get(error.status_code, RequestError)
-    response = refuse(request.scope, kind(f"{request.method} {shortened(request.scope['path'])}: {error.detail}"))
-    response.status_code = error.status_code
-    response.headers.update(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        response.headers["allow"] = methods_at(request)
-    return response
-
-
-async def _unexpected_error(request: Request, _error: Exception) -> Response:
-    """A bug outside of `LastResort`, in what wraps it: the caller learns that much, and Starlette logs the rest."""
-    return refuse(request.scope, LightsleeperError("internal error", code="internal"))

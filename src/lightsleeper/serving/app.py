@@ -1,45 +1,51 @@
-"""The composition root: settings → the ASGI application. `lifespan` builds its parts and takes them down again."""
+"""The composition root: settings → the ASGI application. `lifespan` builds its parts and takes them down again.
 
-from contextlib import AbstractAsyncContextManager
+It has two faces. `create_app` is the whole: FastAPI, which serves and documents everything. `serving.porch` is what a
+wake needs of it, without FastAPI. Both stand behind the same `door`, and both have the same routes.
+"""
+
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from lightsleeper import __version__
-from lightsleeper.api import dialects, page, routes
 from lightsleeper.api.guard import CORS, AnswerHeaders, Guard
 from lightsleeper.api.last_resort import LastResort
 from lightsleeper.api.load_shedding import LoadShedding
-from lightsleeper.api.refusals import handle_errors, refuse
-from lightsleeper.api.schemas import PredictRequest
+from lightsleeper.api.refusals import refuse
 from lightsleeper.process import INSTANCE_ID, age_s
-from lightsleeper.serving.lifespan import State, serve_parts
+from lightsleeper.serving.lifespan import serve_parts
 from lightsleeper.serving.settings import Settings, read_settings
 from lightsleeper.telemetry.request_metrics import RequestMetrics
-from lightsleeper.telemetry.tracing import Traced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterator
 
-    from lightsleeper.model.model import Model
+    from fastapi import FastAPI
+
     from lightsleeper.telemetry.export import Telemetry
 
 
-def from_environment() -> FastAPI:
+def from_environment() -> "FastAPI":
     """The application as configured, for `uvicorn --factory lightsleeper.serving.app:from_environment --reload`."""
     return create_app(read_settings())
 
 
-def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> FastAPI:
-    """The ASGI application. `loading` is the model on its way; without it the lifespan loads it."""
+def create_app(settings: Settings) -> "FastAPI":
+    """The whole application, which loads its model as it starts."""
     phases = {"imports": age_s()}
-    telemetry = _telemetry(settings)
+    telemetry = open_telemetry(settings)
 
-    def lifespan(_: FastAPI) -> AbstractAsyncContextManager[State]:
-        return serve_parts(settings, telemetry, loading, phases)
+    return whole_app(settings, telemetry, lambda _: serve_parts(settings, telemetry, None, phases))
+
+
+def whole_app(
+    settings: Settings, telemetry: "Telemetry | None", lifespan: "Callable[[FastAPI], Any] | None" = None
+) -> "FastAPI":
+    """The whole application around parts that `lifespan` builds, unless the porch has built them."""
+    from fastapi import FastAPI  # noqa: PLC0415  # half of hello world's wake, which the first answer does not need
+
+    from lightsleeper.api.documented import add_routes  # noqa: PLC0415  # see above
 
     app = FastAPI(
         title="lightsleeper",
@@ -48,40 +54,42 @@ def create_app(settings: Settings, loading: "Future[Model] | None" = None) -> Fa
         lifespan=lifespan,
         docs_url=None,  # `api.page` has it, with nothing from elsewhere
         redoc_url=None,
-        redirect_slashes=False,  # `api.slashes` does it, without the caller's `Host`
+        redirect_slashes=False,  # `api.documented` does it, without the caller's `Host`
         # FastAPI's own: it would find the tracer, and count what `request_metrics` counts.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     # As a parameter FastAPI deprecates it for the server's, which breaks behind a proxy that keeps the prefix.
     app.root_path = settings.root_path
-    app.add_middleware(LoadShedding, refuse=refuse)
-    app.add_middleware(
-        Guard,
-        key_digests=[bytes.fromhex(digest) for digest in settings.api_key_digests],
-        refuse=refuse,
-    )
-    app.add_middleware(LastResort)
-    if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
-        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
-    app.add_middleware(AnswerHeaders)
-    if telemetry:
-        app.add_middleware(RequestMetrics)
-    # Here and not in the server, because who may trace is the peer itself. Walked from the right past every proxy
-    # trusted: the number of hops is no better rule on Knative, whose activator joins and leaves the path.
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-    if telemetry and telemetry.tracers:
-        app.add_middleware(
-            Traced, tracers=telemetry.tracers, ratio=settings.trace_ratio, trusted=settings.trusted_proxies
-        )
-    app.router.routes[:0] = [*routes.hot_routes, *page.hot_routes, *dialects.ROUTES]
-    app.include_router(routes.router)
-    app.include_router(page.router)
-    handle_errors(app)
-    _document_requests(app)
+    for middleware, options in door(settings, telemetry):
+        app.add_middleware(middleware, **options)
+    add_routes(app)
     return app
 
 
-def _telemetry(settings: Settings) -> "Telemetry | None":
+def door(settings: Settings, telemetry: "Telemetry | None") -> "Iterator[tuple[Any, dict[str, Any]]]":
+    """What stands before every route, innermost first: ASGI middleware and its options."""
+    yield LoadShedding, {"refuse": refuse}
+    yield Guard, {"key_digests": [bytes.fromhex(digest) for digest in settings.api_key_digests], "refuse": refuse}
+    yield LastResort, {}
+    if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
+        from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  # only where it is used
+
+        yield CORSMiddleware, {"allow_origins": settings.cors_origins, **CORS}
+    yield AnswerHeaders, {}
+    if telemetry:
+        yield RequestMetrics, {}
+    # Here and not in the server, because who may trace is the peer itself. Walked from the right past every proxy
+    # trusted: the number of hops is no better rule on Knative, whose activator joins and leaves the path.
+    yield ProxyHeadersMiddleware, {"trusted_hosts": list(settings.trusted_proxies)}
+    if telemetry and telemetry.tracers:
+        from lightsleeper.telemetry.tracing import Traced  # noqa: PLC0415  # OpenTelemetry's API is 40 ms of CPU
+
+        trusted = settings.trusted_proxies
+        yield Traced, {"tracers": telemetry.tracers, "ratio": settings.trace_ratio, "trusted": trusted}
+
+
+def open_telemetry(settings: Settings) -> "Telemetry | None":
+    """What metrics and traces are sent with; None where nobody asked for any."""
     if settings.otlp_endpoint is None and settings.metrics_port is None:
         return None
     from lightsleeper.telemetry.export import Telemetry  # noqa: PLC0415  # the SDK is 20 ms of CPU
@@ -93,20 +101,3 @@ def _telemetry(settings: Settings) -> "Telemetry | None":
         traces=settings.trace_ratio > 0,
         instance_id=INSTANCE_ID,
     )
-
-
-def _document_requests(app: FastAPI) -> None:
-    """Add the hand-validated request model to the OpenAPI document."""
-    generate: Callable[[], dict[str, Any]] = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        document["components"]["schemas"].setdefault(
-            "PredictRequest", PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-        )
-        from lightsleeper.api.dialects.openapi import describe  # noqa: PLC0415  # only the document needs it
-
-        describe(document)
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from lightsleeper import __version__
 from lightsleeper.api import dialects
+from lightsleeper.api.facts import Facts, Process, ServiceLimits
 from lightsleeper.api.guard import NoRateLimit
-from lightsleeper.api.schemas import Limits, LimitsModel, ModelResponse, ProcessModel
+from lightsleeper.api.predict_request import Limits
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, Secret, TwoLevelCache
-from lightsleeper.cache.redis_address import parse_redis_url
-from lightsleeper.cache.redis_cache import RedisCache
-from lightsleeper.cache.redis_link import RedisLink
-from lightsleeper.cache.stored_value import ValueFormat
 from lightsleeper.model.bundle import EMBEDDED, Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.model.model import Model, load_model
@@ -31,14 +28,15 @@ from lightsleeper.pipeline.explain import MAX_WORDS
 from lightsleeper.pipeline.fair_queue import FairQueue
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
 from lightsleeper.serving.settings import Settings
-from lightsleeper.telemetry.metrics import Identity, Metrics
-from lightsleeper.telemetry.tracing import Spans, origin
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from lightsleeper.api.rate_limit import RateLimiter
+    from lightsleeper.cache.redis_link import RedisLink
     from lightsleeper.telemetry.export import Telemetry
+    from lightsleeper.telemetry.metrics import Metrics
+    from lightsleeper.telemetry.tracing import Spans
 
 log = logging.getLogger("lightsleeper")
 
@@ -51,10 +49,10 @@ class State(TypedDict):
     admission: Admission
     labels: tuple[str, ...]
     limits: Limits
-    facts: ModelResponse
+    facts: Facts
     wake: Wake
     rate_limit: "RateLimiter | NoRateLimit"
-    metrics: Metrics | None
+    metrics: "Metrics | None"
     dialect_options: dialects.Options
 
 
@@ -65,13 +63,12 @@ async def serve_parts(
     """Open → warm up → serve → drain → close. The server listens only after the yield is reached."""
     model = await (asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_model, settings))
     phases["model"] = age_s()
-    metrics = Metrics(telemetry.meter, _identity(settings, model)) if telemetry else None
-    spans = Spans(telemetry.tracers) if telemetry and telemetry.tracers else None
+    metrics, spans = _observers(settings, model, telemetry)
     observers = [observer for observer in (metrics, spans) if observer]
-    batcher = _batcher(settings, model, observers, origin if spans else None)
+    batcher = _batcher(settings, model, observers, spans.origin if spans else None)
     link = _redis_link(settings, metrics)
     secret = Secret(settings.cache_secret) if settings.cache_secret else None
-    cache = _cache(settings, link, metrics, ValueFormat(len(model.labels), secret))
+    cache = _cache(settings, model, link, metrics, secret)
     batcher.start()
     if telemetry and metrics:
         metrics.watch_queue(batcher.admission.fullest)
@@ -117,15 +114,22 @@ def open_model(settings: Settings) -> Model:
     return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device)
 
 
-def _identity(settings: Settings, model: Model) -> Identity:
-    manifest = model.bundle.manifest
-    return Identity(
-        model_id=manifest.model_id,
+def _observers(
+    settings: Settings, model: Model, telemetry: "Telemetry | None"
+) -> "tuple[Metrics | None, Spans | None]":
+    if telemetry is None:
+        return None, None
+    from lightsleeper.telemetry.metrics import Identity, Metrics  # noqa: PLC0415  # OpenTelemetry's API: 40 ms of CPU
+    from lightsleeper.telemetry.tracing import Spans  # noqa: PLC0415
+
+    identity = Identity(
+        model_id=model.bundle.manifest.model_id,
         digest=model.bundle.digest,
         version=__version__,
         labels=model.labels,
         workers=_workers(settings),
     )
+    return Metrics(telemetry.meter, identity), Spans(telemetry.tracers) if telemetry.tracers else None
 
 
 def _workers(settings: Settings) -> int:
@@ -133,7 +137,7 @@ def _workers(settings: Settings) -> int:
 
 
 def _batcher(
-    settings: Settings, model: Model, observers: Sequence[Metrics | Spans], origin: Callable[[], object] | None
+    settings: Settings, model: Model, observers: "Sequence[Metrics | Spans]", origin: Callable[[], object] | None
 ) -> Batcher[TokenizedText, Logits]:
     queue: FairQueue[Any] = FairQueue()
     largest = settings.max_texts * model.bundle.manifest.max_tokens
@@ -157,26 +161,34 @@ def _batcher(
     )
 
 
-def _redis_link(settings: Settings, metrics: Metrics | None) -> RedisLink | None:
+def _redis_link(settings: Settings, metrics: "Metrics | None") -> "RedisLink | None":
     """Started: it connects while the service already answers."""
     if settings.redis_url is None:
         return None
+    from lightsleeper.cache.redis_address import parse_redis_url  # noqa: PLC0415  # only where there is a Redis
+    from lightsleeper.cache.redis_link import RedisLink  # noqa: PLC0415
+
     address = parse_redis_url(settings.redis_url)
     link = RedisLink(address, timeout_s=settings.redis_timeout_ms / 1e3, observer=metrics)
     link.start()
     return link
 
 
-def _cache(settings: Settings, link: RedisLink | None, metrics: Metrics | None, values: ValueFormat) -> Cache:
+def _cache(
+    settings: Settings, model: Model, link: "RedisLink | None", metrics: "Metrics | None", secret: Secret | None
+) -> Cache:
     memory = LruCache(settings.cache_entries, settings.cache_bytes, metrics) if settings.cache_entries else NoCache()
     if link is None:
         return memory
-    shared = RedisCache(link, values, ttl_s=settings.redis_ttl_s, observer=metrics)
+    from lightsleeper.cache.redis_cache import RedisCache  # noqa: PLC0415  # see above
+    from lightsleeper.cache.stored_value import ValueFormat  # noqa: PLC0415
+
+    shared = RedisCache(link, ValueFormat(len(model.labels), secret), ttl_s=settings.redis_ttl_s, observer=metrics)
     shared.start()
     return TwoLevelCache(memory, shared) if isinstance(memory, LruCache) else shared
 
 
-def _rate_limit(settings: Settings, link: RedisLink | None) -> "RateLimiter | NoRateLimit":
+def _rate_limit(settings: Settings, link: "RedisLink | None") -> "RateLimiter | NoRateLimit":
     if not settings.rate_limit_texts:
         return NoRateLimit()
     from lightsleeper.api.rate_limit import RateLimiter  # noqa: PLC0415  # its library takes 60 ms of CPU to import
@@ -202,9 +214,9 @@ def _dialect_options(settings: Settings, bundle: Bundle) -> dialects.Options:
     )
 
 
-def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:
+def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> Facts:
     manifest = bundle.manifest
-    return ModelResponse(
+    return Facts(
         model_id=manifest.model_id,
         revision=manifest.revision,
         digest=bundle.digest,
@@ -216,10 +228,10 @@ def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> ModelResponse:
         languages=list(manifest.languages),
         behaviours=manifest.behaviours,
         version=__version__,
-        limits=LimitsModel(**asdict(_limits(settings)), max_explain_words=MAX_WORDS),
-        process=ProcessModel(
+        limits=ServiceLimits(**asdict(_limits(settings)), max_explain_words=MAX_WORDS),
+        process=Process(
             instance=INSTANCE_ID,
-            started_at=datetime.fromtimestamp(time.time() - wake.age_s, UTC),
+            started_at=datetime.fromtimestamp(time.time() - wake.age_s, UTC).isoformat().replace("+00:00", "Z"),
             wake_ms=wake.took_s * 1e3,
         ),
     )

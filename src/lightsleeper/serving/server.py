@@ -1,7 +1,4 @@
-"""From exec to listening: the model loads in a thread while the web stack is imported, then uvicorn runs.
-
-Importing FastAPI takes about 0.45 s and opening the model 0.25 s; side by side they take little more than the first.
-"""
+"""From exec to listening: the model opens in a thread while the server is imported, then uvicorn runs the porch."""
 
 import gc
 import logging
@@ -57,12 +54,12 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         Thread(target=import_module, args=["lightsleeper.telemetry.export"], daemon=True).start()
     import uvicorn  # noqa: PLC0415  # see above
 
-    from lightsleeper.serving.app import create_app  # noqa: PLC0415  # see above
     from lightsleeper.serving.http_protocol import HttpProtocol  # noqa: PLC0415  # see above
+    from lightsleeper.serving.porch import Porch  # noqa: PLC0415  # see above
 
     _allow_files(settings.max_connections + _OTHER_FILES)
     config = uvicorn.Config(
-        create_app(settings, loading),
+        Porch(settings, loading),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

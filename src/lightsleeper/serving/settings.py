@@ -13,7 +13,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from lightsleeper.cache.redis_address import parse_redis_url
 from lightsleeper.errors import ConfigurationError
 from lightsleeper.serving.variables import Parser, checked, choice, flag, matching, number, several, whole
 
@@ -54,6 +53,12 @@ def _hard_to_guess(secret: str) -> None:
         raise ValueError("too simple: openssl rand -hex 32")
     if len(secret.strip()) < _MIN_SECRET_CHARS:
         raise ValueError(f"less than {_MIN_SECRET_CHARS} characters: openssl rand -hex 32")
+
+
+def _redis_url(url: str) -> None:
+    from lightsleeper.cache.redis_address import parse_redis_url  # noqa: PLC0415  # only where there is one
+
+    parse_redis_url(url)
 
 
 def _network(network: str) -> None:
@@ -131,7 +136,7 @@ class Settings:
 
     redis_url: str | None = _knob(
         None,
-        checked(parse_redis_url),
+        checked(_redis_url),
         "Redis that replicas share: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, "
         "`redis+cluster://` (both also `rediss+…`); none if unset.",
         secret=True,

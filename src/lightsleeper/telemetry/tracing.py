@@ -132,6 +132,9 @@ def origin() -> SpanContext | None:
 class Spans:
     """Observes the classifier and the batcher."""
 
+    #: For the batcher, which keeps it with each text.
+    origin = staticmethod(origin)
+
     def __init__(self, tracers: TracerProvider) -> None:
         """Spans go where `tracers` sends them."""
         self._tracer = tracers.get_tracer("lightsleeper")

@@ -11,7 +11,7 @@ from cloudevents.core.v1.event import CloudEvent
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from lightsleeper.serving.app import create_app
+from faces import Face
 from lightsleeper.serving.settings import Settings
 
 TEXT = "A wonderful film, wörth it."
@@ -119,10 +119,10 @@ def test_who_wants_no_reply_gets_202_and_no_body(client: TestClient) -> None:
     assert client.post("/", content=b'"fine"', headers=prefer).status_code == 200
 
 
-def test_an_event_of_our_own_is_accepted_and_left_alone(client: TestClient) -> None:
+def test_an_event_of_our_own_is_accepted_and_left_alone(face: Face, client: TestClient) -> None:
     response = binary(client, b"anything", type="ai.lightsleeper.prediction")
     assert (response.status_code, response.content) == (202, b"")
-    with TestClient(create_app(Settings(event_type="mine"))) as other:
+    with TestClient(face(Settings(event_type="mine"))) as other:
         assert event_of(binary(other, b'"fine"')).get_type() == "mine"
         assert binary(other, b'"fine"', type="mine").status_code == 202
 
@@ -204,11 +204,11 @@ def test_a_probe_is_told_what_may_be_sent(client: TestClient) -> None:
         assert "webhook-allowed-origin" not in response.headers
 
 
-def test_a_webhook_sender_that_is_listed_gets_consent() -> None:
+def test_a_webhook_sender_that_is_listed_gets_consent(face: Face) -> None:
     asks = {"webhook-request-origin": "eventgrid.azure.net", "webhook-request-rate": "120"}
     for origins in (("eventgrid.azure.net",), ("*",)):
-        with TestClient(create_app(Settings(webhook_origins=origins))) as client:
+        with TestClient(face(Settings(webhook_origins=origins))) as client:
             headers = client.options("/events", headers=asks).headers
             assert (headers["webhook-allowed-origin"], headers["webhook-allowed-rate"]) == ("eventgrid.azure.net", "*")
-    with TestClient(create_app(Settings(webhook_origins=("events.example",)))) as client:
+    with TestClient(face(Settings(webhook_origins=("events.example",)))) as client:
         assert "webhook-allowed-origin" not in client.options("/events", headers=asks).headers

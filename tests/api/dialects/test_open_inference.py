@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from lightsleeper.serving.app import create_app
+from faces import Face
 from lightsleeper.serving.settings import Settings
 
 TEXTS = ["A wonderful film.", "Schrecklich öde, dreadful.", "A table."]
@@ -191,8 +191,8 @@ def test_binary_data_that_is_not_what_it_says_is_a_400(client: TestClient, tail:
     assert binary(client, ["x"], tail).status_code == 400
 
 
-def test_a_timeout_in_microseconds_is_kept() -> None:
-    with TestClient(create_app(Settings(cache_entries=0))) as client:
+def test_a_timeout_in_microseconds_is_kept(face: Face) -> None:
+    with TestClient(face(Settings(cache_entries=0))) as client:
         response = post(client, {"inputs": [tensor(["x" * 5000] * 64)], "parameters": {"timeout": 1}})
     assert (response.status_code, response.headers["retry-after"]) == (504, "1")
 
@@ -235,8 +235,8 @@ def test_what_is_not_offered_is_a_404_with_a_string(client: TestClient, path: st
     assert client.get(INFER).status_code == 405
 
 
-def test_the_deployer_s_name_of_the_model_is_known() -> None:
-    with TestClient(create_app(Settings(model_name="reviews"))) as client:
+def test_the_deployer_s_name_of_the_model_is_known(face: Face) -> None:
+    with TestClient(face(Settings(model_name="reviews"))) as client:
         assert client.get("/v2/models").json() == {"models": ["reviews"]}
         for name in ("reviews", "lightsleeper", "lightsleeper-sentiment"):
             answer = client.post(f"/v2/models/{name}/infer", json={"inputs": [tensor(["x"])]})

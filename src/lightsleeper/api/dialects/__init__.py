@@ -10,9 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
 
-from starlette.requests import Request
-from starlette.responses import Response
-
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.identify import identify
 from lightsleeper.telemetry.request_metrics import DIALECT

@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 
 from cloudevents.core.bindings import http
 from cloudevents.core.v1.event import CloudEvent
-from starlette.requests import Request
-from starlette.responses import Response
 
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.dialects.event_data import read_attributes, texts_in
 from lightsleeper.api.dialects.model_names import require_model, served_name
-from lightsleeper.api.direct_route import methods_at
 from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.fields import count, flag
-from lightsleeper.api.schemas import check_texts
+from lightsleeper.api.predict_request import check_texts
 from lightsleeper.model.prediction import rank
 
 _UNKNOWN_MODEL = "Model with name {} does not exist."
@@ -49,7 +47,7 @@ async def probe(request: Request) -> Response:
 
     https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md#4-abuse-protection
     """
-    headers = {"allow": methods_at(request)}
+    headers = {"allow": request.scope["route"].allow}
     origin = request.headers.get("webhook-request-origin")
     allowed: tuple[str, ...] = request.state.dialect_options.webhook_origins
     if origin and ("*" in allowed or origin in allowed):

@@ -10,8 +10,8 @@ from cloudevents.core.bindings import http
 from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from starlette.datastructures import Headers
 
+from lightsleeper.api.asgi import Headers
 from lightsleeper.api.body import load_json
 from lightsleeper.api.fields import mapping
 from lightsleeper.errors import InvalidInput, UnsupportedMediaType

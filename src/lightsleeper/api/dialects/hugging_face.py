@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
-from starlette.requests import Request
-from starlette.responses import Response
 
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import load_json
 from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.fields import choice, count, mapping, refuse_slips, required
+from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
-from lightsleeper.api.schemas import check_texts
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.prediction import Logits, best_first, sigmoid, softmax
 

@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
-from starlette.requests import Request
-from starlette.responses import Response
 
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import load_json
 from lightsleeper.api.dialects.model_names import require_model, served_name, version
 from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.fields import count, flag, mapping, refuse_slips, required
+from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
-from lightsleeper.api.schemas import check_texts
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.prediction import rank
 

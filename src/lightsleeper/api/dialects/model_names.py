@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
-
+from lightsleeper.api.asgi import Request
 from lightsleeper.errors import NotFound
 
 if TYPE_CHECKING:
-    from lightsleeper.api.schemas import ModelResponse
+    from lightsleeper.api.facts import Facts
 
 #: As much of the bundle's digest as tells two versions apart.
 _VERSION_DIGITS = 12
@@ -21,7 +20,7 @@ def served_name(request: Request) -> str:
 
 def version(request: Request) -> str:
     """The version that answers."""
-    facts: ModelResponse = request.state.facts
+    facts: Facts = request.state.facts
     return facts.digest[:_VERSION_DIGITS]
 
 

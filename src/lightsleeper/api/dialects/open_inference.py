@@ -8,9 +8,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
-from starlette.requests import Request
-from starlette.responses import Response
 
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.dialects.model_names import require_model, served_name, version
 from lightsleeper.api.dialects.tensors import LENGTH_HEADER, Asked, Tensor, parse_infer, write_infer
 from lightsleeper.api.exchange import Exchange, exchange
@@ -21,7 +20,7 @@ from lightsleeper.model.prediction import Classification, Logits, best_first, so
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lightsleeper.api.schemas import ModelResponse
+    from lightsleeper.api.facts import Facts
 
 #: Triton's words.
 _UNKNOWN_MODEL = "Request for unknown model: '{}' is not found"
@@ -31,7 +30,7 @@ _EXTENSIONS = ["binary_tensor_data", "classification", "parameters"]
 
 async def server(request: Request) -> Response:
     """What speaks the protocol here."""
-    facts: ModelResponse = request.state.facts
+    facts: Facts = request.state.facts
     return _json({"name": "lightsleeper", "version": facts.version, "extensions": _EXTENSIONS})
 
 
@@ -53,7 +52,7 @@ async def models(request: Request) -> Response:
 async def model(request: Request) -> Response:
     """What the model reads and answers."""
     require_model(request, _UNKNOWN_MODEL)
-    facts: ModelResponse = request.state.facts
+    facts: Facts = request.state.facts
     labels = len(facts.labels)
     return _json(
         {

@@ -4,18 +4,20 @@ https://github.com/huggingface/text-embeddings-inference/blob/main/router/src/ht
 a flat list is one text or a pair, here it is a batch, which is what its users take it for (its issue 747).
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import to_json
-from starlette.requests import Request
-from starlette.responses import Response
 
+from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.exchange import Exchange
 from lightsleeper.api.fields import choice, flag, refuse_slips
+from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
-from lightsleeper.api.schemas import ModelResponse, check_texts
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.prediction import Classification, rank
+
+if TYPE_CHECKING:
+    from lightsleeper.api.facts import Facts
 
 #: The original's default, for its clients that size a pool by it: the queue here is bounded by work, not by number.
 _MAX_CONCURRENT_REQUESTS = 512
@@ -76,7 +78,7 @@ async def answer(this: Exchange, asked: Asked) -> Response:
 
 async def info(request: Request) -> Response:
     """What answers here; `model_type` tells clients that it is a classifier."""
-    facts: ModelResponse = request.state.facts
+    facts: Facts = request.state.facts
     labels = facts.labels
     limits = facts.limits
     return Response(

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pydantic_core import to_json
-from starlette.requests import Request
 
+from lightsleeper.api.asgi import Request
 from lightsleeper.api.body import load_json
 from lightsleeper.api.dialects.model_names import served_name
 from lightsleeper.api.fields import flag, mapping, refuse_slips, required
-from lightsleeper.api.schemas import Limits, check_texts
+from lightsleeper.api.predict_request import Limits, check_texts
 from lightsleeper.errors import InvalidInput
 
 #: Bytes of the JSON head of a body that has tensors behind it.
