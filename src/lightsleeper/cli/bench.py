@@ -22,10 +22,14 @@ def add_bench(commands: "Commands") -> None:
     command.add_argument(
         "--latency-target-ms", type=float, default=250, metavar="MS", help="p99 to stay below; 250 by default"
     )
+    command.add_argument("--json", action="store_true", help="one JSON object, which `plan --bench` reads")
     command.set_defaults(run=_bench)
 
 
 def _bench(options: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415  # see `main`
+    from dataclasses import asdict  # noqa: PLC0415
+
     from lightsleeper.capacity.bench import measure  # noqa: PLC0415  # see `main`
     from lightsleeper.capacity.capacity import describe  # noqa: PLC0415
     from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415
@@ -39,5 +43,5 @@ def _bench(options: argparse.Namespace) -> int:
         tokens=options.tokens,
         latency_target_ms=options.latency_target_ms,
     )
-    print(*describe(found), sep="\n")
+    print(json.dumps(asdict(found)) if options.json else "\n".join(describe(found)))
     return 0

@@ -9,6 +9,7 @@ import sys
 from lightsleeper import __version__
 from lightsleeper.cli.bench import add_bench
 from lightsleeper.cli.evaluate import add_evaluate
+from lightsleeper.cli.plan import add_plan
 from lightsleeper.cli.predict import add_predict
 from lightsleeper.cli.prepare import add_prepare
 from lightsleeper.cli.serve import add_serve
@@ -59,4 +60,5 @@ def _parser() -> argparse.ArgumentParser:
     add_prepare(commands)
     add_evaluate(commands)
     add_bench(commands)
+    add_plan(commands)
     return parser

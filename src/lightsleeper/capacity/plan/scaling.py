@@ -1,0 +1,117 @@
+"""What Knative is told about a service: the settings of the simulation, with the ranges Knative's webhook allows."""
+
+import math
+from dataclasses import dataclass, fields
+
+from lightsleeper.errors import ConfigurationError
+
+#: An hour, the longest window, delay and retention that Knative admits.
+#: https://github.com/knative/serving/blob/release-1.23/pkg/apis/autoscaling/register.go
+_LONGEST_S = 3600
+_MOST_PODS = 10_000
+
+#: Setting → least and most. A pod limit of ours (`_MOST_PODS`) keeps memory bounded.
+_RANGES: dict[str, tuple[float, float]] = {
+    "target": (0.01, 100_000),
+    "target_utilization": (0.01, 1),
+    "container_concurrency": (0, 1000),
+    "min_scale": (0, _MOST_PODS),
+    "max_scale": (0, _MOST_PODS),
+    "initial_scale": (0, _MOST_PODS),
+    "activation_scale": (1, _MOST_PODS),
+    "window_s": (6, _LONGEST_S),
+    "panic_window_percentage": (1, 100),
+    "panic_threshold_percentage": (110, 1000),
+    "max_scale_up_rate": (1.01, 10_000),
+    "max_scale_down_rate": (1.01, 10_000),
+    "scale_down_delay_s": (0, _LONGEST_S),
+    "retention_s": (0, _LONGEST_S),
+    "grace_s": (1, _LONGEST_S),
+    "target_burst_capacity": (-1, 1_000_000),
+    "activator_capacity": (1, 1_000_000),
+    "timeout_s": (1, _LONGEST_S),
+}
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """One revision's settings; ConfigurationError names the one that is out of range.
+
+    The defaults are those of knative/base/service.yaml, and Knative 1.23's own for what it does not say.
+    """
+
+    metric: str = "concurrency"
+    aggregation: str = "linear"
+    target: float = 12
+    #: A share, not a percentage.
+    target_utilization: float = 0.7
+    #: 0 is no limit.
+    container_concurrency: int = 48
+    min_scale: int = 0
+    #: 0 is no limit.
+    max_scale: int = 4
+    #: Pods that are there, and ready, when the simulation begins.
+    initial_scale: int = 0
+    activation_scale: int = 1
+    window_s: float = 30
+    panic_window_percentage: float = 10
+    panic_threshold_percentage: float = 200
+    max_scale_up_rate: float = 1000
+    max_scale_down_rate: float = 2
+    scale_down_delay_s: float = 30
+    retention_s: float = 60
+    grace_s: float = 30
+    #: -1: every request goes through the activator.
+    target_burst_capacity: float = -1
+    activator_capacity: float = 100
+    #: How long a request waits for a pod before it is given up.
+    timeout_s: float = 100
+
+    def __post_init__(self) -> None:
+        """Refuse what Knative would refuse."""
+        if self.metric not in ("concurrency", "rps"):
+            raise ConfigurationError(f"metric {self.metric!r} is not Knative's own autoscaler's: concurrency or rps")
+        if self.aggregation not in ("linear", "weighted-exponential"):
+            raise ConfigurationError(f"aggregation {self.aggregation!r}: linear or weighted-exponential")
+        for name, (least, most) in _RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise ConfigurationError(f"{named(name)} must be {least:g} to {most:g}, not {getattr(self, name):g}")
+        if self.max_scale and self.min_scale > self.max_scale:
+            raise ConfigurationError(f"min-scale {self.min_scale} is above max-scale {self.max_scale}")
+        if self.target_burst_capacity != -1 and self.target_burst_capacity < 0:
+            raise ConfigurationError("target-burst-capacity must be -1, 0 or more")
+
+    @property
+    def total(self) -> float:
+        """What a pod may hold of the metric (`ResolveMetricTarget`, pkg/reconciler/autoscaling/resources/target.go)."""
+        if self.metric == "concurrency" and self.container_concurrency:
+            return min(self.target, self.container_concurrency)
+        return self.target
+
+    @property
+    def kept_at(self) -> float:
+        """What the autoscaler keeps a pod at: the share of `total`."""
+        return max(0.01, self.total * self.target_utilization)
+
+    @property
+    def panic_window_s(self) -> float:
+        """A share of the window in whole seconds, 1 at least (pkg/reconciler/autoscaling/resources/metric.go)."""
+        return max(1, math.floor(self.window_s * self.panic_window_percentage / 100 + 0.5))
+
+    def bounded(self, pods: int) -> int:
+        """Between min-scale and max-scale."""
+        return max(self.min_scale, min(pods, self.max_scale) if self.max_scale else min(pods, _MOST_PODS))
+
+    def activators(self, ready: int) -> int:
+        """How many activators Knative puts before so many pods (`computeNumActivators`, kpa.go); 2 at least."""
+        capacity = ready * self.total + max(0, self.target_burst_capacity)
+        return 2 if self.target_burst_capacity == 0 else max(2, math.ceil(capacity / self.activator_capacity))
+
+
+def named(setting: str) -> str:
+    """A setting as people write it: `window_s` is `window`."""
+    return setting.removesuffix("_s").replace("_", "-")
+
+
+#: The settings that hold whole numbers.
+WHOLE = frozenset(field.name for field in fields(Scaling) if field.type is int)
