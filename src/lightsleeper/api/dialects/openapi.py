@@ -5,7 +5,8 @@ from typing import Any
 JSON = "application/json"
 EVENT = "application/cloudevents+json"
 
-_NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+#: Always served, whatever the model is called besides.
+_NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "example": "lightsleeper"}
 _VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
 
 _WORDS = {
