@@ -13,7 +13,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-bulk test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-bulk bench-overload check format torch lock hooks clean
+.PHONY: help serve test test-torch test-bulk test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-bulk bench-overload bench-growth check format torch lock hooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench-cache: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what a cache hit and
 
 bench-overload: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what is left of it at 1, 2, 5 and 10 times its capacity
 	.venv/bin/python tests/benchmarks/overload.py $(ARGS)
+
+bench-growth: $(INSTALLED)/serve $(INSTALLED)/dev torch ## measure it against cores, tokens, texts in flight, labels, cache entries (ARGS=FILE.svg)
+	.venv/bin/python tests/benchmarks/growth.py $(ARGS)
 
 ##@ Change it
 check: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser $(INSTALLED)/load ## lint, check the format, the types and the imports

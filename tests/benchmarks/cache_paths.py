@@ -8,7 +8,6 @@ made up. Requests per second of the server's own CPU time do not depend on what 
 
 import csv
 import itertools
-import os
 import random
 import statistics
 import sys
@@ -123,9 +122,9 @@ def alternate(servers: dict[str, Server], rounds: Sequence[list[bytes]], in_flig
     seen: dict[str, list[Measured]] = {name: [] for name in servers}
     for bodies in tqdm(rounds, desc=f"{in_flight} in flight", leave=False):
         for name, server in servers.items():
-            before_s = cpu_s(server.pid)
+            before_s = server.cpu_s()
             sample = drive(server.port, bodies, in_flight=in_flight)
-            spent_s = cpu_s(server.pid) - before_s
+            spent_s = server.cpu_s() - before_s
             measured = (sample.per_s, len(bodies) / spent_s, sample.percentile_ms(50), sample.percentile_ms(99))
             seen[name].append(Measured(*measured))
     columns = ("per_s", "per_cpu_s", "p50_ms", "p99_ms")
@@ -133,12 +132,6 @@ def alternate(servers: dict[str, Server], rounds: Sequence[list[bytes]], in_flig
         name: Measured(*(statistics.median(getattr(each, column) for each in runs) for column in columns))
         for name, runs in seen.items()
     }
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds the process has used, all threads, user and system: fields 14 and 15 of proc_pid_stat(5)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_line(redis: RedisServer) -> None:

@@ -119,6 +119,11 @@ class Server:
         (kilobytes,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
         return int(kilobytes) * 1024 / 1e6
 
+    def cpu_s(self) -> float:
+        """CPU seconds it has used, all threads, user and system: fields 14 and 15 of proc_pid_stat(5)."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
 def serving(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Server]:

@@ -5,7 +5,6 @@
 Answers from the cache are the worst case: nothing is cheaper to answer, so nothing shows the cost more.
 """
 
-import os
 import statistics
 import sys
 import threading
@@ -13,7 +12,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -80,11 +78,11 @@ def _compare(workload: Workload, servers: dict[str, Server], rounds: int) -> Non
         texts = mixed_texts(workload.distinct or workload.requests, seed=0 if workload.distinct else number)
         bodies = one_each(texts) * (workload.requests // len(texts))
         for kind, server in servers.items():
-            before_s = _cpu_s(server)
+            before_s = server.cpu_s()
             sample = drive(server.port, bodies, in_flight=IN_FLIGHT)
             if number:  # the first fills the cache
                 samples[kind].append(sample)
-                cpu_s[kind].append((_cpu_s(server) - before_s) / len(bodies))
+                cpu_s[kind].append((server.cpu_s() - before_s) / len(bodies))
     per_s = {kind: statistics.median(sample.per_s for sample in taken) for kind, taken in samples.items()}
     p50_ms = {kind: statistics.median(sample.percentile_ms(50) for sample in taken) for kind, taken in samples.items()}
     p99_ms = {kind: statistics.median(sample.percentile_ms(99) for sample in taken) for kind, taken in samples.items()}
@@ -94,12 +92,6 @@ def _compare(workload: Workload, servers: dict[str, Server], rounds: int) -> Non
         print(f"| {workload.name} | {kind} | {per_s[kind]:.0f} | {ratios[0]:.2f} |", end="")
         print(f" {p50_ms[kind]:.2f} | {p99_ms[kind]:.2f} | {ratios[1]:.2f} |", end="")
         print(f" {cpu_us[kind]:.0f} | {cpu_us[kind] / cpu_us['off']:.2f} |")
-
-
-def _cpu_s(server: Server) -> float:
-    """CPU time of the process so far: the one figure that other work on the machine hardly moves."""
-    fields = Path(f"/proc/{server.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -23,11 +23,12 @@ TEXTS = [
 CODE = """
 import json, sys
 from pathlib import Path
-from lightsleeper.model.bundle import EMBEDDED, open_bundle
+from lightsleeper.model.bundle import EMBEDDED, FITS_16_BITS, open_bundle
 from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.model.tokenizer import Tokenizer
 bundle = open_bundle(EMBEDDED)
-engine = OnnxEngine(bundle.model, bundle.manifest.pad_token_id, Path(sys.argv[1]))
+fits = bundle.manifest.quantization.get("sums") == FITS_16_BITS
+engine = OnnxEngine(bundle.model, bundle.manifest.pad_token_id, Path(sys.argv[1]), fits_16_bits=fits)
 texts = Tokenizer(bundle.tokenizer, bundle.manifest.max_tokens).encode(json.loads(sys.argv[2]))
 print(json.dumps([engine.run([text])[0].tolist() for text in texts]))
 """

@@ -129,6 +129,12 @@ def test_exact_kernels_where_the_fast_ones_overflow_and_nowhere_else(
     assert takes_exact_kernels(OnnxEngine(model.bundle.model, 0, tmp_path / "cpuinfo")) is exact
 
 
+def test_fast_kernels_everywhere_for_a_graph_whose_sums_fit_them(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx2\n")
+    engine = OnnxEngine(model.bundle.model, 0, tmp_path / "cpuinfo", fits_16_bits=True)
+    assert not takes_exact_kernels(engine)
+
+
 def test_the_torch_engine_without_torch_says_how_to_get_it(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "lightsleeper.model.torch_engine", raising=False)

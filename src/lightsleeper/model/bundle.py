@@ -41,6 +41,9 @@ _FAR_TOO_MUCH = 1e15
 #: First and last token and one between; more than any encoder reads.
 _SHORTEST_TOKENS, _LONGEST_TOKENS = 3, 1 << 20
 
+#: What `quantization.sums` says of a graph that is exact on every CPU; see `OnnxEngine`.
+FITS_16_BITS = "two products fit 16 bits"
+
 EMBEDDED = Path(__file__).parents[1] / "embedded"
 
 

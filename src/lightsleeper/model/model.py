@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightsleeper.errors import BundleError
-from lightsleeper.model.bundle import Bundle, open_bundle
+from lightsleeper.model.bundle import FITS_16_BITS, Bundle, open_bundle
 from lightsleeper.model.engine import Engine
 from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.model.prediction import Logits
@@ -65,4 +65,5 @@ def open_engine(bundle: Bundle, kind: str, *, device: str = "auto") -> Engine:
             raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
 
         return TorchEngine(bundle.checkpoint, bundle.manifest.pad_token_id, device)
-    return OnnxEngine(bundle.model, bundle.manifest.pad_token_id)
+    fits = bundle.manifest.quantization.get("sums") == FITS_16_BITS
+    return OnnxEngine(bundle.model, bundle.manifest.pad_token_id, fits_16_bits=fits)

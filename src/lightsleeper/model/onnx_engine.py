@@ -26,8 +26,13 @@ class OnnxEngine:
     weights are in memory once (mapped from the file).
     """
 
-    def __init__(self, model: Path, pad_token_id: int, cpu_info: Path = CPU_INFO) -> None:
-        """Open the graph; BundleError with ONNX Runtime's reason if it cannot. `cpu_info` tells what the CPU can do."""
+    def __init__(
+        self, model: Path, pad_token_id: int, cpu_info: Path = CPU_INFO, *, fits_16_bits: bool = False
+    ) -> None:
+        """Open the graph; BundleError with ONNX Runtime's reason if it cannot.
+
+        `cpu_info` tells what the CPU can do; `fits_16_bits` that no sum of two products in the graph needs more.
+        """
         # Left alone, the library starts an uploader thread that reports usage to its vendor:
         # https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -37,7 +42,7 @@ class OnnxEngine:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
-        if _overflows(cpu_info):
+        if not fits_16_bits and _overflows(cpu_info):
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = onnxruntime.InferenceSession(
@@ -69,8 +74,8 @@ class OnnxEngine:
 def _overflows(cpu_info: Path) -> bool:
     """Whether the fast uint8 × int8 kernels are wrong on this CPU: x86-64 without VNNI (before Ice Lake and Zen 4).
 
-    They add two products in 16 bits, which overflows silently: logits moved by up to 0.28. The exact kernels take 1.8
-    times as long, so who has VNNI is never given them.
+    They add two products in 16 bits, which overflows silently: logits moved by up to 0.28. The exact kernels take 1.3
+    to 1.8 times as long, so who has VNNI is never given them, nor a graph whose weights leave room for the sum.
     https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
     """
     try:

@@ -98,7 +98,10 @@ def make_bundle(
         if keep_checkpoint:
             checkpoint.model().save_pretrained(stage / CHECKPOINT)
         manifest = replace(
-            checkpoint.manifest(), files=_files(stage), made_by={**made_by, **_versions(), **_digest(calibration)}
+            checkpoint.manifest(),
+            quantization=SCHEME,
+            files=_files(stage),
+            made_by={**made_by, **_versions(), **_digest(calibration)},
         )
         write_manifest(manifest, stage)
         manifest = _verified(

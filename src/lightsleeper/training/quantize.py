@@ -22,6 +22,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from lightsleeper.model.bundle import FITS_16_BITS
 from lightsleeper.model.engine import pack
 
 Floats = NDArray[np.float32]
@@ -31,11 +32,16 @@ _SAMPLE_ROWS = 1024
 #: SmoothQuant's α: 0.5 splits the outliers evenly between activations and weights, 1 leaves none in the activations.
 _ALPHAS = (0.5, 0.65, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 _WEIGHT_LEVELS = 127
+#: x86-64 without VNNI adds two products of uint8 and int8 in 16 bits: two weights side by side may come to no more.
+_PAIR_LEVELS = 128
+#: Finest and coarsest that a channel's largest weight becomes: the coarser, the fewer pairs have to be cut.
+_FINENESS = (127, 119, 112, 106, 100, 95, 90, 85, 80, 72, 64)
 _ACTIVATION_LEVELS = 255
 
 SCHEME = {
     "method": "SmoothQuant, static",
     "weights": "int8 per output channel",
+    "sums": FITS_16_BITS,
     "activations": "uint8 per tensor, smoothed per channel",
     "embeddings": "int8 per row",
 }
@@ -184,6 +190,37 @@ def _int8(weight: Floats, axis: int) -> tuple[NDArray[np.int8], Floats]:
     return np.rint(weight / scale).astype(np.int8), scale
 
 
+def _int8_in_pairs(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """`weight`, [in, out], as int8 whose products with uint8 fit 16 bits in pairs, and the scale of each column.
+
+    Each column takes the fineness that loses least. One in a hundred pairs is too large at 127 levels; cutting them
+    made the squared error of rounding 2 to 50 times as large, choosing the fineness first 1.2 to 1.8 times, where 64
+    levels, the common way to be safe, make it 4.
+    """
+    largest = np.maximum(np.abs(weight).max(axis=0), 1e-12)
+    best, scales = np.zeros(weight.shape, dtype=np.int8), np.zeros_like(largest)
+    least = np.full_like(largest, np.inf)
+    for levels in _FINENESS:
+        scale = (largest / levels).astype(np.float32)
+        found = _cut_pairs(weight, scale)
+        error = np.square(found * scale - weight).sum(axis=0)
+        better = error < least
+        best[:, better], scales[better], least[better] = found[:, better], scale[better], error[better]
+    return best, scales
+
+
+def _cut_pairs(weight: Floats, scale: Floats) -> NDArray[np.int8]:
+    """`weight / scale` rounded, where two neighbours of one sign come to too much cut by the same amount each."""
+    levels = np.rint(weight / scale).astype(np.int16)
+    pairs = levels[: len(levels) // 2 * 2].reshape(-1, 2, levels.shape[1])
+    sums = pairs.sum(axis=1)
+    beyond = np.where(pairs[:, 0] * pairs[:, 1] > 0, np.maximum(np.abs(sums) - _PAIR_LEVELS, 0), 0)
+    pairs[:, 0] -= np.sign(sums) * (beyond // 2)
+    pairs[:, 1] -= np.sign(sums) * (beyond - beyond // 2)
+    rounded: NDArray[np.int8] = levels.astype(np.int8)
+    return rounded
+
+
 def _rounded(weight: Floats) -> Floats:
     levels, scale = _int8(weight, axis=0)
     rounded: Floats = levels * scale
@@ -226,9 +263,9 @@ class _Graph:
         ]
         self._add(scale, chosen.scale)
         for layer in layers:
-            weight, weight_scale = _int8(chosen.smoothing[:, None] * self.weight(layer), axis=0)
+            weight, weight_scale = _int8_in_pairs(chosen.smoothing[:, None] * self.weight(layer))
             quantized = self._add(f"{layer.input[1]}.int8", weight)
-            scales = self._add(f"{layer.input[1]}.scale", weight_scale[0])
+            scales = self._add(f"{layer.input[1]}.scale", weight_scale)
             bias, output = self._take_bias(layer)
             product = helper.make_node(
                 "MatMulIntegerToFloat",
