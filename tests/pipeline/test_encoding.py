@@ -1,4 +1,6 @@
+import asyncio
 import gc
+import threading
 import tracemalloc
 from collections.abc import Sequence
 
@@ -19,8 +21,13 @@ class CountingTokenizer(Tokenizer):
         super().__init__(bundle.tokenizer, bundle.manifest.max_tokens)
         self.texts = 0
 
+        #: Characters that the thread of the event loop tokenised itself.
+        self.chars_in_loop = 0
+
     def encode(self, texts: Sequence[str]) -> list[TokenizedText]:
         self.texts += len(texts)
+        if threading.current_thread() is threading.main_thread():
+            self.chars_in_loop += sum(map(len, texts))
         return super().encode(texts)
 
 
@@ -56,6 +63,26 @@ async def test_with_no_entries_nothing_is_remembered(model: Model) -> None:
     for _ in range(2):
         await whole.encode(["good"])
     assert tokenizer.texts == 2
+
+
+@pytest.mark.parametrize("chars", [60, 400, 1_990])
+async def test_however_many_texts_come_at_once_the_event_loop_tokenises_few_of_them_itself(
+    model: Model, chars: int
+) -> None:
+    whole, tokenizer = encoder(model, 0)
+    texts = [f"{number:05} ".ljust(chars, "a") for number in range(64)]
+    at_once = await asyncio.gather(*(whole.encode([text]) for text in texts))
+    assert 0 < tokenizer.chars_in_loop <= 2_000
+    one_by_one = [await whole.encode([text]) for text in texts]
+    assert one_by_one == at_once
+
+
+async def test_a_new_turn_of_the_event_loop_has_room_again(model: Model) -> None:
+    whole, tokenizer = encoder(model, 0)
+    for _ in range(5):
+        await whole.encode(["good " * 300])
+        await asyncio.sleep(0)
+    assert tokenizer.chars_in_loop == 5 * 1_500
 
 
 async def test_a_remembered_text_may_still_be_too_long(model: Model) -> None:

@@ -14,9 +14,9 @@ from lightsleeper.cache.cache import KeyMaker
 from lightsleeper.cache.lru import Lru
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer, parts
 
-#: Tokenising runs at about 1 µs a character; from here on it would hold up the event loop for longer than a
-#: thread hand-over costs (about 0.1 ms).
-_LARGE_CHARS = 2_000
+#: Tokenising runs at about 1 µs a character: so many in one turn of the event loop hold it up for 2 ms, all requests
+#: together; 32 that came at once held it up for 42. A hand-over to a thread costs about 0.1 ms.
+_CHARS_A_TURN = 2_000
 #: One turn of the thread that tokenises: a large request takes many, and others are in between.
 _SLICE_CHARS = 16_000
 
@@ -46,6 +46,8 @@ class Encoder:
         self._keys = keys
         self._seen = Lru(max_entries, REMEMBERED_BYTES, _size) if max_entries else None
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tokenize")
+        #: Tokenised in this turn of the event loop.
+        self._chars = 0
 
     async def encode(self, texts: Sequence[str], *, truncate: bool = True) -> list[EncodedText]:
         """One `EncodedText` per text, in order; InvalidInput for a text too long, with `truncate=False`."""
@@ -73,10 +75,10 @@ class Encoder:
         return [text for text in recalled if text is not None]
 
     async def _encode(self, texts: Sequence[str]) -> list[EncodedText]:
-        if sum(map(len, texts)) < _LARGE_CHARS:
+        loop = asyncio.get_running_loop()
+        if self._may_take(sum(map(len, texts)), loop):
             tokenized = self._tokenizer.encode(texts)
         else:
-            loop = asyncio.get_running_loop()
             slices = parts(texts, _SLICE_CHARS)
             tokenized = [
                 text
@@ -84,6 +86,18 @@ class Encoder:
                 for text in await loop.run_in_executor(self._threads, self._tokenizer.encode, each)
             ]
         return [EncodedText(text, self._keys.key(text.ids)) for text in tokenized]
+
+    def _may_take(self, chars: int, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the turn has room for so many more, which are then counted."""
+        if self._chars + chars > _CHARS_A_TURN:
+            return False
+        if not self._chars:
+            loop.call_soon(self._next_turn)
+        self._chars += chars
+        return True
+
+    def _next_turn(self) -> None:
+        self._chars = 0
 
 
 def _size(text: EncodedText) -> int:
