@@ -22,13 +22,12 @@ from redis_server import free_port
 HEAVY = {
     *("fastapi", "starlette.requests", "starlette.responses", "starlette.routing", "anyio", "httpx2"),
     *("pydantic", "pydantic_core", "pydantic_settings", "opentelemetry", "redis", "limits", "cloudevents"),
-    *("difflib", "html", "mimetypes", "tqdm", "torch"),
+    *("argparse", "click", "difflib", "html", "mimetypes", "multiprocessing", "tqdm", "torch"),
 }
 
 SERVED = """
     import json, os, signal, sys, threading, urllib.request
-    from lightsleeper.serving import server
-    import lightsleeper.serving.lifespan as lifespan
+    from lightsleeper.cli.main import main
 
     def ask(path, body=None):
         head = {"content-type": "application/json"}
@@ -49,7 +48,7 @@ SERVED = """
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=client, daemon=True).start()
-    server.serve()
+    main(["serve"])
 """
 
 

@@ -10,8 +10,10 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec, module_from_spec
 from threading import Thread
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from lightsleeper.errors import ConfigurationError, LightsleeperError
 from lightsleeper.serving.door import Door, DoorLimits
@@ -52,8 +54,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
     loading: Future[Model] = opener.submit(_open_model, settings)
     if settings.otlp_endpoint or settings.metrics_port is not None:
         Thread(target=import_module, args=["lightsleeper.telemetry.export"], daemon=True).start()
-    import uvicorn  # noqa: PLC0415  # see above
-
+    uvicorn = import_uvicorn()
     from lightsleeper.serving.http_protocol import HttpProtocol  # noqa: PLC0415  # see above
     from lightsleeper.serving.porch import Porch  # noqa: PLC0415  # see above
 
@@ -89,6 +90,25 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         # uvicorn has said why, and would exit with a status of its own.
         raise ConfigurationError(f"cannot listen on {settings.host}, port {settings.port}") from None
     return 0 if server.started else 1
+
+
+def import_uvicorn() -> ModuleType:
+    """Uvicorn's server without its command line, its reloader and its supervisors, which the package imports first.
+
+    They bring click and multiprocessing: a twentieth of a wake's CPU for what nothing here calls. So the package is
+    there empty while its server is imported. A uvicorn that needs more of itself gets all of itself.
+    """
+    spec = find_spec("uvicorn") if "uvicorn" not in sys.modules else None
+    if spec is None or spec.loader is None:
+        return import_module("uvicorn")
+    package: Any = module_from_spec(spec)
+    sys.modules["uvicorn"] = package
+    try:
+        package.Config = import_module("uvicorn.config").Config
+        package.Server = import_module("uvicorn.server").Server
+    except (ImportError, AttributeError):
+        spec.loader.exec_module(package)
+    return package  # type: ignore[no-any-return]  # a module that was given its contents
 
 
 def _allow_files(count: int) -> None:
