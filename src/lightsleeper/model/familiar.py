@@ -14,11 +14,12 @@ _MOST_CHARS = 2_000
 _MOST_UNKNOWN = 0.5
 
 _DIGITS_ALONE = re.compile(r"[\d\s.,:;#+-]+")
+# Compiled at the first text that is not ASCII: sets of so many letters take 6 ms, which a wake need not pay.
 #: Letters of other scripts than Latin: Greek to Georgian; Chinese, Japanese, Korean.
-_OTHER_SCRIPT = re.compile("[\u0370-\u1cff\u3040-\u9fff\uac00-\ud7ff]")
+_OTHER_SCRIPT = "[\u0370-\u1cff\u3040-\u9fff\uac00-\ud7ff]"
 #: Latin letters that English does not borrow, and those that it does: café, naïve, coöperate, über.
-_MARKED = re.compile("[àáâãäåæçèêëìíîðñòóôõøùúûýþßāăąćčďđęěğıłńňőœřśşšťůűźżžơư]")
-_BORROWED = re.compile("[éïöü]")
+_MARKED = "[àáâãäåæçèêëìíîðñòóôõøùúûýþßāăąćčďđęěğıłńňőœřśşšťůűźżžơư]"
+_BORROWED = "[éïöü]"
 
 #: Frequent words of French, Spanish, Portuguese, Italian, German, Dutch, Swedish, Danish, Norwegian, Polish, Czech,
 #: Turkish, Indonesian, Finnish, Romanian and Hungarian; none of them is also a common word of English.
@@ -50,9 +51,9 @@ def in_other_language(text: str, languages: Sequence[str]) -> bool:
     marked = 0
     if not start.isascii():
         letters = sum(map(str.isalpha, start))
-        if 2 * len(_OTHER_SCRIPT.findall(start)) > letters:
+        if 2 * len(re.findall(_OTHER_SCRIPT, start)) > letters:
             return letters > 0
-        marked = len(_MARKED.findall(start)) + max(0, len(_BORROWED.findall(start)) - 1)
+        marked = len(re.findall(_MARKED, start)) + max(0, len(re.findall(_BORROWED, start)) - 1)
     evidence = sum(map(_FOREIGN_WORDS.__contains__, words)) + marked
     if evidence < 2:  # noqa: PLR2004  # one word may be a name
         return False
