@@ -13,7 +13,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-bulk test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-telemetry bench-cache bench-bulk bench-overload bench-growth check format torch lock hooks clean
+.PHONY: help serve test test-torch test-bulk test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-wake bench-telemetry bench-cache bench-bulk bench-overload bench-growth check format torch lock hooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ screenshots: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## take th
 
 bench: $(INSTALLED)/dev torch ## measure the service against FastAPI around transformers.pipeline
 	.venv/bin/python tests/benchmarks/plain_way.py $(ARGS)
+
+bench-wake: $(INSTALLED)/serve $(INSTALLED)/dev ## measure exec → first answer in turns with hello world, and where the time goes
+	.venv/bin/python tests/benchmarks/wake.py $(ARGS)
 
 bench-telemetry: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what telemetry costs, on against off
 	.venv/bin/python tests/benchmarks/telemetry_cost.py $(ARGS)

@@ -89,7 +89,12 @@ class Porch:
         if self._quiet:
             self._quiet.cancel()
         if self._takes_over and not self._answering and not self._importing:
-            self._quiet = asyncio.get_running_loop().call_later(_QUIET_S, self._import)
+            self._quiet = asyncio.get_running_loop().call_later(_QUIET_S, self._import_if_quiet)
+
+    def _import_if_quiet(self) -> None:
+        """Whoever came meanwhile sets the clock anew when answered."""
+        if not self._answering:
+            self._import()
 
     def _import(self) -> asyncio.Task[ASGIApp]:
         """The application on its way."""
