@@ -47,7 +47,7 @@ STAGES = {
     "our pipeline, cache": "import lightsleeper.pipeline.classifier, lightsleeper.cache.cache",
     "our API, porch": "from lightsleeper.serving.porch import Porch; Porch(settings)",
     "bundle verified": "bundle = on_disk.open_bundle(on_disk.EMBEDDED)",
-    "tokenizer opened": "tokenizer = model.Tokenizer(bundle.tokenizer, 512, ["en"])",
+    "tokenizer opened": "tokenizer = model.Tokenizer(bundle.tokenizer, 512)",
     "session opened": "engine = model.OnnxEngine(bundle.model, 0)",
     "warm-up": "model.Model(bundle, tokenizer, engine).warm_up()",
 }
