@@ -64,7 +64,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=partial(HttpProtocol, door=Door(_door_limits(settings))),  # type: ignore[arg-type]  # a class is called
+        http=partial(HttpProtocol, door=Door(_door_limits(settings))),
         ws="none",
         lifespan="on",
         log_config=logs.config(settings.log_level),
