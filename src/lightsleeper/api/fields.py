@@ -25,6 +25,12 @@ def mapping(value: object, name: str) -> Mapping[str, Any]:
     return value
 
 
+def options(fields: Mapping[str, Any], name: str, within: str = "") -> Mapping[str, Any]:
+    """The object of that name; without it, or for null, an empty one. `within` stands before its name in errors."""
+    value = fields.get(name)
+    return {} if value is None else mapping(value, f"{within}{name}")
+
+
 def flag(fields: Mapping[str, Any], name: str, *, default: bool) -> bool:
     """The boolean of that name; null is the default."""
     value = fields.get(name)

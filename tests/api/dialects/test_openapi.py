@@ -42,3 +42,24 @@ def test_every_reference_leads_somewhere_and_every_operation_has_its_own_name(do
         assert reference.rpartition("/")[2] in document["components"]["schemas"]
     names = [operation["operationId"] for each in document["paths"].values() for operation in each.values()]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("options", [False, 0, "", [], "top_k"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/", {"inputs": "A film."}),
+        ("/v1/models/lightsleeper:predict", {"instances": ["A film."]}),
+        (
+            "/v2/models/lightsleeper/infer",
+            {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["A film."]}]},
+        ),
+    ],
+)
+def test_parameters_are_an_object_or_null_in_every_dialect(
+    client: TestClient, path: str, body: dict[str, object], options: object
+) -> None:
+    assert client.post(path, json={**body, "parameters": None}).status_code == 200
+    refused = client.post(path, json={**body, "parameters": options})
+    assert refused.status_code in {400, 422}
+    assert "parameters must be a JSON object" in refused.text

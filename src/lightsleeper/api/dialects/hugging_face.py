@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import load_json
 from lightsleeper.api.exchange import Exchange, exchange
-from lightsleeper.api.fields import choice, count, mapping, refuse_slips, required
+from lightsleeper.api.fields import choice, count, mapping, options, refuse_slips, required
 from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import InvalidInput
@@ -39,7 +39,7 @@ async def predict(request: Request) -> Response:
 def _parse(body: bytes, request: Request) -> _Asked:
     fields = mapping(load_json(body), "the body")
     refuse_slips(fields, ("inputs", "parameters", "options"))
-    parameters = mapping(fields.get("parameters") or {}, "parameters")
+    parameters = options(fields, "parameters")
     refuse_slips(parameters, _PARAMETERS)
     if "candidate_labels" in parameters:
         labels = ", ".join(request.state.labels)

@@ -13,7 +13,7 @@ from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import load_json
 from lightsleeper.api.dialects.model_names import require_model, served_name, version
 from lightsleeper.api.exchange import Exchange, exchange
-from lightsleeper.api.fields import count, flag, mapping, refuse_slips, required
+from lightsleeper.api.fields import count, flag, mapping, options, refuse_slips, required
 from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import InvalidInput
@@ -67,7 +67,7 @@ async def classify(request: Request) -> Response:
 def _parse(body: bytes, request: Request) -> _Asked:
     fields = mapping(load_json(body), "the body")
     refuse_slips(fields, ("instances", "inputs", "parameters", "signature_name"))
-    parameters = mapping(fields.get("parameters") or {}, "parameters")
+    parameters = options(fields, "parameters")
     refuse_slips(parameters, ("top_k", "raw_scores", "truncate"))
     if "inputs" in fields and "instances" not in fields:
         field, answer = "inputs", "outputs"

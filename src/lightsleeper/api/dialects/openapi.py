@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from lightsleeper.api.dialects.openapi_schemas import LABELS, SCHEMAS, STRING, list_of, ref
+
 JSON = "application/json"
 EVENT = "application/cloudevents+json"
 
@@ -25,91 +27,6 @@ _WORDS = {
 _RETRY = {429, 503, 504}
 
 
-def _object(required: list[str], /, *, more: bool = True, **properties: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON schema
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": more}
-
-
-def _list(items: dict[str, Any], **more: int) -> dict[str, Any]:
-    return {"type": "array", "items": items, **more}
-
-
-def _ref(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-_STRING = {"type": "string"}
-_BOOLEAN = {"type": "boolean"}
-_COUNT = {"type": "integer", "minimum": 1}
-_TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
-_TEXTS = _list(_TEXT, minItems=1, maxItems=64)
-_LABELS = _list(_ref("LabelScoreModel"))
-
-SCHEMAS: dict[str, Any] = {
-    "DialectError": _object(["error"], error={**_STRING, "description": "What went wrong, for people."}),
-    "TeiError": _object(["error", "error_type"], error=_STRING, error_type=_STRING),
-    "HuggingFaceRequest": _object(
-        ["inputs"],
-        inputs={"anyOf": [_TEXT, _TEXTS]},
-        parameters=_object(
-            [], top_k=_COUNT, function_to_apply={**_STRING, "enum": ["softmax", "sigmoid", "none"]}, truncation=_BOOLEAN
-        ),
-    ),
-    "TeiRequest": _object(
-        ["inputs"],
-        inputs={"anyOf": [_TEXT, _TEXTS, _list(_list(_TEXT, minItems=1, maxItems=1), minItems=1, maxItems=64)]},
-        raw_scores=_BOOLEAN,
-        truncate=_BOOLEAN,
-        truncation_direction={**_STRING, "enum": ["Right", "Left"]},
-    ),
-    "TeiInfo": _object(["model_id", "model_type"], model_id=_STRING, model_type={"type": "object"}),
-    "KserveRequest": _object(
-        ["instances"],
-        instances=_TEXTS,
-        parameters=_object([], top_k=_COUNT, raw_scores=_BOOLEAN, truncate=_BOOLEAN),
-    ),
-    "KserveResponse": _object(["predictions"], predictions=_list(_LABELS)),
-    "ClassifyRequest": _object(["examples"], examples=_list(_object(["text"], text=_TEXT), minItems=1, maxItems=64)),
-    "ClassifyResponse": _object(["result"], result=_list(_list(_list({})))),
-    "InferRequest": _object(
-        ["inputs"],
-        id={**_STRING, "maxLength": 256},
-        inputs=_list(_ref("InferTensor"), minItems=1, maxItems=1),
-        outputs=_list(_object(["name"], name={**_STRING, "enum": ["label", "scores", "logits", "truncated"]})),
-        parameters=_object([], truncate=_BOOLEAN, raw_scores=_BOOLEAN, binary_data_output=_BOOLEAN),
-    ),
-    "InferTensor": _object(
-        ["name", "shape", "datatype", "data"],
-        name=_STRING,
-        shape=_list(_COUNT, minItems=1, maxItems=2),
-        datatype={**_STRING, "enum": ["BYTES"]},
-        data=_TEXTS,
-    ),
-    "InferResponse": _object(
-        ["model_name", "id", "outputs"],
-        model_name=_STRING,
-        model_version=_STRING,
-        id=_STRING,
-        outputs=_list(_object(["name", "shape", "datatype"], name=_STRING, datatype=_STRING, shape=_list(_COUNT))),
-    ),
-    "CloudEvent": _object(
-        ["specversion", "id", "source", "type", "data"],
-        specversion={**_STRING, "enum": ["1.0"]},
-        id=_TEXT,
-        source=_TEXT,
-        type=_TEXT,
-        data={"anyOf": [_TEXT, _TEXTS, _object(["text"], text=_TEXT)]},
-    ),
-    "PredictionEvent": _object(
-        ["specversion", "id", "source", "type", "data"],
-        specversion=_STRING,
-        id=_STRING,
-        source=_STRING,
-        type=_STRING,
-        data=_ref("KserveResponse"),
-    ),
-    "Anything": {"type": "object"},
-}
-
 SECURITY_SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Where keys are set; else none is needed."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same, in a header of its own."},
@@ -118,9 +35,9 @@ SECURITY_SCHEMES: dict[str, Any] = {
 SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"key": []}]
 
 _HEADERS = {
-    "Server-Timing": {"description": "Milliseconds by stage.", "schema": _STRING},
-    "X-Cache": {"description": "hit, miss or partial.", "schema": _STRING},
-    "X-Request-Id": {"description": "The caller's, or a new one.", "schema": _STRING},
+    "Server-Timing": {"description": "Milliseconds by stage.", "schema": STRING},
+    "X-Cache": {"description": "hit, miss or partial.", "schema": STRING},
+    "X-Request-Id": {"description": "The caller's, or a new one.", "schema": STRING},
 }
 
 
@@ -134,7 +51,7 @@ _TEI_HEADERS = tuple(
 
 
 def _answer(schema: str, media_type: str = JSON) -> dict[str, Any]:
-    return {"description": "The answer.", "content": {media_type: {"schema": _ref(schema)}}, "headers": _HEADERS}
+    return {"description": "The answer.", "content": {media_type: {"schema": ref(schema)}}, "headers": _HEADERS}
 
 
 def _errors(statuses: tuple[int, ...], schema: str = "DialectError") -> dict[str, Any]:
@@ -142,8 +59,8 @@ def _errors(statuses: tuple[int, ...], schema: str = "DialectError") -> dict[str
     return {
         str(status): {
             "description": _WORDS[status],
-            "content": {JSON: {"schema": _ref(schema)}},
-            "headers": {"X-Error-Code": {"schema": _STRING}, **(retry if status in _RETRY else {})},
+            "content": {JSON: {"schema": ref(schema)}},
+            "headers": {"X-Error-Code": {"schema": STRING}, **(retry if status in _RETRY else {})},
         }
         for status in statuses
     }
@@ -160,7 +77,7 @@ def _post(
         "security": SECURITY,
         "requestBody": {
             "required": True,
-            "content": {media_type: {"schema": _ref(schema)} for media_type, schema in asked.items()},
+            "content": {media_type: {"schema": ref(schema)} for media_type, schema in asked.items()},
         },
         "responses": answers,
     }
@@ -173,7 +90,7 @@ def _get(identity: str, summary: str, tag: str, schema: str, *parameters: dict[s
         "summary": summary,
         "tags": [tag],
         "parameters": list(parameters),
-        "responses": {"200": {"description": "The answer.", "content": {JSON: {"schema": _ref(schema)}}}}
+        "responses": {"200": {"description": "The answer.", "content": {JSON: {"schema": ref(schema)}}}}
         | _errors(statuses),
     }
 
@@ -200,14 +117,14 @@ def describe(document: dict[str, Any]) -> None:
         document["paths"].setdefault(path, {}).update(operations)
     predict = document["paths"]["/predict"]["post"]
     predict["security"] = SECURITY
-    _either(predict["requestBody"], _ref("TeiRequest"))
+    _either(predict["requestBody"], ref("TeiRequest"))
     answers: dict[str, Any] = predict["responses"]
-    _either(answers["200"], _list(_LABELS), _LABELS)
-    answers["200"]["headers"] = _HEADERS | {name: {"schema": _STRING} for name in _TEI_HEADERS}
+    _either(answers["200"], list_of(LABELS), LABELS)
+    answers["200"]["headers"] = _HEADERS | {name: {"schema": STRING} for name in _TEI_HEADERS}
     answers |= _errors((400, 424), "TeiError")
     for status in (401, 413, 415, 422, 429, 500, 503, 504):
         answers[str(status)] = answers.get(str(status), {}) | _errors((status,), "ErrorResponse")[str(status)]
-        _either(answers[str(status)], _ref("TeiError"))
+        _either(answers[str(status)], ref("TeiError"))
 
 
 def _either(described: dict[str, Any], *others: dict[str, Any]) -> None:
@@ -217,9 +134,9 @@ def _either(described: dict[str, Any], *others: dict[str, Any]) -> None:
 
 
 def _paths() -> dict[str, Any]:
-    prediction = {"200": {"description": "A list of labels per text.", "content": {JSON: {"schema": _list(_LABELS)}}}}
+    prediction = {"200": {"description": "A list of labels per text.", "content": {JSON: {"schema": list_of(LABELS)}}}}
     event = {"200": _answer("PredictionEvent", EVENT), "202": {"description": "Accepted; no reply was asked for."}}
-    prefer = {"name": "Prefer", "in": "header", "required": False, "schema": _STRING, "example": "reply"}
+    prefer = {"name": "Prefer", "in": "header", "required": False, "schema": STRING, "example": "reply"}
     documented: dict[str, Any] = {
         "/": {
             "get": {
@@ -228,7 +145,7 @@ def _paths() -> dict[str, Any]:
                 "responses": {
                     "200": {
                         "description": "The page, or a sign of life.",
-                        "content": {JSON: {"schema": _ref("Anything")}, "text/html": {}},
+                        "content": {JSON: {"schema": ref("Anything")}, "text/html": {}},
                     }
                 },
             },
@@ -266,6 +183,7 @@ def _open_inference() -> dict[str, Any]:
         "/v2/models": {"get": _get("v2_models", "The model's name", tag, "Anything")},
     }
     answers = {"200": _answer("InferResponse"), **_errors(_BAD_REQUEST_ERRORS)}
+    answers["200"]["content"]["application/octet-stream"] = {}  # JSON and then tensors, for who asked for them
     for suffix, parameters in (("", (_NAME,)), ("_version", (_NAME, _VERSION))):
         path = "/v2/models/{name}" + ("/versions/{version}" if suffix else "")
         documented |= {

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from lightsleeper.api.asgi import Request
 from lightsleeper.api.body import load_json
 from lightsleeper.api.dialects.model_names import served_name
-from lightsleeper.api.fields import flag, mapping, refuse_slips, required
+from lightsleeper.api.fields import flag, mapping, options, refuse_slips, required
 from lightsleeper.api.predict_request import Limits, check_texts
 from lightsleeper.errors import InvalidInput
 
@@ -94,7 +94,7 @@ def write_infer(head: dict[str, Any], tensors: Sequence[Tensor]) -> tuple[bytes,
 def _parse(value: object, tail: bytes, limits: Limits, model: str) -> Asked:
     fields = mapping(value, "the body")
     refuse_slips(fields, _FIELDS)
-    parameters = mapping(fields.get("parameters") or {}, "parameters")
+    parameters = options(fields, "parameters")
     refuse_slips(parameters, ("truncate", "raw_scores", "timeout", "binary_data_output"))
     return Asked(
         _id(fields),
@@ -129,7 +129,7 @@ def _texts(inputs: object, tail: bytes, limits: Limits) -> list[str]:
     name = str(tensor.get("name", "inputs[0]"))[:100]
     if tensor.get("datatype") != "BYTES":
         raise InvalidInput(f"input {name!r}: datatype must be BYTES", field="datatype")
-    parameters = mapping(tensor.get("parameters") or {}, "inputs[0].parameters")
+    parameters = options(tensor, "parameters", "inputs[0].")
     if parameters.get("content_type") == "base64":
         raise InvalidInput(f"input {name!r}: content_type base64 is not read, send the texts", field="content_type")
     size = parameters.get("binary_data_size")
@@ -197,7 +197,7 @@ def _outputs(fields: Mapping[str, Any], model: str, *, binary: bool) -> dict[str
         name = str(output.get("name"))
         if name not in _OUTPUTS or name in outputs:
             raise InvalidInput(f"unexpected inference output {name[:100]!r} for model {model!r}", field="outputs")
-        outputs[name] = _output(mapping(output.get("parameters") or {}, f"outputs[{index}].parameters"), name, binary)
+        outputs[name] = _output(options(output, "parameters", f"outputs[{index}]."), name, binary)
     return outputs
 
 
