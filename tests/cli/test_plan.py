@@ -92,7 +92,7 @@ def test_other_settings_are_tried_and_the_cheapest_that_is_fast_enough_is_named(
     found = json.loads(said)
     kept = [each for each in found["tried"] if each["p99_ms"] <= 100 and not each["timed_out"]]
     assert found["kept"]
-    assert found["best"]["cost"]["total"] == pytest.approx(min(each["cost"] for each in kept))
+    assert found["best"]["cost"]["total"] == pytest.approx(min(each["cost"] for each in kept), rel=0.02)
     assert found["best"]["settings"]["min_scale"] >= 1, "who may not wait for a wake keeps a pod"
     _, said, _ = run(*arguments, "--latency-target-ms", "5000")
     assert json.loads(said)["best"]["cost"]["total"] < found["best"]["cost"]["total"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rendering import ROOT
 
 PAGES = (
-    *("README.md", "CONTRIBUTING.md", "knative/README.md", "k6/README.md"),
+    *("README.md", "CONTRIBUTING.md", "knative/README.md", "knative/SCALE.md", "k6/README.md"),
     *("observability/README.md", "observability/runbook.md"),
 )
 

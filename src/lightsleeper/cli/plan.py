@@ -25,7 +25,9 @@ A trace has a row for each request, in order: `time` (seconds, or ISO 8601) and,
 
 #: Option → what it is. They override what --service says; the defaults are those of knative/base/service.yaml.
 _SETTINGS = {
-    "target": "requests in flight a pod is for",
+    "metric": "concurrency, or rps",
+    "metric-aggregation-algorithm": "linear, or weighted-exponential",
+    "target": "requests in flight, or per second, a pod is for",
     "target-utilization-percentage": "how much of that the autoscaler aims at",
     "container-concurrency": "requests in flight a pod may hold; 0 is no limit",
     "min-scale": "pods that are always there",

@@ -9,9 +9,10 @@ from lightsleeper.capacity.plan.scaling import Scaling, named
 from lightsleeper.errors import ConfigurationError
 
 #: In this order: what changes most first. `min_scale` and `max_scale` have more, in multiples of the pods that the
-#: busiest part of the time keeps busy.
+#: busiest part of the time keeps busy; `metric` has requests per second, at as many as a pod can answer.
 _CHOICES: dict[str, tuple[float, ...]] = {
     "max_scale": (),
+    "metric": (),
     "min_scale": (0, 1, 2),
     "target": (2, 4, 6, 12, 24),
     "target_utilization": (0.5, 0.7, 0.85),
@@ -22,11 +23,13 @@ _CHOICES: dict[str, tuple[float, ...]] = {
 }
 _OF_BUSY_PODS = {"max_scale": (1.5, 2, 4), "min_scale": (1.25, 1.5)}
 _PASSES = 2
+#: What is no cheaper than this is no reason to change a setting.
+_WORTH = 0.99
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that was tried; `best` is the cheapest that keeps the target, or the fastest if none does."""
+    """All that was tried; `best` is the cheapest that keeps the target (to 1 %), or the fastest if none does."""
 
     tried: tuple[Plan, ...]
     best: Plan
@@ -71,45 +74,56 @@ class Comparison:
 
     def _changes(self, plan: Plan) -> str:
         found = changes(self.tried[0].scaling, plan.scaling)
-        return ", ".join(f"{named(name)} {value:g}" for name, value in found.items()) or "as given"
+        return ", ".join(f"{named(name)} {value}" for name, value in found.items()) or "as given"
 
 
 def compare(run: Callable[[Scaling], Plan], given: Scaling, latency_target_ms: float) -> Comparison:
     """Simulate `given` and its neighbours with `run`."""
     tried = {given: run(given)}
-    best, busy = given, tried[given].busy_pods
+    best = given
     for _ in range(_PASSES):
         before = best
-        for name, choices in _CHOICES.items():
-            for choice in (*choices, *(math.ceil(busy * times) for times in _OF_BUSY_PODS.get(name, ()))):
-                other = _with(best, name, choice)
-                if other and other not in tried:
+        for name in _CHOICES:
+            for other in _others(best, name, tried[given]):
+                if other not in tried:
                     tried[other] = run(other)
-            best = min((each for each in tried), key=lambda each: _rank(tried[each], latency_target_ms))
+            for other, plan in tried.items():
+                best = other if _better(plan, tried[best], latency_target_ms) else best
         if best == before:
             break
     return Comparison(tuple(tried.values()), tried[best], latency_target_ms)
 
 
-def changes(given: Scaling, other: Scaling) -> dict[str, float]:
+def _others(scaling: Scaling, name: str, first: Plan) -> Iterator[Scaling]:
+    """With other values of that setting, as far as they make sense beside the rest."""
+    values: list[dict[str, float | str]] = [{name: value} for value in _CHOICES[name]]
+    values += [{name: math.ceil(first.busy_pods * times)} for times in _OF_BUSY_PODS.get(name, ())]
+    if name == "metric":
+        values = [{"metric": "rps", "target": max(1, math.floor(first.pod_requests_per_s))}]
+    for each in values:
+        try:
+            other = replace(scaling, **each)  # type: ignore[arg-type]  # numbers, but for the metric
+        except ConfigurationError:  # more at least than at most
+            continue
+        in_flight = other.target if other.metric == "concurrency" else 0
+        if in_flight <= (other.container_concurrency or in_flight) and not (name == "target" and not in_flight):
+            yield other
+
+
+def changes(given: Scaling, other: Scaling) -> dict[str, float | str]:
     """The settings in which they differ, with the other's values."""
     names = [field.name for field in fields(Scaling)]
     return {name: getattr(other, name) for name in names if getattr(other, name) != getattr(given, name)}
-
-
-def _with(scaling: Scaling, name: str, value: float) -> Scaling | None:
-    """None if the settings contradict each other: more kept than allowed, more at least than at most."""
-    try:
-        other = replace(scaling, **{name: type(getattr(scaling, name))(value)})
-    except ConfigurationError:
-        return None
-    return other if not other.container_concurrency or other.target <= other.container_concurrency else None
 
 
 def _keeps(plan: Plan, latency_target_ms: float) -> bool:
     return plan.outcome.latencies.quantile_ms(0.99) <= latency_target_ms and not plan.outcome.timed_out
 
 
-def _rank(plan: Plan, latency_target_ms: float) -> tuple[bool, float, float]:
-    slow_ms = plan.outcome.latencies.quantile_ms(0.99)
-    return (False, plan.cost, slow_ms) if _keeps(plan, latency_target_ms) else (True, slow_ms, plan.cost)
+def _better(plan: Plan, than: Plan, latency_target_ms: float) -> bool:
+    keeps, kept = _keeps(plan, latency_target_ms), _keeps(than, latency_target_ms)
+    if keeps != kept:
+        return keeps
+    if keeps:
+        return plan.cost < _WORTH * than.cost
+    return plan.outcome.latencies.quantile_ms(0.99) < _WORTH * than.outcome.latencies.quantile_ms(0.99)

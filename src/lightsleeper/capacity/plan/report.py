@@ -35,11 +35,14 @@ class Plan:
     @property
     def busy_pods(self) -> float:
         """Pods that have no pause in the busiest of 24 parts of the time."""
-        found = self.outcome
-        if not found.requests:
-            return 1.0
-        rate = max(found.timeline.rates(_PARTS, found.length_s)) * found.texts / found.requests
-        return max(1.0, rate * self.times.bottleneck_s(self.scaling.container_concurrency))
+        rates = self.outcome.timeline.rates(_PARTS, self.outcome.length_s) if self.outcome.requests else [0.0]
+        return max(1.0, max(rates) / self.pod_requests_per_s)
+
+    @property
+    def pod_requests_per_s(self) -> float:
+        """How many of these requests a pod can answer."""
+        texts = self.outcome.texts / self.outcome.requests if self.outcome.requests else 1.0
+        return 1 / (texts * self.times.bottleneck_s(self.scaling.container_concurrency))
 
     def as_json(self) -> dict[str, object]:
         """Everything of the table, and the pods over time in at most 288 parts."""
