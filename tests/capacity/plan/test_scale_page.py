@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import lightsleeper
-from lightsleeper.cli.main import _parser, main
+from lightsleeper.cli.main import main
+from lightsleeper.cli.parser import new_parser
 
 PAGE = (Path(lightsleeper.__file__).parents[2] / "knative" / "SCALE.md").read_text()
 COMMANDS = re.findall(r"^lightsleeper (plan .*)$", PAGE, flags=re.MULTILINE)
@@ -22,7 +23,7 @@ def row(name: str) -> list[str]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_one(command: str) -> None:
-    assert _parser().parse_args(shlex.split(command)).run
+    assert new_parser().parse_args(shlex.split(command)).run
 
 
 @pytest.mark.parametrize("size", [0, 2], ids=["1k", "100k"])
