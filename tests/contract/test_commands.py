@@ -157,7 +157,7 @@ def lightsleeper(command: Command, _: Path) -> str:
     return "" if done.returncode == 0 or "arguments are required" in done.stderr else done.stderr
 
 
-PARSE = "import sys; from lightsleeper.cli.main import _parser; _parser().parse_args(sys.argv[1:])"
+PARSE = "import sys; from lightsleeper.cli.parser import new_parser; new_parser().parse_args(sys.argv[1:])"
 
 
 def docker(command: Command, _: Path) -> str:
