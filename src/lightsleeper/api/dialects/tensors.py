@@ -108,7 +108,9 @@ def _parse(value: object, tail: bytes, limits: Limits, model: str) -> Asked:
 
 def _id(fields: Mapping[str, Any]) -> str:
     """The request's own, else a new one: KServe's client needs one in the answer."""
-    sent = fields.get("id") or str(uuid4())
+    sent = fields.get("id")
+    if sent is None or sent == "":
+        return str(uuid4())
     if not isinstance(sent, str) or len(sent) > _MAX_ID_CHARS:
         raise InvalidInput(f"id must be a string of at most {_MAX_ID_CHARS} characters", field="id")
     return sent
@@ -116,10 +118,18 @@ def _id(fields: Mapping[str, Any]) -> str:
 
 def _timeout_s(parameters: Mapping[str, Any]) -> float | None:
     """Triton's `timeout` is in microseconds; 0 is none."""
-    timeout = parameters.get("timeout") or 0
-    if not isinstance(timeout, int) or isinstance(timeout, bool) or timeout < 0:
-        raise InvalidInput("timeout must be a whole number of microseconds", field="timeout")
+    timeout = _whole_number(parameters, "timeout", "timeout must be a whole number of microseconds")
     return min(timeout / 1e6, 1e6) if timeout else None
+
+
+def _whole_number(parameters: Mapping[str, Any], name: str, wrong: str) -> int:
+    """From 0 on; null is 0."""
+    value = parameters.get(name)
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise InvalidInput(wrong, field=name)
+    return value
 
 
 def _texts(inputs: object, tail: bytes, limits: Limits) -> list[str]:
@@ -188,7 +198,9 @@ def _checked(texts: list[str], limits: Limits) -> list[str]:
 
 
 def _outputs(fields: Mapping[str, Any], model: str, *, binary: bool) -> dict[str, Output]:
-    asked = fields.get("outputs") or [{"name": name} for name in _DEFAULT_OUTPUTS]
+    asked = fields.get("outputs")
+    if asked is None or asked == []:
+        asked = [{"name": name} for name in _DEFAULT_OUTPUTS]
     if not isinstance(asked, list) or len(asked) > len(_OUTPUTS):
         raise InvalidInput(f"outputs must be a list of some of {', '.join(_OUTPUTS)}", field="outputs")
     outputs: dict[str, Output] = {}
@@ -202,9 +214,7 @@ def _outputs(fields: Mapping[str, Any], model: str, *, binary: bool) -> dict[str
 
 
 def _output(parameters: Mapping[str, Any], name: str, binary: bool) -> Output:  # noqa: FBT001  # the only caller names it
-    classes = parameters.get("classification") or 0
-    if not isinstance(classes, int) or isinstance(classes, bool) or classes < 0:
-        raise InvalidInput(f"output {name!r}: classification must be a whole number", field="classification")
+    classes = _whole_number(parameters, "classification", f"output {name!r}: classification must be a whole number")
     if classes and name not in {"scores", "logits"}:
         raise InvalidInput(f"output {name!r} has no classes: ask for those of scores", field="classification")
     return Output(flag(parameters, "binary_data", default=binary), classes)
