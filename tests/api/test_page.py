@@ -42,6 +42,7 @@ def test_scripts_have_the_media_type_that_browsers_insist_on(client: TestClient,
             "css": "text/css",
             "svg": "image/svg+xml",
             "html": "text/html",
+            "csv": "text/csv",
         }[name.rpartition(".")[2]]
     )
 

@@ -18,6 +18,15 @@ AWFUL = "Arrived broken, and nobody answers the phone."
 HOSTILE = """She said: "it's 5 > 4 & $HOME" \\ `id`\n\n\t'déjà vu' 🙂"""
 
 
+#: A minute goes by between two questions: the service that answered may have fallen asleep.
+LATER = """
+    const now = performance.now.bind(performance);
+    let skipped = 0;
+    performance.now = () => now() + skipped;
+    window.later = () => { skipped = 61_000; };
+"""
+
+
 @pytest.fixture
 def own_service() -> Iterator[Service]:
     """A service that the test may stop and start."""
@@ -96,9 +105,10 @@ def test_an_answer_that_waited_for_a_sleeping_service_says_how_long_the_wake_too
         return own_service.port
 
     with Proxy(wake) as proxy:
-        page = open_page(proxy.url)
+        page = open_page(proxy.url, script=LATER)
         ask(page, LOVELY)
         own_service.stop()
+        page.evaluate("window.later()")
         awake.clear()
         page.fill("#text", AWFUL)
         page.wait_for_selector("#answer[data-state=waking]")

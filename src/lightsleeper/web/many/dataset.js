@@ -1,21 +1,21 @@
 /** The rows of a file as the page holds them, which of their cells is the text, and reading them from a file. */
 
-import { isBlank, uniqueNames } from "./reading/columns.js";
+import { cellAt, unpack } from "./reading/packed.js";
 import { reasonOf } from "./reading/rows.js";
 
 const EXCERPT_CHARS = 300;
+/** As in reader.worker.js. */
+const BATCH_ROWS = 500;
 
 /**
- * @typedef {import("./reading/rows.js").Row} Row
+ * @typedef {import("./reading/packed.js").Packed} Packed
  * @typedef {import("./reading/table.js").Table} Table
  * @typedef {import("./reading/table.js").Choices} Choices
  */
 
 export class Dataset {
-  /** @type {string[] | null} */
-  #header = null;
-  /** Whether the first row names the columns. */
-  #hasHeader = false;
+  /** @type {Packed[]} each but the last of BATCH_ROWS */
+  #batches = [];
 
   /** @param {string} name the file's */
   constructor(name) {
@@ -24,18 +24,23 @@ export class Dataset {
     this.encoding = "utf-8";
     /** @type {string | null} what stands between cells */
     this.delimiter = null;
+    /** @type {string[] | null} the first row as the file writes it, where it names the columns */
+    this.header = null;
     /** @type {import("./reading/columns.js").Column[]} as the file's beginning shows them */
     this.described = [];
+    /** @type {import("./reading/summary.js").Filling[]} as all rows fill them */
+    this.filling = [];
     /** @type {string[]} what was guessed or left out, in words */
     this.notes = [];
     /** Whether the file went on after the last row kept. */
     this.cut = false;
     /** Lines of a txt with nothing on them. */
     this.blankLines = 0;
+    /** The column with the texts; the first, if none was found. */
     this.column = 0;
-    /** @type {Row[]} */
-    this.rows = [];
-    /** @type {string[]} one for each column */
+    this.hasTextColumn = true;
+    this.count = 0;
+    /** @type {string[]} one name for each column */
     this.columns = ["text"];
   }
 
@@ -44,60 +49,41 @@ export class Dataset {
     this.format = facts.format;
     this.encoding = facts.encoding ?? "";
     this.delimiter = facts.delimiter;
+    this.header = facts.header;
     this.described = facts.columns;
     this.notes = facts.notes;
     this.columns = facts.names;
     this.column = facts.textIndex ?? 0;
-    this.#header = facts.header;
-    this.#hasHeader = facts.header !== null;
+    this.hasTextColumn = facts.textIndex !== null;
   }
 
-  /** @param {Row[]} rows */
-  add(rows) {
-    for (const row of rows) {
-      if (this.format === "txt" && isBlank(row.cells[0] ?? "")) this.blankLines += 1;
-      else this.rows.push(row);
-    }
-  }
-
-  get canHaveHeader() {
-    return ["csv", "tsv", "xlsx"].includes(this.format) && (this.#hasHeader || this.rows.length > 1);
-  }
-
-  /** The first row as the file writes it, where it names the columns. */
-  get header() {
-    return this.#hasHeader ? this.#header : null;
-  }
-
-  get hasHeader() {
-    return this.#hasHeader;
-  }
-
-  /** Take the names for a row, or the first row for names. */
-  set hasHeader(wanted) {
-    if (wanted === this.#hasHeader) return;
-    this.#hasHeader = wanted;
-    if (wanted) this.#header = (this.rows.shift()?.cells ?? []).map((cell) => cell ?? "");
-    else this.rows.unshift({ cells: this.#header ?? [], line: 1 });
-    this.columns = uniqueNames(this.header ?? [], this.width);
+  /** @param {Packed} batch */
+  add(batch) {
+    this.#batches.push(batch);
+    this.count += batch.count;
   }
 
   get width() {
     return this.columns.length;
   }
 
-  get count() {
-    return this.rows.length;
-  }
-
   /** @param {number} index 0 is the first row after the header */
   row(index) {
-    return this.rows[index];
+    return unpack(this.#batchOf(index), index % BATCH_ROWS);
+  }
+
+  /**
+   * @param {number} index
+   * @param {number} column
+   */
+  cell(index, column) {
+    const batch = this.#batchOf(index);
+    return batch.hasRaw && column === batch.width - 1 ? null : cellAt(batch, index % BATCH_ROWS, column);
   }
 
   /** @param {number} index */
   text(index) {
-    return this.rows[index].cells[this.column] ?? "";
+    return this.cell(index, this.column) ?? "";
   }
 
   /**
@@ -105,7 +91,7 @@ export class Dataset {
    * @param {number} index
    */
   reason(index) {
-    return reasonOf(this.rows[index], this.column, this.columns[this.column]);
+    return reasonOf(this.row(index), this.column, this.columns[this.column]);
   }
 
   /**
@@ -113,9 +99,14 @@ export class Dataset {
    * @param {number} index
    */
   excerpt(index) {
-    const { problem, surplus } = this.rows[index];
+    const { problem, surplus } = this.row(index);
     const text = problem && !this.text(index) ? (surplus ?? "") : this.text(index);
     return text.slice(0, EXCERPT_CHARS).trim() || "(blank)";
+  }
+
+  /** @param {number} index */
+  #batchOf(index) {
+    return this.#batches[Math.floor(index / BATCH_ROWS)];
   }
 }
 
@@ -131,17 +122,16 @@ export function readFile(file, onProgress, choices = {}) {
   const dataset = new Dataset(file.name);
   return new Promise((resolve, reject) => {
     worker.onerror = () => reject(new Error("the file could not be read"));
-    worker.onmessage = ({ data }) => {
-      if (data.type === "start") dataset.begin(data.facts);
-      if (data.type === "rows") {
-        dataset.add(data.rows);
-        onProgress(dataset.rows.length);
+    worker.onmessage = ({ data: { type, facts, batch, message, ...end } }) => {
+      if (type === "start") dataset.begin(facts);
+      if (type === "rows") {
+        dataset.add(batch);
+        onProgress(dataset.count);
       }
-      if (data.type === "error") reject(new Error(data.message));
-      if (data.type === "done") {
-        dataset.columns = data.names;
-        dataset.cut = data.cut;
-        resolve(dataset);
+      if (type === "error") reject(new Error(message));
+      if (type === "done") {
+        const { names, cut, blankLines, filling } = end;
+        resolve(Object.assign(dataset, { columns: names, cut, blankLines, filling }));
       }
     };
     worker.postMessage({ file, choices });

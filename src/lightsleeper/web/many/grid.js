@@ -1,10 +1,10 @@
-/** A table that only has the rows in sight: 100,000 rows cost as much as 30. */
+/** A table that only has the rows in sight: a million rows cost as much as 30. */
 
 import { el, oncePerFrame } from "../shared/dom.js";
 
-/** As in style.css. */
-const ROW_PX = 40;
 const OVERSCAN = 6;
+/** Browsers draw nothing higher than this, so of more rows a step of the scroll bar is several. */
+const MOST_PX = 8_000_000;
 
 /**
  * @typedef {object} Shown one row's cells, as text
@@ -15,6 +15,7 @@ const OVERSCAN = 6;
  * @property {string} score
  * @property {number} share
  * @property {string} title
+ * @property {string[]} own the cells of the file's other columns
  */
 
 export class Grid {
@@ -34,10 +35,24 @@ export class Grid {
     this.below = spacer();
     /** @type {HTMLTableRowElement[]} */
     this.pool = [];
+    /** @type {string[]} the file's other columns */
+    this.columns = [];
     table.tBodies[0].append(this.above, this.below);
     this.draw = oncePerFrame(() => this.#draw());
     scroller.addEventListener("scroll", this.draw, { passive: true });
     new ResizeObserver(this.draw).observe(scroller);
+  }
+
+  /** @param {string[]} names of the file's columns to show behind ours */
+  setColumns(names) {
+    this.columns = names;
+    const head = this.table.tHead?.rows[0];
+    for (const old of head?.querySelectorAll(".of-file") ?? []) old.remove();
+    head?.append(...names.map((name) => el("th", { scope: "col", class: "of-file", title: name }, name)));
+    for (const spacer of [this.above, this.below]) spacer.cells[0].colSpan = 4 + names.length;
+    this.table.style.setProperty("--own", String(names.length));
+    this.#resize(0);
+    this.draw();
   }
 
   /** @param {Uint32Array} rows which rows there are, in order */
@@ -48,13 +63,20 @@ export class Grid {
   }
 
   #draw() {
-    const fit = Math.ceil(this.scroller.clientHeight / ROW_PX) + 2 * OVERSCAN;
+    // Two lines a row on a phone: style.css knows.
+    const rowPx = parseFloat(getComputedStyle(this.scroller).getPropertyValue("--row"));
+    const fit = Math.ceil(this.scroller.clientHeight / rowPx) + 2 * OVERSCAN;
     const size = Math.min(fit, this.rows.length);
-    const scrolled = Math.floor(this.scroller.scrollTop / ROW_PX) - OVERSCAN;
-    const first = Math.max(0, Math.min(scrolled, this.rows.length - size));
+    const heightPx = Math.min(MOST_PX, this.rows.length * rowPx);
+    const last = this.rows.length - size;
+    const scrollable = Math.max(1, heightPx - this.scroller.clientHeight);
+    const exact = this.rows.length * rowPx <= MOST_PX;
+    const at = exact ? this.scroller.scrollTop / rowPx : (this.scroller.scrollTop / scrollable) * (this.rows.length - fit + 2 * OVERSCAN);
+    const first = Math.max(0, Math.min(Math.floor(at) - OVERSCAN, last));
+    const abovePx = exact ? first * rowPx : Math.max(0, Math.min(this.scroller.scrollTop - OVERSCAN * rowPx, heightPx - size * rowPx));
     this.#resize(size);
-    setHeight(this.above, first);
-    setHeight(this.below, this.rows.length - first - size);
+    setHeight(this.above, abovePx);
+    setHeight(this.below, Math.max(0, heightPx - abovePx - size * rowPx));
     this.pool.forEach((element, index) => this.#fill(element, first + index));
   }
 
@@ -72,10 +94,11 @@ export class Grid {
       el(
         "tr",
         {},
-        el("td", { class: "numbers muted" }),
-        el("td", {}, open),
-        el("td", {}, el("span", { class: "tag" })),
-        el("td", { class: "numbers" }, el("span", {}), bar),
+        el("td", { class: "numbers muted of-row" }),
+        el("td", { class: "of-text" }, open),
+        el("td", { class: "of-label" }, el("span", { class: "tag" })),
+        el("td", { class: "numbers of-score" }, el("span", {}), bar),
+        ...this.columns.map(() => el("td", { class: "of-file" })),
       )
     );
     this.below.before(row);
@@ -88,8 +111,8 @@ export class Grid {
    */
   #fill(element, index) {
     const row = this.rows[index];
-    const { number, text, label, tone, score, share, title } = this.show(row);
-    const [numberCell, textCell, labelCell, scoreCell] = /** @type {any} */ (element.cells);
+    const { number, text, label, tone, score, share, title, own } = this.show(row);
+    const [numberCell, textCell, labelCell, scoreCell, ...ownCells] = /** @type {any} */ (element.cells);
     element.setAttribute("aria-rowindex", String(index + 2));
     element.dataset.tone = tone;
     numberCell.textContent = number;
@@ -99,6 +122,7 @@ export class Grid {
     labelCell.firstElementChild.title = title;
     scoreCell.firstElementChild.textContent = score;
     scoreCell.lastElementChild.firstElementChild.style.transform = `scaleX(${share})`;
+    own.forEach((cell, place) => (ownCells[place].textContent = ownCells[place].title = cell));
   }
 }
 
@@ -108,9 +132,9 @@ function spacer() {
 
 /**
  * @param {HTMLTableRowElement} row
- * @param {number} rows
+ * @param {number} px
  */
-function setHeight(row, rows) {
-  row.hidden = rows === 0;
-  row.cells[0].style.height = `${rows * ROW_PX}px`;
+function setHeight(row, px) {
+  row.hidden = px === 0;
+  row.cells[0].style.height = `${px}px`;
 }

@@ -1,15 +1,13 @@
 /** Classifies many rows: chunks, a few at a time, patiently; every row ends answered or named. Knows no page. */
 
-import { delayMs, wait } from "../shared/patience.js";
+import { delayMs, online, wait } from "../shared/patience.js";
 import { problemOf } from "../shared/problems.js";
 import { predict, ServiceError } from "../shared/service.js";
 
 const CONCURRENCY = 4;
 const TRIES = 3;
-/** Tries against a service that is away or busy: together about two minutes. */
+/** Tries against a service that is busy: together about two minutes. One that is away is waited for, however long. */
 const PATIENT_TRIES = 12;
-/** Asked to come back later than this, the run pauses and says so. */
-const LONGEST_WAIT_MS = 120_000;
 
 /**
  * @typedef {object} Work
@@ -39,6 +37,11 @@ export class Job {
     this.waitingFor = null;
     /** @type {Set<string>} the processes that answered */
     this.instances = new Set();
+  }
+
+  /** Seconds until the service is asked again; 0 if it is being asked. */
+  get retryInS() {
+    return this.state === "running" ? Math.max(0, Math.ceil((this.#notBefore - performance.now()) / 1000)) : 0;
   }
 
   /** Resolves when every row is answered or named, or the job was cancelled. */
@@ -137,8 +140,10 @@ export class Job {
    */
   async #remedy(error, rows, tries) {
     const culprit = error.status === 422 ? rowAt(error.field) : undefined;
-    // A rate limit says itself when to come back, however often: that is no failed try.
-    if (error.passes && (tries < PATIENT_TRIES || error.status === 429)) return this.#backOff(error, rows, tries);
+    if (error.status === 0 && !navigator.onLine) return this.#pauseOffline(error, rows);
+    // A rate limit says itself when to come back, however often: that is no failed try. Nor is one that met nobody.
+    const patient = tries < PATIENT_TRIES || error.status === 429 || error.status === 0;
+    if (error.passes && patient) return this.#backOff(error, rows, tries);
     if (error.status === 401 || error.status === 403) {
       this.pause(problemOf(error));
       return rows;
@@ -184,9 +189,22 @@ export class Job {
   #backOff(error, rows, tries) {
     const ms = delayMs(tries, error.retryAfterS);
     this.waitingFor = problemOf(error);
-    if (ms > LONGEST_WAIT_MS) this.pause(this.waitingFor);
-    else this.#notBefore = Math.max(this.#notBefore, performance.now() + ms);
+    this.#notBefore = Math.max(this.#notBefore, performance.now() + ms);
     this.#work.onChange();
+    return rows;
+  }
+
+  /**
+   * Until the network is back, however long that takes.
+   * @param {ServiceError} error
+   * @param {number[]} rows
+   */
+  #pauseOffline(error, rows) {
+    if (this.state === "running") {
+      this.pause(problemOf(error));
+      const paused = this.#resumed;
+      online(this.#abort.signal).then(() => paused === this.#resumed && this.resume(), () => {});
+    }
     return rows;
   }
 

@@ -1,9 +1,13 @@
-/** What is known about each row, in a few bytes a row, with the counts and the order that the page shows. */
+/** The answers to the rows of a file, with the counts and the order that the page shows. */
+
+import { BINS, scaleOf } from "./scale.js";
+import { isUnclear } from "../shared/words.js";
 
 export const PENDING = 0;
 export const DONE = 1;
 export const FAILED = 2;
-export const BINS = 20;
+
+/** @typedef {(row: number) => boolean} Test whether a filter lets a row through */
 
 export class Results {
   /**
@@ -13,17 +17,21 @@ export class Results {
   constructor(count, labels) {
     this.count = count;
     this.labels = [...labels];
+    this.scale = scaleOf(labels);
     this.status = new Uint8Array(count);
     this.label = new Uint16Array(count);
     this.score = new Float64Array(count);
+    /** Where each row stands on the scale. */
+    this.bin = new Uint8Array(count);
     this.truncated = new Uint8Array(count);
     this.unfamiliar = new Uint8Array(count);
     /** @type {Map<number, string>} why a row failed */
     this.reasons = new Map();
     this.done = 0;
+    this.unclear = 0;
     /** @type {number[]} rows by label */
     this.byLabel = this.labels.map(() => 0);
-    /** @type {number[][]} rows by label and by score, in `BINS` equal steps */
+    /** @type {number[][]} rows by label and by bin of the scale */
     this.bins = this.labels.map(() => Array(BINS).fill(0));
   }
 
@@ -47,11 +55,13 @@ export class Results {
     this.status[row] = DONE;
     this.label[row] = label;
     this.score[row] = best.score;
+    this.bin[row] = this.scale.binOf(label, best.score);
     this.truncated[row] = Number(truncated);
     this.unfamiliar[row] = Number(unfamiliar);
     this.done += 1;
+    this.unclear += Number(isUnclear(this.labels, best.score));
     this.byLabel[label] += 1;
-    this.bins[label][Math.min(BINS - 1, Math.floor(best.score * BINS))] += 1;
+    this.bins[label][this.bin[row]] += 1;
   }
 
   /**
@@ -76,19 +86,16 @@ export class Results {
   }
 
   /**
-   * The rows to show.
-   * @param {{label: string, below: number, by: "row" | "label" | "score", descending: boolean}} wish
-   * `below`: only answers whose score is smaller; 1 shows rows without an answer too
+   * The rows that every test lets through.
+   * @param {Test[]} tests
+   * @param {{by: "row" | "label" | "score", descending: boolean}} order
    * @returns {Uint32Array}
    */
-  view({ label, below, by, descending }) {
-    const wanted = this.labels.indexOf(label);
+  view(tests, { by, descending }) {
     const rows = new Uint32Array(this.count);
     let shown = 0;
     for (let row = 0; row < this.count; row += 1) {
-      const answered = this.status[row] === DONE;
-      if (label && !(answered && this.label[row] === wanted)) continue;
-      if (below < 1 && !(answered && this.score[row] < below)) continue;
+      if (!tests.every((test) => test(row))) continue;
       rows[shown] = row;
       shown += 1;
     }
@@ -120,6 +127,8 @@ export class Results {
     if (known !== -1) return known;
     this.byLabel.push(0);
     this.bins.push(Array(BINS).fill(0));
-    return this.labels.push(label) - 1;
+    const index = this.labels.push(label) - 1;
+    this.scale = scaleOf(this.labels);
+    return index;
   }
 }

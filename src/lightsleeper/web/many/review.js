@@ -1,15 +1,20 @@
-/** The results on the page: charts, filters, sorting, the table, downloads. */
+/** The results on the page: charts, filters, sorting, the table with the file's own columns. */
 
 import { drawBars } from "../shared/bars.js";
 import { byId } from "../shared/dom.js";
-import { download } from "./download.js";
+import { Facets } from "./facets.js";
+import { Filters, remembered } from "./filters.js";
 import { Grid } from "./grid.js";
-import { drawHistogram } from "./histogram.js";
-import { DONE, FAILED, Results } from "./results.js";
+import { OwnLabels } from "./own_labels.js";
+import { DONE, FAILED } from "./results.js";
+import { Spectrum } from "./spectrum.js";
 import { grouped, isUnclear, percent, plural, toneOf } from "../shared/words.js";
 
-/** Often enough to look alive, seldom enough that counting 100,000 rows costs nothing. */
+/** Often enough to look alive, seldom enough that counting costs little: a second for a million rows. */
 const REDRAW_MS = 300;
+const REDRAW_MS_A_ROW = 0.001;
+const SEARCH_PAUSE_MS = 200;
+const CELL_CHARS = 200;
 
 /** @typedef {"row" | "label" | "score"} SortKey */
 
@@ -18,64 +23,109 @@ export class Review {
   constructor(openText) {
     /** @type {import("./dataset.js").Dataset | null} */
     this.dataset = null;
-    /** @type {Results | null} */
+    /** @type {import("./results.js").Results | null} */
     this.results = null;
-    /** @type {string[]} the model's, to show before there are results */
-    this.labels = [];
     /** @type {{by: SortKey, descending: boolean}} */
     this.order = { by: "row", descending: false };
     this.grid = new Grid(byId("grid"), byId("table"), {
       show: (row) => this.#cells(row),
       open: (row) => openText(this.dataset?.text(row) ?? ""),
     });
+    this.filters = new Filters(() => this.redraw());
+    this.spectrum = new Spectrum((band) => this.#setBand(band));
+    this.facets = new Facets((facet) => this.filters.set("facet", facet && { ...facet, removed: () => this.facets.reset() }));
+    this.own = new OwnLabels((filter) => this.filters.set("own", filter));
     this.redrawTimer = 0;
+    this.searchTimer = 0;
     this.#mount();
   }
 
   /**
    * @param {import("./dataset.js").Dataset | null} dataset
-   * @param {Results | null} results
+   * @param {import("./results.js").Results | null} results
    */
   show(dataset, results) {
-    this.dataset = dataset;
-    this.results = results;
-    byId("filter-label").value = "";
-    byId("filter-score").value = "1";
+    [this.dataset, this.results] = [dataset, results];
+    for (const id of ["charts", "facets", "results", "own"]) byId(id).hidden = !results;
+    this.filters.clear();
+    this.spectrum.reset();
+    if (dataset && results) {
+      this.grid.setColumns(this.#ownColumns().map((index) => dataset.columns[index]));
+      this.facets.show(dataset, results);
+      this.own.show(dataset, results);
+    }
     byId("grid").scrollTop = 0;
     this.redraw();
   }
 
-  /** @param {string[]} labels */
-  setLabels(labels) {
-    this.labels = labels;
-    this.redraw();
+  /** The rows that the filters let through, in the order of the table. */
+  get shown() {
+    return this.results?.view(this.filters.tests, this.order) ?? new Uint32Array();
   }
 
   /** Soon, together with whatever else changes until then. */
   redrawSoon() {
-    this.redrawTimer ||= window.setTimeout(() => this.redraw(), REDRAW_MS);
+    const ms = Math.max(REDRAW_MS, (this.results?.count ?? 0) * REDRAW_MS_A_ROW);
+    this.redrawTimer ||= window.setTimeout(() => this.redraw(), ms);
   }
 
   redraw() {
     clearTimeout(this.redrawTimer);
     this.redrawTimer = 0;
-    byId("grid-empty").hidden = this.results !== null;
-    byId("download-csv").disabled = byId("download-jsonl").disabled = !this.results?.done;
-    this.#drawCharts();
-    this.#drawTable();
+    const { results } = this;
+    if (!results) return this.grid.setRows(new Uint32Array());
+    this.#drawLabels(results);
+    this.spectrum.draw(results);
+    this.facets.draw();
+    this.own.draw();
+    const rows = this.shown;
+    const all = plural(results.count, "row");
+    byId("shown").textContent = rows.length === results.count ? all : `${grouped(rows.length)} of ${all}`;
+    this.grid.setRows(rows);
   }
 
   #mount() {
-    byId("filter-label").addEventListener("change", () => this.redraw());
-    byId("filter-score").addEventListener("change", () => this.redraw());
+    byId("filter-label").addEventListener("change", () => this.#setLabel(byId("filter-label").value));
+    byId("search").addEventListener("input", () => {
+      clearTimeout(this.searchTimer);
+      this.searchTimer = window.setTimeout(() => this.#setSearch(byId("search").value), SEARCH_PAUSE_MS);
+    });
     for (const header of document.querySelectorAll("th[data-sort]")) {
       header.querySelector("button")?.addEventListener("click", () => this.#sortBy(header));
     }
-    for (const format of /** @type {("csv" | "jsonl")[]} */ (["csv", "jsonl"])) {
-      byId(`download-${format}`).addEventListener("click", () => {
-        if (this.dataset && this.results) download(format, this.dataset, this.results);
-      });
-    }
+  }
+
+  #ownColumns() {
+    return this.dataset?.columns.map((_, index) => index).filter((index) => index !== this.dataset?.column) ?? [];
+  }
+
+  /** @param {string} label empty: any */
+  #setLabel(label) {
+    const { results } = this;
+    byId("filter-label").value = label;
+    if (!results || !label) return this.filters.set("label", null);
+    const wanted = results.labels.indexOf(label);
+    const test = (/** @type {number} */ row) => results.status[row] === DONE && results.label[row] === wanted;
+    this.filters.set("label", { words: `label: ${label}`, test, removed: () => this.#setLabel("") });
+  }
+
+  /** @param {{from: number, to: number, words: string} | null} band */
+  #setBand(band) {
+    const { results } = this;
+    if (!results || !band) return this.filters.set("band", null);
+    const test = (/** @type {number} */ row) => results.status[row] === DONE && results.bin[row] >= band.from && results.bin[row] < band.to;
+    this.filters.set("band", { words: band.words, test, removed: () => this.spectrum.reset() });
+  }
+
+  /** @param {string} wanted in any column, in any case */
+  #setSearch(wanted) {
+    const { dataset } = this;
+    const folded = wanted.trim().toLowerCase();
+    byId("search").value = wanted;
+    if (!dataset || !folded) return this.filters.set("search", null);
+    const columns = dataset.columns.map((_, index) => index);
+    const test = remembered(dataset.count, (row) => columns.some((column) => dataset.cell(row, column)?.toLowerCase().includes(folded)));
+    this.filters.set("search", { words: `“${wanted.trim()}”`, test, removed: () => (byId("search").value = "") });
   }
 
   /** @param {Element} header */
@@ -89,46 +139,26 @@ export class Review {
     this.redraw();
   }
 
-  #drawCharts() {
-    const results = this.results ?? new Results(0, this.labels);
+  /** @param {import("./results.js").Results} results */
+  #drawLabels(results) {
+    const chosen = byId("filter-label").value;
     const bars = results.labels.map((name, index) => {
       const share = results.done ? results.byLabel[index] / results.done : 0;
       const value = `${grouped(results.byLabel[index])} · ${percent(share)}`;
-      return { name, share, value, tone: toneOf(name, index) };
+      return { name, share, value, tone: toneOf(name, index), pressed: name === chosen };
     });
-    drawBars(byId("label-counts"), bars);
-    byId("histogram-start").textContent = percent(drawHistogram(byId("histogram"), results));
-    this.#drawLabelChoice(results.labels);
-  }
-
-  /** @param {string[]} labels */
-  #drawLabelChoice(labels) {
+    drawBars(byId("label-counts"), bars, (name) => this.#setLabel(byId("filter-label").value === name ? "" : name));
     const select = byId("filter-label");
-    if (select.options.length === labels.length + 1) return;
-    const chosen = select.value;
-    select.replaceChildren(new Option("All", ""), ...labels.map((label) => new Option(label, label)));
+    if (select.options.length === results.labels.length + 1) return;
+    select.replaceChildren(new Option("All", ""), ...results.labels.map((label) => new Option(label, label)));
     select.value = chosen;
-  }
-
-  #drawTable() {
-    const { results } = this;
-    if (!results) {
-      byId("shown").textContent = "";
-      return this.grid.setRows(new Uint32Array());
-    }
-    const label = byId("filter-label").value;
-    const below = Number(byId("filter-score").value);
-    const rows = results.view({ label, below, ...this.order });
-    byId("shown").textContent =
-      rows.length === results.count ? plural(rows.length, "row") : `${grouped(rows.length)} of ${plural(results.count, "row")}`;
-    this.grid.setRows(rows);
   }
 
   /** @param {number} row */
   #cells(row) {
     const { dataset, results } = this;
-    const text = dataset?.excerpt(row) ?? "";
-    const shown = { number: grouped(row + 1), text, label: "…", tone: "none", score: "", share: 0, title: "waiting" };
+    const own = this.#ownColumns().map((column) => (dataset?.cell(row, column) ?? "").slice(0, CELL_CHARS));
+    const shown = { number: grouped(row + 1), text: dataset?.excerpt(row) ?? "", label: "…", tone: "none", score: "", share: 0, title: "waiting", own };
     if (results?.status[row] === FAILED) {
       const title = results.reasons.get(row) ?? "";
       return { ...shown, label: "no answer", tone: "failed", title };
@@ -145,7 +175,7 @@ export class Review {
 
 /**
  * What should be known of an answer besides its label.
- * @param {Results} results
+ * @param {import("./results.js").Results} results
  * @param {number} row
  */
 function remarksOn(results, row) {

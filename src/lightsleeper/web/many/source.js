@@ -1,41 +1,128 @@
-/** Where the texts come from: a dropped or chosen file, or pasted lines; and which column holds them. */
+/** Where the texts come from: a file, pasted lines or cells, a sample; how they are read, and which column is the text. */
 
-import { announce, byId, el } from "../shared/dom.js";
+import { announce, byId } from "../shared/dom.js";
 import { readFile } from "./dataset.js";
+import { drawPreview } from "./preview.js";
 import { plural } from "../shared/words.js";
 
 /** More than this in a text box makes the browser itself slow, so it is taken as a file at once. */
 const LARGE_PASTE_CHARS = 20_000;
-const SAMPLE_ROWS = 3;
-
-/** @typedef {import("./dataset.js").Dataset} Dataset */
+const SAMPLE = new URL("./sample.csv", import.meta.url);
 
 /**
- * @param {(dataset: Dataset | null) => void} onChange another file, another column; null: none
+ * @typedef {import("./dataset.js").Dataset} Dataset
+ * @typedef {import("./reading/table.js").Choices} Choices
+ *
+ * @typedef {object} Owner
+ * @property {(dataset: Dataset | null) => void} onChange another file, read otherwise, another column; null: none
+ * @property {() => Promise<boolean>} mayReplace asked before, since results may go
  */
-export function mountSource(onChange) {
-  const source = { dataset: /** @type {Dataset | null} */ (null) };
-  const open = (/** @type {File} */ file) => load(source, file, onChange);
-  mountDrop(open);
-  mountPaste(open);
-  byId("column").addEventListener("change", () => {
-    if (!source.dataset) return;
-    source.dataset.column = Number(byId("column").value);
-    draw(source.dataset);
-    onChange(source.dataset);
-  });
-  byId("header").addEventListener("change", () => {
-    if (!source.dataset) return;
-    source.dataset.hasHeader = byId("header").checked;
-    draw(source.dataset);
-    onChange(source.dataset);
-  });
-  byId("change").addEventListener("click", () => {
-    source.dataset = null;
+
+export class Source {
+  /** @type {File | null} */
+  #file = null;
+  /** @type {Dataset | null} */
+  #dataset = null;
+  /** @type {Choices} */
+  #choices = {};
+
+  /** @param {Owner} owner */
+  constructor({ onChange, mayReplace }) {
+    this.onChange = onChange;
+    this.mayReplace = mayReplace;
+    mountDrop((file) => this.#open(file));
+    mountPaste((file) => this.#open(file));
+    byId("use-sample").addEventListener("click", async () => this.#open(await sample()));
+    byId("change").addEventListener("click", () => this.#close());
+    byId("column").addEventListener("change", () => this.#choose(Number(byId("column").value)));
+    for (const name of /** @type {const} */ (["format", "delimiter", "encoding"])) {
+      byId(name).addEventListener("change", () => this.#readAs({ ...this.#choices, [name]: byId(name).value || undefined }));
+    }
+    byId("header").addEventListener("change", () => this.#readAs({ ...this.#choices, header: byId("header").checked }));
+  }
+
+  /** @param {File} file */
+  async #open(file) {
+    if (!(await this.mayReplace())) return;
+    this.#file = file;
+    await this.#read({});
+  }
+
+  async #close() {
+    if (!(await this.mayReplace())) return;
+    [this.#file, this.#dataset] = [null, null];
     setState("empty");
-    onChange(null);
+    this.onChange(null);
     byId("choose").focus();
-  });
+  }
+
+  /** @param {number} column */
+  async #choose(column) {
+    const dataset = this.#dataset;
+    if (!dataset || dataset.column === column) return;
+    const yes = await this.mayReplace();
+    if (yes) Object.assign(dataset, { column, hasTextColumn: true });
+    this.#draw();
+    byId("preview").querySelector("[aria-pressed=true]")?.focus();
+    if (yes) this.onChange(dataset);
+  }
+
+  /** @param {Choices} choices */
+  async #readAs(choices) {
+    const before = this.#dataset;
+    if (!(await this.mayReplace())) return this.#draw();
+    await this.#read(choices);
+    const column = this.#dataset?.columns.indexOf(before?.columns[before.column] ?? "") ?? -1;
+    if (this.#dataset && column !== -1) this.#dataset.column = column;
+    this.#draw();
+  }
+
+  /** @param {Choices} choices */
+  async #read(choices) {
+    const file = /** @type {File} */ (this.#file);
+    setState("reading");
+    byId("file-name").textContent = file.name;
+    byId("file-facts").textContent = "Reading …";
+    this.onChange(null);
+    try {
+      const dataset = await readFile(file, (rows) => (byId("file-facts").textContent = `Reading … ${plural(rows, "row")}`), choices);
+      if (file !== this.#file) return;
+      if (!dataset.count || !dataset.width) return this.#refuse("There is no text in this file. Choose another one.", choices);
+      [this.#dataset, this.#choices] = [dataset, choices];
+    } catch (error) {
+      return this.#refuse(`This file cannot be read: ${error instanceof Error ? error.message : error}.`, choices);
+    }
+    setState("loaded");
+    this.#draw();
+    announce(`${file.name}: ${plural(this.#dataset.count, "row")}`);
+    this.onChange(this.#dataset);
+  }
+
+  /**
+   * What somebody said about a file that was read before is taken back.
+   * @param {string} why
+   * @param {Choices} [choices]
+   */
+  #refuse(why, choices = {}) {
+    announce(why);
+    if (this.#dataset?.name === this.#file?.name && Object.keys(choices).length) {
+      setState("loaded");
+      this.#draw();
+      this.onChange(this.#dataset);
+    } else {
+      this.#dataset = null;
+      setState("refused");
+    }
+    byId("file-facts").textContent = why;
+  }
+
+  #draw() {
+    if (this.#dataset) drawPreview(this.#dataset, this.#choices, (column) => this.#choose(column));
+  }
+}
+
+async function sample() {
+  return new File([await (await fetch(SAMPLE)).blob()], "sample.csv");
 }
 
 /** @param {(file: File) => void} open */
@@ -66,67 +153,16 @@ function mountPaste(open) {
   byId("use-lines").addEventListener("click", () => use(lines.value));
   lines.addEventListener("paste", (/** @type {ClipboardEvent} */ event) => {
     const text = event.clipboardData?.getData("text/plain") ?? "";
-    if (text.length < LARGE_PASTE_CHARS) return;
+    // Spreadsheets put cells on the clipboard with tabs between them, and as a table of HTML.
+    const isTable = /<table\b/i.test(event.clipboardData?.getData("text/html") ?? "") || text.includes("\t");
+    if (!isTable && text.length < LARGE_PASTE_CHARS) return;
     event.preventDefault();
-    use(`${lines.value}\n${text}`);
+    if (isTable && text.trim()) open(new File([text], "pasted table.tsv"));
+    else use(`${lines.value}\n${text}`);
   });
-}
-
-/**
- * @param {{dataset: Dataset | null}} source
- * @param {File} file
- * @param {(dataset: Dataset | null) => void} onChange
- */
-async function load(source, file, onChange) {
-  setState("reading");
-  byId("file-name").textContent = file.name;
-  byId("file-facts").textContent = "Reading …";
-  try {
-    source.dataset = await readFile(file, (rows) => (byId("file-facts").textContent = `Reading … ${plural(rows, "row")}`));
-  } catch (error) {
-    return refuse(onChange, `This file cannot be read: ${error instanceof Error ? error.message : error}.`);
-  }
-  if (!source.dataset.count) return refuse(onChange, "There is no text in this file. Choose another one.");
-  setState("loaded");
-  draw(source.dataset);
-  announce(`${file.name}: ${plural(source.dataset.count, "row")}`);
-  onChange(source.dataset);
-}
-
-/**
- * @param {(dataset: Dataset | null) => void} onChange
- * @param {string} why
- */
-function refuse(onChange, why) {
-  setState("refused");
-  byId("file-facts").textContent = why;
-  announce(why);
-  onChange(null);
 }
 
 /** @param {string} state */
 function setState(state) {
   byId("source").dataset.state = state;
-}
-
-/** @param {Dataset} dataset */
-function draw(dataset) {
-  byId("file-facts").textContent = factsOf(dataset);
-  const options = dataset.columns.map((name, index) => new Option(name, String(index)));
-  byId("column").replaceChildren(...options);
-  byId("column").value = String(dataset.column);
-  byId("column").disabled = dataset.width === 1;
-  byId("header").checked = dataset.hasHeader;
-  byId("header").disabled = !dataset.canHaveHeader;
-  const sample = Array.from({ length: Math.min(SAMPLE_ROWS, dataset.count) }, (_, row) => dataset.excerpt(row));
-  byId("sample").replaceChildren(...sample.map((text) => el("li", {}, text)));
-}
-
-/** @param {Dataset} dataset */
-function factsOf(dataset) {
-  const facts = [plural(dataset.count, "row"), plural(dataset.width, "column"), dataset.format];
-  if (dataset.blankLines) facts.push(`${plural(dataset.blankLines, "blank line")} left out`);
-  facts.push(...dataset.notes);
-  if (dataset.cut) facts.push("the file goes on: only its first 100,000 rows are taken");
-  return facts.join(" · ");
 }

@@ -3,24 +3,27 @@
 import { drawBars } from "../shared/bars.js";
 import { announce, byId } from "../shared/dom.js";
 import { clearExplanation, explain } from "./explanation.js";
-import { delayMs, wait } from "../shared/patience.js";
+import { countDown, delayMs, online, wait } from "../shared/patience.js";
 import { problemOf } from "../shared/problems.js";
 import { openKeyDialog } from "../shared/key.js";
-import { predict, ServiceError } from "../shared/service.js";
+import { mayBeAsleep, predict, ServiceError } from "../shared/service.js";
 import { mountSnippets } from "./snippets.js";
 import { drawTiming } from "./timing.js";
 import { duration, grouped, isUnclear, milliseconds, percent, plural, toneOf } from "../shared/words.js";
 
 const PAUSE_MS = 300;
-/** An awake service answers well within this; longer means that it is waking. */
-const ASLEEP_MS = 700;
-const TRIES = 10;
+/** An awake service answers well within this; longer means that it is waking, or that the network is slow. */
+const SLOW_MS = 700;
+/** Below this nobody reads a countdown. */
+const SHORTEST_COUNTDOWN_S = 2;
 const EXCERPT_CHARS = 120;
 const UNFAMILIAR = "Little of this text was understood: it may be in a language that the model was not made for.";
 
 /** @type {string[]} */
 let labels = [];
 let asking = new AbortController();
+/** What the problem shown advises, before a countdown. */
+let problemAdvice = "";
 
 /** Wire the panel. The returned functions tell it the model's labels, and show it a text. */
 export function mountOne() {
@@ -87,20 +90,20 @@ async function restart() {
  */
 async function ask(text, signal) {
   const since = performance.now();
-  const asleep = setTimeout(() => !signal.aborted && showWaking(), ASLEEP_MS);
+  const slow = setTimeout(() => !signal.aborted && showSlow(), SLOW_MS);
   try {
     showAnswer(text, await predictPatiently(text, since, signal));
-    if (byId("explain").checked) await explain(text, signal);
+    if (byId("explain").checked) await explain(text, labels, signal);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     showProblem(error);
   } finally {
-    clearTimeout(asleep);
+    clearTimeout(slow);
   }
 }
 
 /**
- * The answer; failures that pass are shown and tried again, for about a minute.
+ * The answer; failures that pass are shown and tried again, however long it takes.
  * @param {string} text
  * @param {number} since
  * @param {AbortSignal} signal
@@ -110,24 +113,18 @@ async function predictPatiently(text, since, signal) {
     try {
       return await predict({ text, truncated_at: true }, { signal, since });
     } catch (error) {
-      if (!(error instanceof ServiceError) || !error.passes || attempt === TRIES) throw error;
+      if (!(error instanceof ServiceError) || !error.passes) throw error;
       showProblem(error);
-      await Promise.race([wait(delayMs(attempt, error.retryAfterS), signal), backOnline(signal)]);
+      if (error.status === 0 && !navigator.onLine) await online(signal);
+      else await countDown(delayMs(attempt, error.retryAfterS), showCountdown, signal);
     }
   }
 }
 
-/**
- * Resolves when the browser comes back online, never while it is already.
- * @param {AbortSignal} signal
- */
-const backOnline = (signal) =>
-  new Promise((resolve) => addEventListener("online", resolve, { once: true, signal }));
-
 /** @param {string} state */
 function setState(state) {
   byId("answer").dataset.state = state;
-  byId("answer").setAttribute("aria-busy", String(state === "waiting" || state === "waking"));
+  byId("answer").setAttribute("aria-busy", String(["waiting", "waking", "slow"].includes(state)));
 }
 
 /**
@@ -152,10 +149,17 @@ function showEmpty() {
   clearExplanation();
 }
 
-function showWaking() {
+function showSlow() {
   if (byId("answer").dataset.state !== "waiting") return;
-  setState("waking");
-  write("One moment", "Waking the service …", "It sleeps while nobody asks, and wakes in about a second.");
+  const asleep = mayBeAsleep();
+  setState(asleep ? "waking" : "slow");
+  if (asleep) write("One moment", "Waking the service …", "It sleeps while nobody asks, and wakes in about a second.");
+  else write("One moment", "Waiting for the answer …", "It answered a moment ago: now it is busy, or the network is slow.");
+}
+
+/** @param {number} seconds until the next try */
+function showCountdown(seconds) {
+  if (seconds >= SHORTEST_COUNTDOWN_S) byId("verdict-note").textContent = `${problemAdvice} Next try in ${duration(seconds)}.`;
 }
 
 /**
@@ -212,8 +216,8 @@ function showCut(text, truncatedAt) {
 function showProblem(error) {
   const { title, advice, action } = problemOf(error);
   setState("error");
-  const again = error.retryAfterS && error.passes ? ` Next try in ${duration(error.retryAfterS)}.` : "";
-  write("No answer", title, advice + (advice.includes(" in ") ? "" : again));
+  problemAdvice = advice;
+  write("No answer", title, advice);
   const button = byId("problem-action");
   button.hidden = action === null;
   button.dataset.action = action ?? "";

@@ -33,3 +33,29 @@ export function wait(ms, signal) {
     signal?.addEventListener("abort", stop, { once: true });
   });
 }
+
+/**
+ * Resolves when the browser is online, at once if it is; rejects with the signal's reason when it is aborted.
+ * @param {AbortSignal} signal
+ */
+export function online(signal) {
+  return new Promise((resolve, reject) => {
+    if (navigator.onLine) return resolve(undefined);
+    addEventListener("online", resolve, { once: true, signal });
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/**
+ * Wait, and tell every second how many are left.
+ * @param {number} ms
+ * @param {(seconds: number) => void} tick
+ * @param {AbortSignal} signal
+ */
+export async function countDown(ms, tick, signal) {
+  const end = performance.now() + ms;
+  for (let left = ms; left > 0; left = end - performance.now()) {
+    tick(Math.ceil(left / 1000));
+    await wait(Math.min(left, 1000), signal);
+  }
+}

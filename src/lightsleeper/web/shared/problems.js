@@ -1,6 +1,7 @@
 /** Failures in plain words: what happened, and what to do. */
 
-import { duration, grouped } from "./words.js";
+import { apiKey } from "./service.js";
+import { grouped } from "./words.js";
 
 /**
  * @typedef {object} Problem
@@ -28,11 +29,14 @@ const BY_STATUS = {
     navigator.onLine
       ? retry("The service cannot be reached", "It may be asleep or restarting. This is tried again by itself.")
       : retry("You are offline", "Your text is safe here. Reconnect, and this goes on by itself."),
-  401: () => ({ title: "This service wants a key", advice: "Enter your API key to go on.", action: "key" }),
+  401: () =>
+    apiKey.get()
+      ? { title: "This key is not accepted", advice: "Check it, or enter another API key.", action: "key" }
+      : { title: "This service wants a key", advice: "Enter your API key to go on.", action: "key" },
   403: () => ({ title: "This key may not do that", advice: "Enter another API key.", action: "key" }),
   404: () => say("Nothing answers at this address", "Check the address of this page: it should end in a slash."),
   413: () => say("Too large", "Send less at once."),
-  429: (error) => retry("Rate limited", `Too many requests for now. This is tried again ${soon(error)}.`),
+  429: () => retry("Rate limited", "Too many requests for now. This is tried again by itself."),
   502: () => retry("The service is asleep or starting", "This is tried again by itself in a moment."),
   503: () => retry("The service is asleep or starting", "This is tried again by itself in a moment."),
   504: () => retry("The service did not answer in time", "It may be starting. This is tried again by itself."),
@@ -57,9 +61,6 @@ const retry = (title, advice) => ({ title, advice, action: "retry" });
 
 /** @param {import("./service.js").ServiceError} error */
 const limit = (error) => (error.limit === undefined ? "a limited number of" : grouped(error.limit));
-
-/** @param {import("./service.js").ServiceError} error */
-const soon = (error) => (error.retryAfterS ? `in ${duration(error.retryAfterS)}` : "by itself in a moment");
 
 /** @param {import("./service.js").ServiceError} error */
 const reference = (error) => (error.requestId ? `; if it stays, report request ${error.requestId}` : "");

@@ -37,6 +37,13 @@ export class ServiceError extends Error {
   }
 }
 
+/** A service that nobody asks stays awake at least this long: knative/base/service.yaml. */
+const STAYS_AWAKE_MS = 60_000;
+let answeredAtMs = -Infinity;
+
+/** Whether the service may be asleep, since it did not answer lately. */
+export const mayBeAsleep = () => performance.now() - answeredAtMs > STAYS_AWAKE_MS;
+
 export const apiKey = {
   get: () => sessionStorage.getItem(KEY) ?? "",
   /** @param {string} key an empty one forgets it */
@@ -103,6 +110,7 @@ async function call(path, init) {
     throw init.signal?.aborted ? error : new ServiceError({});
   }
   if (!response.ok) throw await failure(response);
+  answeredAtMs = performance.now();
   return response;
 }
 

@@ -12,6 +12,15 @@ export function percent(share) {
   return `${rounded.toFixed(1)} %`;
 }
 
+/**
+ * Without a decimal where none is needed; neither none nor all unless it is so.
+ * @param {number} share between 0 and 1
+ */
+export function wholePercent(share) {
+  if (share === 0 || share === 1) return `${share * 100} %`;
+  return share < 0.01 || share > 0.99 ? percent(share) : `${Math.round(share * 100)} %`;
+}
+
 /** @param {number} ms */
 export function milliseconds(ms) {
   if (ms < 0.95) return `${ms.toFixed(2)} ms`;

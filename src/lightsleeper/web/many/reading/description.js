@@ -12,6 +12,7 @@ import { describe, textColumn } from "./columns.js";
 /** How many rows are looked at. */
 export const SAMPLE_ROWS = 1000;
 const SPARSE = 0.5;
+const NO_TEXT = "rows have no text in";
 
 /**
  * @param {string} name
@@ -41,8 +42,14 @@ function sparseness(columns, chosen, rows) {
   const best = others.length ? others.reduce((one, other) => (other.likeness > one.likeness ? other : one)) : null;
   const fuller = best ? `; ${best.name} is fuller` : "";
   const blank = Math.round(rows * (1 - filled)).toLocaleString("en");
-  return [`${blank} of the first ${rows.toLocaleString("en")} rows have no text in ${name}${fuller}`];
+  return [`${blank} of the first ${rows.toLocaleString("en")} ${NO_TEXT} ${name}${fuller}`];
 }
+
+/**
+ * Whether a note is about a column of texts that is mostly blank.
+ * @param {string} note
+ */
+export const isSparseness = (note) => note.includes(` ${NO_TEXT} `);
 
 /**
  * The column of that name, whatever the case of its letters and the blanks around it.

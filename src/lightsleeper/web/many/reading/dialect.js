@@ -7,11 +7,13 @@ import { DELIMITERS, LEAST_FIT, OTHER_NAMES, TEXT_NAMES } from "./rules.js";
 /** Of a table with one column: quotes count, and no character that texts hold splits them. */
 export const ONE_COLUMN = "\x1f";
 
+const DAY = "[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?";
 const VALUES = [
   /^[-+]?[$€£]?[ ]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?[ ]?[%$€£]?$/,
-  /^([0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?.*)$/,
+  new RegExp(`^(${DAY}|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?.*)$`),
   /^((https?:\/\/|www\.)\S+|\S+@\S+\.\S+)$/i,
 ];
+const DATE = new RegExp(`^${DAY}$`);
 /** Rows that the header is compared with. */
 const HEADER_ROWS = 200;
 const NAME_WORDS = 4;
@@ -181,3 +183,6 @@ const counts = (value, index, all) => /^[0-9]+$/.test(value) && Number(value) ==
 
 /** @param {string} text */
 const isValue = (text) => VALUES.some((pattern) => pattern.test(text));
+
+/** @param {string} cell */
+export const isDate = (cell) => DATE.test(cell.trim());

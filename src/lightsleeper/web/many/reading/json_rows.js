@@ -15,8 +15,21 @@ const MAX_DEPTH = 4;
  * @returns {[string, string][]}
  */
 export function fields(raw) {
-  if (!(raw.startsWith('"') || raw.startsWith("{")) || valueEnd(raw, 0) !== raw.length) throw new NotJson();
+  if (!(raw.startsWith('"') || raw.startsWith("{")) || !isOneValue(raw)) throw new NotJson();
   return raw.startsWith('"') ? [["text", raw]] : flat("", raw, 1);
+}
+
+/**
+ * The browser's own parser first: ours also takes what Python's takes.
+ * @param {string} raw
+ */
+function isOneValue(raw) {
+  try {
+    JSON.parse(raw);
+    return true;
+  } catch {
+    return valueEnd(raw, 0) === raw.length;
+  }
 }
 
 /**
@@ -102,7 +115,7 @@ export class Lines {
     const rows = [];
     for (const line of complete) {
       this.#number += 1;
-      const raw = line.replace(/^[ \t\r]+|[ \t\r]+$/g, "");
+      const raw = line.startsWith("{") && line.endsWith("}") ? line : line.replace(/^[ \t\r]+|[ \t\r]+$/g, "");
       if (raw) rows.push({ raw, line: this.#number });
     }
     bound(this.#rest, this.#number + 1);

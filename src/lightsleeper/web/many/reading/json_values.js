@@ -74,6 +74,8 @@ function stringEnd(text, start) {
  * @param {string} raw
  */
 function parsed(raw) {
+  // What nothing in escapes stands as it is: most names and many texts.
+  if (raw.startsWith('"') && !/[\\\0-\x1f]/.test(raw)) return raw.slice(1, -1);
   try {
     return JSON.parse(raw);
   } catch {
@@ -96,6 +98,7 @@ const escapedControls = (text) => text.replace(/[\0-\x1f]/g, (char) => `\\u${cha
  * @param {number} start
  */
 export function skipSpace(text, start) {
+  if (text.charCodeAt(start) > 0x20) return start;
   SPACE.lastIndex = start;
   SPACE.test(text);
   return SPACE.lastIndex;
@@ -108,13 +111,16 @@ export function skipSpace(text, start) {
 export function members(raw) {
   /** @type {[string, string][]} */
   const found = [];
-  for (const nameAt of items(raw, "{}")) {
-    if (raw[nameAt] !== '"') throw new NotJson();
-    const nameEnd = valueEnd(raw, nameAt);
+  let position = opened(raw, "{");
+  while (raw[position] !== "}") {
+    if (raw[position] !== '"') throw new NotJson();
+    const nameEnd = valueEnd(raw, position);
     const colon = skipSpace(raw, nameEnd);
     if (raw[colon] !== ":") throw new NotJson();
     const valueAt = skipSpace(raw, colon + 1);
-    found.push([String(parsed(raw.slice(nameAt, nameEnd))), raw.slice(valueAt, valueEnd(raw, valueAt))]);
+    const end = valueEnd(raw, valueAt);
+    found.push([String(parsed(raw.slice(position, nameEnd))), raw.slice(valueAt, end)]);
+    position = nextItem(raw, end, "}");
   }
   return found;
 }
@@ -123,24 +129,40 @@ export function members(raw) {
  * The elements of a JSON array as they are written.
  * @param {string} raw
  */
-export const elements = (raw) => [...items(raw, "[]")].map((start) => raw.slice(start, valueEnd(raw, start)));
+export function elements(raw) {
+  /** @type {string[]} */
+  const found = [];
+  let position = opened(raw, "[");
+  while (raw[position] !== "]") {
+    const end = valueEnd(raw, position);
+    found.push(raw.slice(position, end));
+    position = nextItem(raw, end, "]");
+  }
+  return found;
+}
 
 /**
- * Where each item between `brackets` begins.
+ * Where the first item behind the opening bracket begins.
  * @param {string} raw
- * @param {string} brackets
+ * @param {string} bracket
  */
-function* items(raw, brackets) {
+function opened(raw, bracket) {
   const start = skipSpace(raw, 0);
-  if (raw[start] !== brackets[0]) throw new NotJson();
-  let position = skipSpace(raw, start + 1);
-  while (raw[position] !== brackets[1]) {
-    yield position;
-    position = skipSpace(raw, valueEnd(raw, position));
-    if (brackets === "{}") position = skipSpace(raw, valueEnd(raw, skipSpace(raw, position + 1)));
-    if (raw[position] === ",") position = skipSpace(raw, position + 1);
-    else if (raw[position] !== brackets[1]) throw new NotJson();
-  }
+  if (raw[start] !== bracket) throw new NotJson();
+  return skipSpace(raw, start + 1);
+}
+
+/**
+ * Where the item behind the one that ends at `end` begins, or the closing bracket stands.
+ * @param {string} raw
+ * @param {number} end
+ * @param {string} closing
+ */
+function nextItem(raw, end, closing) {
+  const position = skipSpace(raw, end);
+  if (raw[position] === ",") return skipSpace(raw, position + 1);
+  if (raw[position] !== closing) throw new NotJson();
+  return position;
 }
 
 /**

@@ -19,7 +19,16 @@ export async function startOf(stream) {
 }
 
 /** @param {Uint8Array} bytes */
-export const isAscii = (bytes) => bytes.every((byte) => byte < 0x80);
+export const isAscii = (bytes) => firstBeyondAscii(bytes) === -1;
+
+/**
+ * A plain loop: `findIndex` with a function took a fifth of the time that reading a large file takes.
+ * @param {Uint8Array} bytes
+ */
+function firstBeyondAscii(bytes) {
+  for (let index = 0; index < bytes.length; index += 1) if (bytes[index] > 0x7f) return index;
+  return -1;
+}
 
 /**
  * A piece of the file with characters beyond ASCII, if there is one: what the beginning does not show.
@@ -30,7 +39,7 @@ export async function beyondAscii(stream) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return new Uint8Array();
-    const first = value.findIndex((byte) => byte > 0x7f);
+    const first = firstBeyondAscii(value);
     if (first === -1) continue;
     await reader.cancel();
     return value.subarray(Math.max(0, first - 1));
