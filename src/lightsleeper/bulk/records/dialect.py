@@ -18,6 +18,8 @@ ONE_COLUMN: Final = "\x1f"
 _QUOTED: Final = re.compile(r'"[^"]*"')
 #: Rows that the header is compared with.
 _HEADER_ROWS: Final = 200
+#: Lines above the header.
+_MOST_TITLES: Final = 10
 _NAME_WORDS: Final = 4
 _SENTENCE_WORDS: Final = 8
 _LONG_NAME_CHARS: Final = 60
@@ -119,6 +121,7 @@ def _is_named(cell: str) -> bool:
 def _try(text: str, dialect: Dialect, *, whole: bool) -> _Trial:
     reader = CellReader(dialect)
     rows = [row for row in reader.push(text, last=whole) if row.cells != [""]]
+    rows = rows[title_rows([row.cells for row in rows]) :]
     return _Trial(dialect, rows, reader.rest.count(dialect.line_end))
 
 
@@ -135,14 +138,28 @@ def is_quoted(cell: str) -> bool:
 
 def is_header(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first of `rows` names the columns, by what it holds and how the others differ."""
-    if not rows or all(not cell.strip() for cell in rows[0]):
-        return False
-    head, body = rows[0], rows[1 : 1 + _HEADER_ROWS]
-    evidence = [
-        _evidence(cell, [row[index].strip() for row in body if index < len(row)]) for index, cell in enumerate(head)
-    ]
+    evidence = _evidences(rows)
     total = sum(evidence)
-    return total > 0 or (total == 0 and len(head) > 1 and all(each >= 0 for each in evidence))
+    return total > 0 or (total == 0 and len(evidence) > 1 and all(each >= 0 for each in evidence))
+
+
+def title_rows(rows: Sequence[Sequence[str]]) -> int:
+    """How many of the first rows are titles: one cell with something in it, above what surely is a header."""
+    first = rows[: 1 + _MOST_TITLES]
+    count = next((index for index, cells in enumerate(first) if sum(bool(cell.strip()) for cell in cells) > 1), 0)
+    body = rows[count + 1 :]
+    if not count or not body or sum(len(row) == len(rows[count]) for row in body) < _MOSTLY * len(body):
+        return 0
+    return count if sum(_evidences(rows[count:])) > 0 else 0
+
+
+def _evidences(rows: Sequence[Sequence[str]]) -> list[int]:
+    """For each cell of the first row how much it looks like the name of its column; none if it is blank."""
+    if not rows or all(not cell.strip() for cell in rows[0]):
+        return []
+    head, body = rows[0], rows[1 : 1 + _HEADER_ROWS]
+    columns = ([row[index].strip() for row in body if index < len(row)] for index in range(len(head)))
+    return [_evidence(cell, below) for cell, below in zip(head, columns, strict=True)]
 
 
 def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a list of rules, the first one counts

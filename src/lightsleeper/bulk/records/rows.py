@@ -54,20 +54,20 @@ class Row:
 
 
 def table_rows(
-    lines: Iterable[Cells], width: int, *, header: bool = False, keep_blank: bool = False, joiner: str | None = None
+    lines: Iterable[Cells], width: int, *, skip: int = 0, keep_blank: bool = False, joiner: str | None = None
 ) -> Iterator[Row]:
-    """Rows of `width` cells; with `header` the first is none.
+    """Rows of `width` cells; the first `skip` lines with something in them are none: titles and the header.
 
     Lines with nothing in them are left out, but between the rows of one column, where they are blanks (`keep_blank`:
     behind them too). `joiner`: the delimiter, if what is too much belongs to the last cell.
     """
-    number, empty, named = 0, [], not header
+    number, empty = 0, []
     for line in lines:
         if line.cells in ([""], []) and not keep_blank:
             empty.append(line.line)
             continue
-        if not named:
-            named = True
+        if skip:
+            skip -= 1
             empty.clear()
             continue
         for blank in empty if width == 1 else []:

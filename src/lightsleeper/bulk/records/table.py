@@ -22,6 +22,7 @@ from lightsleeper.bulk.records.dialect import (
     line_end,
     looks_like_table,
     separator_line,
+    title_rows,
     with_carriage_returns,
 )
 from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named
@@ -213,15 +214,20 @@ def _from_cells(
     """`sample`: the first of `rows`, from which header, width and text column are decided."""
     lines = bool(dialect and dialect.delimiter is None)
     filled = [row.cells for row in sample if row.cells not in ([""], [])]
-    header, width = ([], 1) if lines else _header(filled, choices.header)
+    titles = filled[: title_rows(filled)] if not lines and choices.header is None else []
+    header, width = (None, 1) if lines else _header(filled[len(titles) :], choices.header)
     names = ["text"] if lines else unique_names(header or [], width)
-    shown = list(table_rows(sample, width, header=header is not None and not lines, keep_blank=lines))
+    skip = len(titles) + (header is not None)
+    shown = list(table_rows(sample, width, skip=skip, keep_blank=lines))
     table = _described(name, "txt" if lines else "csv", names, [row.cells for row in shown], choices)
-    table.header, table.dialect = None if lines else header, dialect
+    table.header, table.dialect = header, dialect
+    if titles:
+        above = "; ".join(cell.strip() for cells in titles for cell in cells if cell.strip())
+        table.notes.append(f"left out above the header: {above}")
     # Who quotes nothing may well leave commas in the texts of the last column.
     last = table.text_index == width - 1 and width > 1 and not has_quotes and dialect is not None
     joiner = dialect.delimiter if last and dialect else None
-    table.rows = table_rows(rows, width, header=bool(table.header), keep_blank=lines, joiner=joiner)
+    table.rows = table_rows(rows, width, skip=skip, keep_blank=lines, joiner=joiner)
     return table
 
 

@@ -71,7 +71,7 @@ class Sender {
     const batch = pack(this.#rows);
     this.#rows = [];
     this.#chars += batch.text.length;
-    postMessage({ type: "rows", batch }, [batch.ends.buffer, batch.lines.buffer]);
+    postMessage({ type: "rows", batch }, { transfer: [batch.ends.buffer, batch.lines.buffer] });
   }
 
   /** @param {number} width */

@@ -3,7 +3,7 @@
 import { CellReader } from "./cells.js";
 import { uniqueNames } from "./columns.js";
 import { described, SAMPLE_ROWS } from "./description.js";
-import { decide, isHeader, lineEnd, ONE_COLUMN, separatorLine } from "./dialect.js";
+import { decide, isHeader, lineEnd, ONE_COLUMN, separatorLine, titleRows } from "./dialect.js";
 import { TableRows } from "./rows.js";
 import { sheetRows } from "./workbook.js";
 
@@ -116,12 +116,14 @@ export async function fromSheet(content, name, choices) {
 function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
   const lines = dialect?.delimiter === null;
   const filled = sample.map(({ cells }) => cells).filter((cells) => cells.length > 1 || cells[0]);
+  const titles = lines || choices.header !== undefined ? [] : filled.splice(0, titleRows(filled));
   const { header, width } = lines ? { header: null, width: 1 } : headerOf(filled, choices.header);
   const names = lines ? ["text"] : uniqueNames(header ?? [], width);
-  const shape = { header: header !== null, keepBlank: lines };
+  const shape = { skip: titles.length + Number(header !== null), keepBlank: lines };
   const shown = new TableRows(width, shape).take(sample);
   const table = described(name, lines ? "txt" : "csv", names, shown, choices);
   table.header = header;
+  if (titles.length) table.notes.push(`left out above the header: ${titles.flat().map((cell) => cell.trim()).filter(Boolean).join("; ")}`);
   table.delimiter = dialect && dialect.delimiter !== ONE_COLUMN ? dialect.delimiter : null;
   // Who quotes nothing may well leave commas in the texts of the last column.
   const joiner = table.textIndex === width - 1 && width > 1 && !hasQuotes && dialect ? dialect.delimiter : null;

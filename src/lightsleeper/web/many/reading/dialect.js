@@ -16,6 +16,8 @@ const VALUES = [
 const DATE = new RegExp(`^${DAY}$`);
 /** Rows that the header is compared with. */
 const HEADER_ROWS = 200;
+/** Lines above the header. */
+const MOST_TITLES = 10;
 const NAME_WORDS = 4;
 const SENTENCE_WORDS = 8;
 const LONG_NAME_CHARS = 60;
@@ -33,7 +35,8 @@ class Trial {
   constructor(text, dialect, whole) {
     this.dialect = dialect;
     const reader = new CellReader(dialect);
-    this.rows = reader.push(text, whole).filter(({ cells }) => cells.length > 1 || cells[0] !== "");
+    const rows = reader.push(text, whole).filter(({ cells }) => cells.length > 1 || cells[0] !== "");
+    this.rows = rows.slice(titleRows(rows.map(({ cells }) => cells)));
     this.linesLeft = reader.rest.split(dialect.lineEnd).length - 1;
     this.width = this.rows[0]?.cells.length ?? 0;
   }
@@ -148,11 +151,33 @@ const isQuoted = (cell) => cell.length > 1 && cell.startsWith('"') && cell.endsW
  * @param {string[][]} rows
  */
 export function isHeader(rows) {
-  const [head, ...body] = rows.slice(0, 1 + HEADER_ROWS);
-  if (!head || head.every((cell) => !cell.trim())) return false;
-  const each = head.map((cell, index) => evidence(cell, body.filter((row) => index < row.length).map((row) => row[index].trim())));
+  const each = evidences(rows);
   const total = each.reduce((sum, one) => sum + one, 0);
-  return total > 0 || (total === 0 && head.length > 1 && each.every((one) => one >= 0));
+  return total > 0 || (total === 0 && each.length > 1 && each.every((one) => one >= 0));
+}
+
+/**
+ * How many of the first rows are titles: one cell with something in it, above what surely is a header.
+ * @param {string[][]} rows
+ */
+export function titleRows(rows) {
+  const count = rows.slice(0, 1 + MOST_TITLES).findIndex((cells) => cells.filter((cell) => cell.trim()).length > 1);
+  if (count < 1) return 0;
+  const [head, ...body] = rows.slice(count);
+  const alike = body.filter((row) => row.length === head.length).length;
+  if (!body.length || alike < MOSTLY * body.length) return 0;
+  return evidences([head, ...body]).reduce((sum, one) => sum + one, 0) > 0 ? count : 0;
+}
+
+/**
+ * For each cell of the first row how much it looks like the name of its column; none if it is blank.
+ * @param {string[][]} rows
+ * @returns {number[]}
+ */
+function evidences(rows) {
+  const [head, ...body] = rows.slice(0, 1 + HEADER_ROWS);
+  if (!head || head.every((cell) => !cell.trim())) return [];
+  return head.map((cell, index) => evidence(cell, body.filter((row) => index < row.length).map((row) => row[index].trim())));
 }
 
 /**

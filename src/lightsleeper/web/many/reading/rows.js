@@ -39,19 +39,19 @@ export function reasonOf(row, column, name) {
 export class TableRows {
   /** @type {number[]} */
   #empty = [];
-  #named;
+  #skip;
 
   /**
    * Lines with nothing in them are left out, but between the rows of one column, where they are blanks.
    * @param {number} width
-   * @param {{header: boolean, keepBlank?: boolean, joiner?: string | null}} options
-   * keepBlank: those behind the rows are blanks too; joiner: the delimiter, if what is too much belongs to the last cell
+   * @param {{skip: number, keepBlank?: boolean, joiner?: string | null}} options
+   * skip: lines with something in them that are no rows: titles and the header; keepBlank: those behind the rows are blanks too; joiner: the delimiter, if what is too much belongs to the last cell
    */
-  constructor(width, { header, keepBlank = false, joiner = null }) {
+  constructor(width, { skip, keepBlank = false, joiner = null }) {
     this.width = width;
     this.keepBlank = keepBlank;
     this.joiner = joiner;
-    this.#named = !header;
+    this.#skip = skip;
   }
 
   /**
@@ -67,10 +67,10 @@ export class TableRows {
         this.#empty.push(line.line);
         continue;
       }
-      if (this.#named && this.width === 1) rows.push(...this.#empty.map((blank) => ({ cells: [""], line: blank })));
+      if (!this.#skip && this.width === 1) rows.push(...this.#empty.map((blank) => ({ cells: [""], line: blank })));
       this.#empty = [];
-      if (this.#named) rows.push(this.#row(line));
-      this.#named = true;
+      if (this.#skip) this.#skip -= 1;
+      else rows.push(this.#row(line));
     }
     return rows;
   }
