@@ -49,6 +49,11 @@ def test_a_service_that_was_just_deployed_goes_to_sleep() -> None:
     assert 30 + 3 * DRAIN_S <= found.pod_s <= 3 * 30 + 3 * DRAIN_S + 10
 
 
+def test_pods_are_drawn_only_while_they_are_there() -> None:
+    found = simulate(RandomTraffic(0.5, hours=6, between_s=(3600.0, 7200.0)), Scaling(), TIMES)
+    assert found.timeline.most(found.timeline.ready, 6, found.length_s) == [0, 1, 1, 0, 0, 0]
+
+
 def test_what_no_pod_answers_in_time_is_given_up_and_counted() -> None:
     traffic = RandomTraffic(0.0, hours=0.1, bursts=(parse_burst("500/s@10s+60s"),))
     found = simulate(traffic, Scaling(max_scale=1, timeout_s=20), TIMES)

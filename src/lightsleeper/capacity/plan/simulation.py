@@ -136,6 +136,7 @@ class _Simulation:
         ticks = max(0, math.ceil((until_s - self._tick_s) / TICK_S) - 1)
         if ticks < 2:  # noqa: PLR2004  # nothing to gain
             return
+        self._note()  # it holds until then
         self._account(self._tick_s + ticks * TICK_S - self._now_s)
         self._now_s = self._tick_s = self._tick_s + ticks * TICK_S
         self._report_s += REPORT_S * math.ceil(max(0.0, self._now_s - self._report_s) / REPORT_S)
@@ -211,16 +212,18 @@ class _Simulation:
 
     def _decide(self) -> None:
         """A tick, or one out of turn because somebody is waiting and there is no pod."""
-        ready = self._fleet.ready
-        self._desired = self._autoscaler.desired(self._now_s, ready)
+        self._desired = self._autoscaler.desired(self._now_s, self._fleet.ready)
+        self._note()
+        self._reconcile()
+
+    def _note(self) -> None:
         self._outcome.timeline.add(
             self._now_s,
-            desired=self._desired,
-            ready=ready,
+            desired=self._desired or 0,
+            ready=self._fleet.ready,
             waiting=self._fleet.waiting,
             requests=self._outcome.requests,
         )
-        self._reconcile()
 
     def _reconcile(self) -> None:
         if self._desired is None:
