@@ -25,7 +25,8 @@ import onnx
 from onnx import numpy_helper
 
 from lightsleeper.cache.cache import LruCache
-from lightsleeper.model.bundle import EMBEDDED, MODEL, WEIGHTS, open_bundle, write_manifest
+from lightsleeper.model.bundle import EMBEDDED, MODEL, open_bundle, write_manifest
+from lightsleeper.training.export import save
 from load import Server, drive, mixed_texts, one_each, serving
 
 OURS = [sys.executable, "-m", "lightsleeper", "serve"]
@@ -163,8 +164,7 @@ def _with_labels(labels: int, folder: Path) -> Path:
             rows = numpy_helper.to_array(tensor)
             tensor.CopyFrom(numpy_helper.from_array(np.resize(rows, (labels, *rows.shape[1:])), tensor.name))
     model.graph.output[0].type.tensor_type.shape.dim[1].ClearField("dim_value")
-    (folder / WEIGHTS).unlink()
-    onnx.save(model, folder / MODEL, save_as_external_data=True, location=WEIGHTS, size_threshold=256)
+    save(model, folder / MODEL)
     manifest = open_bundle(EMBEDDED).manifest
     files = {}
     for name in manifest.files:

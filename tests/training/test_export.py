@@ -89,6 +89,14 @@ def test_weights_lie_beside_the_graph(exported: tuple[Checkpoint, Path]) -> None
     assert weights.stat().st_mode & 0o044 == 0o044
 
 
+def test_a_bundle_in_the_folder_where_one_works_is_in_nobodys_way(
+    exported: tuple[Checkpoint, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(exported[1].parent)
+    save(onnx.load(exported[1]), tmp_path / "model.onnx")
+    assert (tmp_path / "model.onnx.data").read_bytes() == (exported[1].parent / "model.onnx.data").read_bytes()
+
+
 def test_the_graph_names_no_place_on_the_machine(exported: tuple[Checkpoint, Path]) -> None:
     _, graph = exported
     content = graph.read_bytes()

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnx.external_data_helper import set_external_data
 from transformers import PreTrainedModel
 
 from lightsleeper.model.engine import pack
 from lightsleeper.training.packed import PACKABLE, Packed
 
 _OPSET = 20  # the first with Gelu as one operator
+_LEAST_BYTES_OUTSIDE = 256
 
 
 class _Logits(torch.nn.Module):
@@ -74,14 +76,11 @@ def save(model: onnx.ModelProto, path: Path) -> None:
     weights.unlink(missing_ok=True)  # onnx appends
     written = onnx.ModelProto()
     written.CopyFrom(model)  # onnx empties the tensors of what it saves
-    onnx.save(
-        written,
-        path,
-        save_as_external_data=True,
-        all_tensors_to_one_file=True,
-        location=weights.name,
-        size_threshold=256,
-    )
+    # `save_as_external_data` would do this, but looks for a file of that name where the process happens to run.
+    for tensor in written.graph.initializer:
+        if len(tensor.raw_data) >= _LEAST_BYTES_OUTSIDE:
+            set_external_data(tensor, weights.name)
+    onnx.save(written, path)
     weights.chmod(0o644)  # onnx writes it for the owner alone; a container may run as another user
 
 
