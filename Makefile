@@ -13,7 +13,7 @@ POETRY := POETRY_CONFIG_DIR=.venv/poetry/config POETRY_CACHE_DIR=.venv/poetry/ca
 
 .NOTPARALLEL: # one pip at a time
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-torch test-bulk test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-wake bench-telemetry bench-cache bench-bulk bench-overload bench-growth check format torch lock hooks clean
+.PHONY: help serve test test-torch test-bulk test-browser screenshots test-delivery test-clients test-debian test-azure test-door test-collector load load-ci soak dashboard bench bench-wake bench-telemetry bench-cache bench-bulk bench-overload bench-growth bench-peers check format torch lock hooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,12 @@ bench-overload: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what is left of i
 bench-growth: $(INSTALLED)/serve $(INSTALLED)/dev torch ## measure it against cores, tokens, texts in flight, labels, cache entries (ARGS=FILE.svg)
 	.venv/bin/python tests/benchmarks/growth.py $(ARGS)
 
+# Each peer's packages in an environment of its own. Who cannot be installed is named in the table, with the reason.
+PEERS := tests/benchmarks/peers/requirements
+PEER_ENVIRONMENTS := $(patsubst $(PEERS)/%.txt,.venv/peers/%/ready,$(wildcard $(PEERS)/*.txt))
+bench-peers: $(INSTALLED)/serve $(INSTALLED)/dev torch $(PEER_ENVIRONMENTS) ## measure it against the other ways to serve (8 GB; ARGS="--labelled FILE --rounds 3")
+	.venv/bin/python tests/benchmarks/against_peers.py $(ARGS)
+
 ##@ Change it
 check: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser $(INSTALLED)/load ## lint, check the format, the types and the imports
 	.venv/bin/ruff check
@@ -164,6 +170,17 @@ TOOLS := tests/contract/tools
 	@$(PYTHON) -m venv --without-pip --clear $(@D)
 	@$(PIP) --python $(@D)/bin/python install --quiet --requirement $<
 	@touch $@
+
+# torch and transformers, 1.1 GB, are there once: an environment finds them by torch.pth, after its own packages.
+.venv/peers/%/ready: $(PEERS)/%.txt .venv/bin/pip
+	@echo "Installing $* into .venv/peers …"
+	@$(PYTHON) -m venv --without-pip --clear $(@D)
+	@if grep -q 'Beside torch.txt' $<; then \
+		(cd .venv/peers/torch/lib/python3*/site-packages && pwd -P) > "$$(echo $(@D)/lib/python3*/site-packages)/torch.pth"; fi
+	@if $(PIP) --python $(@D)/bin/python install --quiet --no-deps --requirement $< > $(@D)/install.log 2>&1; \
+		then touch $@; else tail -1 $(@D)/install.log; fi
+
+$(filter-out .venv/peers/torch/ready,$(PEER_ENVIRONMENTS)): .venv/peers/torch/ready
 
 .venv/clients/npm/node_modules: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
 	@mkdir -p $(@D) && cp $^ $(@D)

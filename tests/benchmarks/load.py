@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,23 @@ _TAILS = (
     "though my sister disagrees",
     "from the first minute to the last",
 )
+# Each one token, so that texts of as many words are equally long.
+_WORDS = (
+    "film",
+    "story",
+    "love",
+    "bad",
+    "good",
+    "great",
+    "music",
+    "actor",
+    "scene",
+    "slow",
+    "long",
+    "funny",
+    "sad",
+    "end",
+)
 
 
 def mixed_texts(count: int, seed: int = 0) -> list[str]:
@@ -52,6 +69,18 @@ def mixed_texts(count: int, seed: int = 0) -> list[str]:
         ]
         texts.append(f"{'. '.join(sentences)} ({number})")
     return texts
+
+
+def long_texts(count: int, seed: int = 0) -> list[str]:
+    """Distinct texts of about 220 words, as a review of a film has them."""
+    short = mixed_texts(10 * count, seed)
+    return [" ".join(short[first : first + 10]) for first in range(0, len(short), 10)]
+
+
+def uniform_texts(count: int, seed: int = 0) -> list[str]:
+    """Texts of 16 words, hardly two the same, and equally long, so that none is padded."""
+    draw = random.Random(seed)
+    return [" ".join(draw.choices(_WORDS, k=16)) for _ in range(count)]
 
 
 @dataclass(frozen=True)
@@ -71,12 +100,22 @@ class Sample:
         return statistics.quantiles(self.latencies_s, n=100, method="inclusive")[percent - 1] * 1e3
 
 
-def drive(port: int, bodies: Sequence[bytes], *, in_flight: int, path: str = "/predict") -> Sample:
-    """Send every body once, `in_flight` at a time over as many kept connections; RuntimeError for any but a 200."""
-    return asyncio.run(_drive(port, bodies, in_flight, path))
+def drive(
+    port: int, bodies: Iterable[bytes], *, in_flight: int, path: str = "/predict", timeout_s: float | None = None
+) -> Sample:
+    """Send every body once, `in_flight` at a time over as many kept connections.
+
+    RuntimeError for any answer but a 200, TimeoutError when not all are there after `timeout_s`.
+    """
+
+    async def within() -> Sample:
+        async with asyncio.timeout(timeout_s):
+            return await _drive(port, bodies, in_flight, path)
+
+    return asyncio.run(within())
 
 
-async def _drive(port: int, bodies: Sequence[bytes], in_flight: int, path: str) -> Sample:
+async def _drive(port: int, bodies: Iterable[bytes], in_flight: int, path: str) -> Sample:
     latencies_s: list[float] = []
     waiting = iter(bodies)
 
@@ -87,8 +126,7 @@ async def _drive(port: int, bodies: Sequence[bytes], in_flight: int, path: str) 
             started_s = time.perf_counter()
             writer.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
             answer = await reader.readuntil(b"\r\n\r\n")
-            length = int(answer.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-            content = await reader.readexactly(length)
+            content = await _content(reader, answer.lower())
             latencies_s.append(time.perf_counter() - started_s)
             if not answer.startswith(b"HTTP/1.1 200"):
                 raise RuntimeError(f"{answer.splitlines()[0].decode()}: {content[:200].decode()}")
@@ -97,6 +135,17 @@ async def _drive(port: int, bodies: Sequence[bytes], in_flight: int, path: str) 
     started_s = time.perf_counter()
     await asyncio.gather(*(one_connection() for _ in range(in_flight)))
     return Sample(latencies_s, time.perf_counter() - started_s)
+
+
+async def _content(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    """The body after a head in small letters: of a length that it says, or in chunks (RFC 9112, 7.1)."""
+    if b"\r\ntransfer-encoding: chunked" not in head:
+        return await reader.readexactly(int(head.split(b"\r\ncontent-length:")[1].split(b"\r\n")[0]))
+    content = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        content += (await reader.readexactly(size + 2))[:-2]
+    await reader.readexactly(2)
+    return content
 
 
 def one_each(texts: Sequence[str]) -> list[bytes]:

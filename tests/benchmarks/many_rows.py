@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 import lightsleeper
-from plain_way import untrained
+from checkpoint import save_checkpoint
 
 #: Whoever is orphaned becomes this process's child (prctl(2)), so that its CPU time is counted here: Ray's servers.
 _PR_SET_CHILD_SUBREAPER = 36
@@ -67,7 +67,7 @@ def pipeline(file: Path) -> None:
     from transformers import pipeline  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
-        classify = pipeline("text-classification", model=untrained(Path(folder)), batch_size=32, truncation=True)
+        classify = pipeline("text-classification", model=save_checkpoint(Path(folder)), batch_size=32, truncation=True)
         for _ in classify(_lines(file)):
             pass
 
@@ -77,7 +77,7 @@ def sorted_batches(file: Path) -> None:
     from transformers import pipeline  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
-        classify = pipeline("text-classification", model=untrained(Path(folder)), batch_size=32, truncation=True)
+        classify = pipeline("text-classification", model=save_checkpoint(Path(folder)), batch_size=32, truncation=True)
         for _ in classify(sorted(_lines(file), key=len, reverse=True)):
             pass
 

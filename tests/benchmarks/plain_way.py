@@ -2,7 +2,7 @@
 
     python tests/benchmarks/plain_way.py [CHECKPOINT]
 
-Without a checkpoint the peer serves the architecture of the embedded bundle with an untrained head: just as fast.
+Without a checkpoint the peer serves the weights of the embedded bundle, in float32.
 """
 
 import statistics
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from checkpoint import save_checkpoint
 from load import Sample, Server, drive, mixed_texts, one_each, serving
 
 OURS = [sys.executable, "-m", "lightsleeper", "serve"]
@@ -24,7 +25,7 @@ REQUESTS = {1: 150, 32: 600}
 def main() -> None:
     """Measure both, alternating, and print the table."""
     with tempfile.TemporaryDirectory() as scratch:
-        checkpoint = sys.argv[1] if len(sys.argv) > 1 else untrained(Path(scratch))
+        checkpoint = sys.argv[1] if len(sys.argv) > 1 else save_checkpoint(Path(scratch))
         peer = [sys.executable, str(Path(__file__).with_name("plain_app.py")), checkpoint]
         wakes = _wakes(peer)
         rows = [_row(f"exec → first answer, s (median of {WAKES})", wakes["plain"], wakes["ours"], better="less")]
@@ -62,21 +63,6 @@ def _sample(server: Server, in_flight: int, count: int) -> Sample:
 def _row(name: str, plain: float, ours: float, *, better: str) -> str:
     ratio = ours / plain if better == "more" else plain / ours
     return f"| {name} | {plain:.3g} | {ours:.3g} | {ratio:.2f}× |"
-
-
-def untrained(folder: Path) -> str:
-    from tokenizers import Tokenizer  # noqa: PLC0415  # only without a checkpoint
-    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
-
-    from lightsleeper.training.encoder import load_encoder, packaged_encoder  # noqa: PLC0415
-
-    encoder = packaged_encoder()
-    load_encoder(encoder, ["NEGATIVE", "POSITIVE"]).save_pretrained(folder)
-    tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
-    tokenizer.no_padding()
-    special = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]"}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **special).save_pretrained(folder)
-    return str(folder)
 
 
 if __name__ == "__main__":
