@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import file_digest
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,8 +41,8 @@ ENTRIES = (1_000, 10_000, 100_000, 1_000_000)
 #: No cache, and a queue that holds whatever is sent: nothing is refused, all is computed.
 MISSES = {
     "LIGHTSLEEPER_CACHE_ENTRIES": "0",
-    "LIGHTSLEEPER_MAX_QUEUE_S": "60",
-    "LIGHTSLEEPER_REQUEST_TIMEOUT_S": "120",
+    "LIGHTSLEEPER_MAX_QUEUE_S": "600",
+    "LIGHTSLEEPER_REQUEST_TIMEOUT_S": "600",
     "LIGHTSLEEPER_LOG_LEVEL": "error",
 }
 
@@ -62,12 +62,14 @@ class Point:
 
 def main() -> None:
     """Measure every axis, print the table, draw it if asked to; exit 1 at a cliff."""
-    points = [*_cores(), *_tokens(), *_in_flight(), *_labels(), *_entries()]
+    points: list[Point] = []
     print("| axis | at | counted | per s | per CPU second | resident MB |\n|---|---|---|---|---|---|")
-    for each in points:
+    for each in chain(_cores(), _tokens(), _in_flight(), _labels(), _entries()):
+        points.append(each)
         print(
             f"| {each.axis} | {each.at:,} | {each.unit} | {each.per_s:,.0f} | {each.per_cpu_s:,.0f} "
-            f"| {each.resident_mb:,.0f} |"
+            f"| {each.resident_mb:,.0f} |",
+            flush=True,
         )
     if len(sys.argv) > 1:
         _draw(points, Path(sys.argv[1]))
