@@ -1,0 +1,43 @@
+"""How the server gets at uvicorn; that it serves is in tests/integration/test_lifecycle.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from lightsleeper.serving.server import import_uvicorn
+
+PROGRAM = """
+import sys
+from lightsleeper.serving.server import import_uvicorn
+uvicorn = import_uvicorn()
+assert sys.modules["uvicorn"] is uvicorn
+print(uvicorn.Config.__module__, uvicorn.Server.__module__, "click" in sys.modules, getattr(uvicorn, "__version__", ""))
+"""
+
+
+def run(*path: Path) -> str:
+    command = [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(each) for each in path]}\n{PROGRAM}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_uvicorn_comes_without_its_command_line() -> None:
+    assert run() == "uvicorn.config uvicorn.server False"
+
+
+def test_a_uvicorn_that_needs_all_of_itself_gets_it(tmp_path: Path) -> None:
+    package = tmp_path / "uvicorn"
+    package.mkdir()
+    files = {
+        "__init__": "__version__ = '99'\nfrom uvicorn.config import Config\nfrom uvicorn.server import Server\n",
+        "config": "from uvicorn import __version__\nclass Config: ...\n",
+        "server": "class Server: ...\n",
+    }
+    for name, text in files.items():
+        (package / f"{name}.py").write_text(text)
+    assert run(tmp_path) == "uvicorn.config uvicorn.server False 99"
+
+
+def test_a_uvicorn_that_is_there_is_taken_as_it_is() -> None:
+    assert import_uvicorn() is uvicorn
