@@ -52,7 +52,7 @@ RUN if [ "${MODEL}" != embedded ]; then \
         && \
         PYTHONPATH=/poetry python3 -m poetry export --with torch --without-hashes --output constraints.txt \
         && PYTHONPATH=/poetry python3 -m pip install --no-cache-dir --quiet --no-build-isolation --target /torch \
-            --constraint constraints.txt . torch transformers safetensors onnx onnxscript \
+            --constraint constraints.txt . torch transformers safetensors onnx onnxscript sentencepiece \
         && rm -r /app/lightsleeper/embedded \
         && PYTHONPATH=/torch python3 -m lightsleeper prepare \
             --model "${MODEL}" --revision "${MODEL_REVISION}" --out /app/lightsleeper/embedded \

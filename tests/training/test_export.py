@@ -16,10 +16,12 @@ from checkpoints import write_checkpoint
 from lightsleeper.errors import BundleError
 from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.model.tokenizer import WIDTH_STEP, TokenizedText
-from lightsleeper.training.checkpoint import ARCHITECTURES, Checkpoint
+from lightsleeper.training.checkpoint import Checkpoint
 from lightsleeper.training.export import export, save
 
 pytestmark = pytest.mark.torch
+
+ARCHITECTURES = ("distilbert", "bert", "roberta")
 
 ROOT = Path(lightsleeper.__file__).parents[2]
 

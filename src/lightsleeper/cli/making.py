@@ -22,7 +22,7 @@ def require_torch() -> None:
     """ConfigurationError unless the torch group is installed."""
     if find_spec("torch") is None or find_spec("transformers") is None:
         raise ConfigurationError(
-            "torch is not installed: make torch, or pip install torch transformers onnx onnxscript"
+            "torch is not installed: make torch, or pip install torch transformers onnx onnxscript sentencepiece"
         )
 
 

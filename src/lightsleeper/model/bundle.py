@@ -165,18 +165,18 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
-def _is_line(value: object) -> bool:
+def is_line(value: object) -> bool:
     """Text that may stand in a line of a log, a header or an answer."""
     return isinstance(value, str) and _LINE.fullmatch(value) is not None
 
 
 def _is_labels(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_line, value)) and len(set(value)) == len(value) > 1
+    return isinstance(value, list) and all(map(is_line, value)) and len(set(value)) == len(value) > 1
 
 
 def _is_files(value: object) -> bool:
     return isinstance(value, dict) and all(
-        _is_line(name)
+        is_line(name)
         and isinstance(file, dict)
         and isinstance(file.get("sha256"), str)
         and re.fullmatch("[0-9a-f]{64}", file["sha256"])
@@ -205,9 +205,9 @@ def _is_object(value: object) -> bool:
 
 def _is_behaviours(value: object) -> bool:
     return isinstance(value, dict) and all(
-        _is_line(name)
+        is_line(name)
         and isinstance(found, dict)
-        and _is_line(found.get("asked"))
+        and is_line(found.get("asked"))
         and all(
             type(found.get(figure)) in (int, float) and abs(found[figure]) < _FAR_TOO_MUCH
             for figure in ("cases", "failures", "value", "goal")
@@ -224,13 +224,13 @@ _SILENT: dict[str, Any] = {"behaviours": {}, "languages": []}
 
 #: What each field has to be; the rest of its meaning shows when the model answers its first text.
 _KINDS: dict[str, tuple[Callable[[object], object], str]] = {
-    **dict.fromkeys(("model_id", "revision", "task", "architecture"), (_is_line, "a line of text")),
+    **dict.fromkeys(("model_id", "revision", "task", "architecture"), (is_line, "a line of text")),
     "behaviours": (
         _is_behaviours,
         "findings: asked, cases, failures, value, goal and worst",
     ),
     "languages": (
-        lambda value: isinstance(value, list) and all(map(_is_line, value)),
+        lambda value: isinstance(value, list) and all(map(is_line, value)),
         "a list of language tags",
     ),
     "labels": (_is_labels, "a list of two or more different names"),

@@ -64,6 +64,6 @@ def open_engine(bundle: Bundle, kind: str, *, device: str = "auto") -> Engine:
         except ModuleNotFoundError as error:
             raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
 
-        return TorchEngine(bundle.checkpoint, bundle.manifest.pad_token_id, device)
+        return TorchEngine.load(bundle.checkpoint, bundle.manifest.pad_token_id, device)
     fits = bundle.manifest.quantization.get("sums") == FITS_16_BITS
     return OnnxEngine(bundle.model, bundle.manifest.pad_token_id, fits_16_bits=fits)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,31 +12,44 @@ from typing import Any
 import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
-    HfHubHTTPError,
     HFValidationError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
-from transformers.utils.logging import disable_progress_bar
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-from lightsleeper.errors import BundleError
-from lightsleeper.model.bundle import MANIFEST_VERSION, TOKENIZER, Bundle, Manifest
+from lightsleeper.errors import BundleError, LightsleeperError
+from lightsleeper.model.bundle import CHECKPOINT, MANIFEST, MANIFEST_VERSION, TOKENIZER, Bundle, Manifest, is_line
 from lightsleeper.model.model import Model
 from lightsleeper.model.tokenizer import Tokenizer as BundleTokenizer
 from lightsleeper.model.torch_engine import TorchEngine
+from lightsleeper.training.families import family_of, longest_input
+from lightsleeper.training.files import (
+    AS_IT_LIES,
+    WEIGHTS,
+    digest,
+    first_line,
+    read_json,
+    reported,
+    weight_files,
+)
+from lightsleeper.training.hub_tokenizer import (
+    TOKENIZER_FILES,
+    fast_form,
+    longest_text,
+    read_tokenizer,
+    save_tokenizer,
+    special_tokens,
+)
 
-#: Architectures whose export and quantisation are tested; all put one special token before a text and one after.
-ARCHITECTURES = ("distilbert", "bert", "roberta")
-
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt")
-_OTHER_FILES = ("config.json", "special_tokens_map.json", "added_tokens.json", *_TOKENIZER_FILES)
-
-#: Nothing is fetched, and no code of the checkpoint is run: left to itself the library asks on the terminal whether to.
-_AS_IT_LIES = {"local_files_only": True, "trust_remote_code": False}
+_CONFIG = "config.json"
+#: Besides weights: what is read of a model of the hub, and what says that it is none.
+_OTHER_FILES = (_CONFIG, "adapter_config.json", *TOKENIZER_FILES)
 
 disable_progress_bar()  # one bar per file read from a local disk
+set_verbosity_error()  # what it warns of is checked here, and said in one line
 
 
 @dataclass(frozen=True)
@@ -48,60 +62,46 @@ class Checkpoint:
     revision: str
 
     def config(self) -> Any:  # noqa: ANN401  # a class per architecture
-        """The model's configuration; BundleError if it is not a single-label classifier of `ARCHITECTURES`."""
-        try:
-            config = AutoConfig.from_pretrained(self.folder, **_AS_IT_LIES)
-        except (OSError, ValueError) as error:
-            raise BundleError(f"{self.model_id}: no checkpoint: {_first_line(error)}") from error
-        if config.model_type not in ARCHITECTURES:
-            raise BundleError(f"{self.model_id} is a {config.model_type} model, not {' or '.join(ARCHITECTURES)}")
-        if config.num_labels < 2 or config.problem_type in ("regression", "multi_label_classification"):  # noqa: PLR2004
-            raise BundleError(f"{self.model_id} does not choose one of several labels")
-        return config
+        """The model's configuration; BundleError if it is not a single-label classifier of `FAMILIES`."""
+        with self._named():
+            return self._config
 
     def model(self) -> PreTrainedModel:
-        """The model in float32, with the attention code that exports best."""
-        self.config()
-        try:
-            model = AutoModelForSequenceClassification.from_pretrained(
-                self.folder, attn_implementation="eager", dtype=torch.float32, **_AS_IT_LIES
-            )
-        except (OSError, ValueError) as error:
-            raise BundleError(f"{self.model_id} cannot be loaded: {_first_line(error)}") from error
-        return model.eval()
+        """The model in float32 whatever it was saved in, with the attention code that exports best.
+
+        BundleError if the weights lack some, fit another configuration, or are not finite.
+        """
+        with self._named():
+            return self._model
 
     def tokenizer(self) -> Tokenizer:
         """Its tokenizer, without the cutting and padding that many files have baked in."""
-        if (self.folder / "tokenizer.json").exists():
-            try:
-                tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
-            except Exception as error:  # the Rust library raises plain Exception
-                raise BundleError(f"{self.model_id}: tokenizer.json cannot be loaded: {_first_line(error)}") from error
-        else:
-            try:
-                tokenizer = AutoTokenizer.from_pretrained(self.folder, **_AS_IT_LIES).backend_tokenizer
-            except (OSError, ValueError, AttributeError) as error:
-                raise BundleError(f"{self.model_id} has no tokenizer: {_first_line(error)}") from error
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        words, rows = tokenizer.get_vocab_size(), self.config().vocab_size
-        if words > rows:
-            raise BundleError(f"{self.model_id}: the tokenizer knows {words} tokens, the model {rows}")
-        return tokenizer
+        with self._named():
+            return fast_form(self.hub_tokenizer)
+
+    @cached_property
+    def hub_tokenizer(self) -> Any:  # noqa: ANN401
+        """Its tokenizer as transformers reads it: the reference for ours."""
+        with self._named():
+            return read_tokenizer(self.folder, self._config.vocab_size)
+
+    def save(self, folder: Path) -> None:
+        """Write it anew, whole: float32 weights, configuration and tokenizer."""
+        self.model().save_pretrained(folder)
+        save_tokenizer(self.tokenizer(), folder, special=special_tokens(self.hub_tokenizer))
 
     def manifest(self) -> Manifest:
         """The manifest of a bundle made from it, as far as the checkpoint decides."""
         config = self.config()
-        # RoBERTa counts positions from the padding id + 1.
-        unused = config.pad_token_id + 1 if config.model_type == "roberta" else 0
+        longest, cut = longest_input(config), longest_text(self.hub_tokenizer)
         return Manifest(
             manifest_version=MANIFEST_VERSION,
             model_id=self.model_id,
             revision=self.revision,
             task="text-classification",
-            labels=tuple(str(config.id2label[index]) for index in range(config.num_labels)),
+            labels=tuple(str(config.id2label[index]).strip() for index in range(config.num_labels)),
             architecture=config.model_type,
-            max_tokens=config.max_position_embeddings - unused,
+            max_tokens=min(longest, cut or longest),
             pad_token_id=config.pad_token_id,
             quantization={},
             files={},
@@ -119,8 +119,47 @@ class Checkpoint:
             yield Model(
                 Bundle(self.folder, manifest, hashlib.sha256(self.revision.encode()).hexdigest()),
                 BundleTokenizer(tokenizer, manifest.max_tokens),
-                TorchEngine(self.folder, manifest.pad_token_id),
+                TorchEngine(self.model(), manifest.pad_token_id),
             )
+
+    @cached_property
+    def _config(self) -> Any:  # noqa: ANN401
+        read_json(self.folder / _CONFIG)
+        with reported(f"{_CONFIG} cannot be read"):
+            config = AutoConfig.from_pretrained(self.folder, **AS_IT_LIES)
+        family_of(config)
+        _require_readable(config)
+        if config.num_labels < 2 or config.problem_type in ("regression", "multi_label_classification"):  # noqa: PLR2004
+            raise BundleError("does not choose one of several labels")
+        return config
+
+    @cached_property
+    def _model(self) -> PreTrainedModel:
+        config = self._config
+        file = weight_files(self.folder)[0].name
+        with reported(f"{file} cannot be loaded"):
+            model, found = AutoModelForSequenceClassification.from_pretrained(
+                self.folder,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # told in `found`, so that it can be told in one line
+                weights_only=True,
+                **AS_IT_LIES,
+            )
+        _require_complete(found, config, file)
+        _require_finite(model, file)
+        return model.eval()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say which model it is that something is wrong with."""
+        try:
+            yield
+        except BundleError as error:
+            if error.message.startswith(f"{self.model_id}: "):
+                raise
+            raise BundleError(f"{self.model_id}: {error.message}") from error
 
 
 def find_checkpoint(source: str, revision: str | None = None, *, name: str | None = None) -> Checkpoint:
@@ -132,36 +171,89 @@ def find_checkpoint(source: str, revision: str | None = None, *, name: str | Non
     if folder.is_dir():
         if revision is not None:
             raise BundleError(f"{source} is a local folder: it has no revision {revision}")
+        if (folder / MANIFEST).exists():
+            raise BundleError(
+                f"{source} is a bundle already; what it was made from is {CHECKPOINT}/, where it was kept"
+            )
         return Checkpoint(folder, name or folder.resolve().name, local_revision(folder))
+    if folder.exists():
+        raise BundleError(f"{source} is a file, expected a folder or the id of a model on the hub")
     try:
         return _download(source, revision)
+    except LightsleeperError:
+        raise
     except HFValidationError as error:
         raise BundleError(f"{source} is neither a folder nor the id of a model on the hub") from error
     except RepositoryNotFoundError as error:
         raise BundleError(f"{source}: the hub has no such model, or none that these credentials may read") from error
     except RevisionNotFoundError as error:
         raise BundleError(f"{source}: the hub has no revision {revision} of it") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise BundleError(f"{source} cannot be downloaded: {_first_line(error)}") from error
+    except Exception as error:  # the hub's client, the one for HTTP below it and the system have classes of their own
+        raise BundleError(f"{source} is no folder here and cannot be downloaded: {first_line(error)}") from error
 
 
 def local_revision(folder: Path) -> str:
     """What identifies a checkpoint outside the hub: the sha256 of its weights."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        if (folder / name).exists():
-            with (folder / name).open("rb") as weights:
-                return f"sha256:{hashlib.file_digest(weights, 'sha256').hexdigest()}"
-    raise BundleError(f"{folder} has neither model.safetensors nor pytorch_model.bin")
+    return digest(weight_files(folder))
 
 
 def _download(model_id: str, revision: str | None) -> Checkpoint:
     found = HfApi().model_info(model_id, revision=revision)
     files = {sibling.rfilename for sibling in found.siblings or ()}
     # The pickled form only where there is no other; torch then reads it with `weights_only`.
-    weights = "model.safetensors" if "model.safetensors" in files else "pytorch_model.bin"
-    folder = snapshot_download(model_id, revision=found.sha, allow_patterns=[weights, *_OTHER_FILES])
-    return Checkpoint(Path(folder), model_id, str(found.sha))
+    first = next((name for name in WEIGHTS if name in files), WEIGHTS[0])
+    stem, _, ending = first.removesuffix(".index.json").rpartition(".")
+    parts = [f"{stem}-*.{ending}"] if first.endswith(".index.json") else []
+    folder = Path(snapshot_download(model_id, revision=found.sha, allow_patterns=[first, *parts, *_OTHER_FILES]))
+    weight_files(folder)
+    return Checkpoint(folder, model_id, str(found.sha))
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _require_readable(config: Any) -> None:  # noqa: ANN401
+    """BundleError unless its labels and its padding are what a manifest can say."""
+    ids = sorted(config.id2label)
+    if ids != list(range(len(ids))):
+        raise BundleError(f"{_CONFIG}: id2label has the ids {_listed(ids)}; expected 0 to {len(ids) - 1}")
+    names = [str(config.id2label[index]).strip() for index in ids]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BundleError(f"{_CONFIG}: id2label gives two outputs one name: {_listed(twice)}")
+    for name in names:
+        if not is_line(name):
+            raise BundleError(f"{_CONFIG}: id2label: {name[:100]!r} is no name of a label; expected a line of text")
+    if type(config.pad_token_id) is not int:
+        raise BundleError(f"{_CONFIG}: pad_token_id is {config.pad_token_id}; expected the id of the padding token")
+    if getattr(config, "quantization_config", None):
+        raise BundleError(f"{_CONFIG}: quantization_config: the weights are quantised already; expected float ones")
+
+
+def _require_complete(found: dict[str, Any], config: Any, file: str) -> None:  # noqa: ANN401
+    for name, held, wanted in sorted(found["mismatched_keys"]):
+        if list(held[1:]) == list(wanted[1:]) and wanted[0] == config.num_labels:
+            raise BundleError(f"{_CONFIG} names {wanted[0]} labels, but {name} in {file} has {held[0]} outputs")
+        raise BundleError(f"{file}: {name} has the shape {list(held)}, expected {list(wanted)} as {_CONFIG} says")
+    missing = sorted(found["missing_keys"])
+    if missing:
+        made_for = ", ".join(config.architectures or ["nothing that it names"])
+        what = (
+            "no classification head" if all(_is_head(name) for name in missing) else f"{len(missing)} weights missing"
+        )
+        raise BundleError(
+            f"{what}: {file} lacks {_listed(missing, 3)} (made for {made_for}); expected a …ForSequenceClassification"
+        )
+
+
+def _is_head(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] in {"classifier", "pre_classifier", "head", "pooler"} or ".pooler." in name
+
+
+def _require_finite(model: PreTrainedModel, file: str) -> None:
+    """A weight that no text of ours meets (the embedding of a rare word) shows itself to nobody but its user."""
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise BundleError(f"{file}: {name} holds values that are no finite numbers")
+
+
+def _listed(values: Any, most: int = 5) -> str:  # noqa: ANN401  # names or numbers
+    shown = ", ".join(str(value) for value in values[:most])
+    return shown + (f" and {len(values) - most} more" if len(values) > most else "")

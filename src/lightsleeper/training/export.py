@@ -5,21 +5,28 @@ the model's own `eager` code writes it: fused attention operators were 11-13 % s
 them were int8.
 """
 
+import hashlib
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import onnx
+import onnxruntime
 import torch
+from onnx import helper, numpy_helper
 from onnx.external_data_helper import set_external_data
 from transformers import PreTrainedModel
 
 from lightsleeper.model.engine import pack
+from lightsleeper.training.families import family_of
 from lightsleeper.training.packed import PACKABLE, Packed
 
 _OPSET = 20  # the first with Gelu as one operator
+
+#: Smaller tensors lie in the graph.
 _LEAST_BYTES_OUTSIDE = 256
 
 
@@ -29,11 +36,13 @@ class _Logits(torch.nn.Module):
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
+        self._added = family_of(model.config).mask == "added"
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        # Added to the attention scores as it is: the model's own way to this mask took 15 operators more.
-        hidden = torch.finfo(torch.float32).min * (1 - attention_mask[:, None, None, :].float())
-        logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=hidden).logits
+        mask = attention_mask
+        if self._added:
+            mask = torch.finfo(torch.float32).min * (1 - attention_mask[:, None, None, :].float())
+        logits: torch.Tensor = self.model(input_ids=input_ids, attention_mask=mask).logits
         return logits
 
 
@@ -67,21 +76,85 @@ def _traced(module: torch.nn.Module, example: Mapping[str, torch.Tensor]) -> onn
         )
     exported: onnx.ModelProto = program.model_proto
     _strip(exported)
+    _fold(exported)
     return exported
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:
-    """Write the graph to `path` and its weights to `path` + `.data`, where the engine maps them from."""
+    """Write the graph to `path` and its weights to `path` + `.data`, where the engine maps them from.
+
+    Tensors of the same content lie there once, under all of their names.
+    """
     weights = path.with_name(path.name + ".data")
     weights.unlink(missing_ok=True)  # onnx appends
     written = onnx.ModelProto()
     written.CopyFrom(model)  # onnx empties the tensors of what it saves
+    copies = _take_copies(written.graph)
     # `save_as_external_data` would do this, but looks for a file of that name where the process happens to run.
     for tensor in written.graph.initializer:
         if len(tensor.raw_data) >= _LEAST_BYTES_OUTSIDE:
             set_external_data(tensor, weights.name)
     onnx.save(written, path)
+    if copies:
+        saved = onnx.load(path, load_external_data=False)
+        originals = {tensor.name: tensor for tensor in saved.graph.initializer}
+        for name, original in copies.items():
+            saved.graph.initializer.append(originals[original])
+            saved.graph.initializer[-1].name = name
+        path.write_bytes(saved.SerializeToString())
     weights.chmod(0o644)  # onnx writes it for the owner alone; a container may run as another user
+
+
+def _take_copies(graph: onnx.GraphProto) -> dict[str, str]:
+    """Take tensors out that another one equals: their names, and that one's."""
+    firsts: dict[tuple[Any, ...], str] = {}
+    copies: dict[str, str] = {}
+    for tensor in graph.initializer:
+        if len(tensor.raw_data) >= _LEAST_BYTES_OUTSIDE:
+            content = (tensor.data_type, *tensor.dims, hashlib.sha256(tensor.raw_data).digest())
+            first = firsts.setdefault(content, tensor.name)
+            if first != tensor.name:
+                copies[tensor.name] = first
+    kept = [tensor for tensor in graph.initializer if tensor.name not in copies]
+    if copies:
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
+    return copies
+
+
+def _fold(model: onnx.ModelProto) -> None:
+    """Compute once, here, what depends on no text: DeBERTa projects all of its relative positions in each layer.
+
+    Left to ONNX Runtime it would be computed at every wake.
+    """
+    graph = model.graph
+    known = {tensor.name for tensor in graph.initializer}
+    constant = []
+    for node in graph.node:
+        if node.input and all(name in known for name in node.input if name):
+            constant.append(node)
+            known.update(node.output)
+    made = {name for node in constant for name in node.output}
+    rest = [node for node in graph.node if node.output[0] not in made]
+    needed = sorted(made & {name for node in rest for name in node.input})
+    if not needed:
+        return
+    inputs = {name for node in constant for name in node.input}
+    weights = [tensor for tensor in graph.initializer if tensor.name in inputs]
+    outputs = [onnx.ValueInfoProto(name=name) for name in needed]
+    part = helper.make_model(helper.make_graph(constant, "constants", [], outputs, weights))
+    part.ir_version = model.ir_version
+    del part.opset_import[:]
+    part.opset_import.extend(model.opset_import)
+    session = onnxruntime.InferenceSession(part.SerializeToString(), providers=["CPUExecutionProvider"])
+    values = session.run(needed, {})
+    del graph.node[:]
+    graph.node.extend(rest)
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in zip(needed, values, strict=True))
+    read = {name for node in rest for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def _strip(model: onnx.ModelProto) -> None:

@@ -96,7 +96,7 @@ def make_bundle(
         checkpoint.tokenizer().save(str(stage / TOKENIZER), pretty=False)
         _write_graph(checkpoint, stage, reference, observed, held_out)
         if keep_checkpoint:
-            checkpoint.model().save_pretrained(stage / CHECKPOINT)
+            checkpoint.save(stage / CHECKPOINT)
         manifest = replace(
             checkpoint.manifest(),
             quantization=SCHEME,

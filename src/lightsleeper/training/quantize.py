@@ -13,8 +13,9 @@ The product runs in one operator, `MatMulIntegerToFloat`, written as ONNX Runtim
 DequantizeLinear pairs would leave it, so that nothing has to be found and fused at every wake.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import onnx
@@ -128,9 +129,11 @@ def quantize(model: onnx.ModelProto, observations: dict[str, Observation]) -> on
     result = onnx.ModelProto()
     result.CopyFrom(model)
     graph = _Graph(result.graph)
-    for name, layers in _linear_layers(result.graph).items():
-        weights = [graph.weight(layer) for layer in layers]
-        graph.quantize_layers(layers, _choose(observations[name], weights))
+    for group in _sharing(_linear_layers(result.graph)):
+        used = {layer.input[1]: graph.weight(layer) for layers in group.values() for layer in layers}
+        chosen = _choose(_together([observations[name] for name in group]), list(used.values()))
+        for name, layers in group.items():
+            graph.quantize_layers(layers, _fitted(observations[name], chosen.smoothing))
     for lookup in [node for node in graph.proto.node if _is_word_embedding(node, graph.tensors)]:
         graph.quantize_embedding(lookup)
     graph.finish()
@@ -150,6 +153,26 @@ def _linear_layers(graph: onnx.GraphProto) -> dict[str, list[NodeProto]]:
         if node.op_type in ("MatMul", "Gemm") and node.input[1] in constants:
             layers.setdefault(node.input[0], []).append(node)
     return layers
+
+
+def _sharing(layers: Mapping[str, list[NodeProto]]) -> list[dict[str, list[NodeProto]]]:
+    """The layers again, those together that share weights, which are then smoothed alike: all of ALBERT's."""
+    groups: list[tuple[set[str], dict[str, list[NodeProto]]]] = []
+    for name, nodes in layers.items():
+        weights = {node.input[1] for node in nodes}
+        own = {name: nodes}
+        for other in [group for group in groups if group[0] & weights]:
+            groups.remove(other)
+            weights |= other[0]
+            own = {**other[1], **own}
+        groups.append((weights, own))
+    return [own for _, own in groups]
+
+
+def _together(seen: Sequence[Observation]) -> Observation:
+    """Several tensors' observations as one."""
+    low, high = (np.stack([getattr(each, side) for each in seen]) for side in ("low", "high"))
+    return Observation(np.concatenate([each.rows for each in seen]), low.min(axis=0), high.max(axis=0))
 
 
 def _is_word_embedding(node: NodeProto, tensors: dict[str, Floats]) -> bool:
@@ -177,11 +200,15 @@ def _candidates(seen: Observation, weights: Sequence[Floats]) -> Iterator[_Input
     activations = np.maximum(np.maximum(-seen.low, seen.high), tiny)
     rows = np.maximum(np.abs(np.concatenate(weights, axis=1)).max(axis=1), tiny)
     for alpha in _ALPHAS:
-        smoothing = (activations**alpha / rows ** (1 - alpha)).astype(np.float32)
-        low = min(float((seen.low / smoothing).min()), 0.0)
-        high = max(float((seen.high / smoothing).max()), 0.0)
-        scale = np.float32((high - low) / _ACTIVATION_LEVELS)
-        yield _Input(smoothing, scale, np.uint8(np.rint(-low / scale)))
+        yield _fitted(seen, (activations**alpha / rows ** (1 - alpha)).astype(np.float32))
+
+
+def _fitted(seen: Observation, smoothing: Floats) -> _Input:
+    """The finest scale that clips nothing of what was seen."""
+    low = min(float((seen.low / smoothing).min()), 0.0)
+    high = max(float((seen.high / smoothing).max()), 0.0)
+    scale = np.float32((high - low) / _ACTIVATION_LEVELS)
+    return _Input(smoothing, scale, np.uint8(np.rint(-low / scale)))
 
 
 def _int8(weight: Floats, axis: int) -> tuple[NDArray[np.int8], Floats]:
@@ -264,7 +291,7 @@ class _Graph:
         self._add(scale, chosen.scale)
         for layer in layers:
             weight, weight_scale = _int8_in_pairs(chosen.smoothing[:, None] * self.weight(layer))
-            quantized = self._add(f"{layer.input[1]}.int8", weight)
+            quantized = self._add_again(f"{layer.input[1]}.int8", weight)
             scales = self._add(f"{layer.input[1]}.scale", weight_scale)
             bias, output = self._take_bias(layer)
             product = helper.make_node(
@@ -309,6 +336,11 @@ class _Graph:
                     self._replacements[readers[0].output[0]] = []
                     return name, readers[0].output[0]
         return None, layer.output[0]
+
+    def _add_again(self, name: str, tensor: object) -> str:
+        """A name for each product that reads weights: without VNNI, ONNX Runtime fails on one."""
+        free = (name if use == 1 else f"{name}.{use}" for use in count(1))
+        return self._add(next(each for each in free if each not in self.tensors), tensor)
 
     def _add(self, name: str, tensor: object) -> str:
         self.tensors[name] = np.asarray(tensor)

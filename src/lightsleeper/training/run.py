@@ -25,6 +25,7 @@ from lightsleeper.training.checkpoint import Checkpoint, local_revision
 from lightsleeper.training.distil import labelled_by
 from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder
 from lightsleeper.training.held_out import SHARE, Split, Verdict, best, judge, label_weights, score, split
+from lightsleeper.training.hub_tokenizer import save_tokenizer
 from lightsleeper.training.labels import describe, names_of
 from lightsleeper.training.mix import Augmentation, Row, Source, epoch_rows, read_rows
 from lightsleeper.training.prepare import MAX_LOSS_POINTS, make_bundle, own_texts, refuse_foreign
@@ -265,7 +266,7 @@ def _fine_tuned(
         judge=(lambda model: macro_f1(model, parts.stop)) if parts else None,
     )
     tuned.save_pretrained(folder)
-    tokenizer.save(str(folder / TOKENIZER))
+    save_tokenizer(tokenizer, folder)
     verdict = None
     if parts:
         predicted = predict(tuned, tokenize(tokenizer, parts.report), recipe)
