@@ -204,7 +204,7 @@ def test_it_is_opened_at_the_first_use(opened: list[Path]) -> None:
     assert len(opened) == 1
 
 
-def labels_in_a_worker(texts: list[str]) -> tuple[int, list[str]]:
+def labels_in_a_worker(texts: list[str]) -> tuple[int, list[str | None]]:
     """What a worker process answers, and who it is."""
     return os.getpid(), [p.label for p in lightsleeper.load(threads=1).predict(texts) if p]
 

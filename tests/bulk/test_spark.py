@@ -45,7 +45,7 @@ def reviews(spark: "SparkSession") -> "DataFrame":
 
 
 @pytest.fixture(scope="module")
-def expected() -> list[tuple[str, float]]:
+def expected() -> list[tuple[str | None, float]]:
     """What Python answers to the texts of `reviews`."""
     return [(p.label, p.score) for p in lightsleeper.load().predict(f"film number {n}" for n in range(400)) if p]
 

@@ -2,6 +2,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lightsleeper.errors import InvalidInput
+from lightsleeper.model.head import MANY_LABELS, ONE_LABEL, REGRESSION, Head
 from lightsleeper.pipeline.explain import MAX_TOKENS, MAX_WORDS, explain, leave_one_out, require_affordable
 
 
@@ -36,10 +37,17 @@ def test_only_what_the_model_reads_is_explained(client: TestClient) -> None:
 
 
 def test_the_effect_is_what_the_word_adds_to_the_best_labels_probability() -> None:
-    good, bad = explain("good bad", (0.0, 2.0), [(2.0, 0.0), (0.0, 4.0)])
+    good, bad = explain("good bad", (0.0, 2.0), [(2.0, 0.0), (0.0, 4.0)], Head(ONE_LABEL, ("no", "yes")))
     assert (good.word, good.start, good.end) == ("good", 0, 4)
     assert good.effect == pytest.approx(0.8808 - 0.1192, abs=1e-4)
     assert bad.effect == pytest.approx(0.8808 - 0.9820, abs=1e-4)
+
+
+def test_of_independent_labels_and_of_numbers_the_effect_is_on_that_score() -> None:
+    (word,) = explain("good", (0.0, 2.0), [(5.0, 0.0)], Head(MANY_LABELS, ("no", "yes")))
+    assert word.effect == pytest.approx(0.8808 - 0.5, abs=1e-4)
+    (word,) = explain("good", (4.5,), [(3.0,)], Head(REGRESSION, ("stars",)))
+    assert word.effect == pytest.approx(1.5)
 
 
 def test_the_api_explains_as_if_each_variant_had_been_sent_by_itself(client: TestClient) -> None:

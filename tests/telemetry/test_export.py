@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from faces import Face
 from lightsleeper.errors import ConfigurationError
+from lightsleeper.model.head import ONE_LABEL, Head
 from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
 from lightsleeper.telemetry.export import Telemetry
@@ -27,7 +28,7 @@ from lightsleeper.telemetry.metrics import Identity, Metrics
 from otlp_receiver import OtlpReceiver, attributes
 from redis_server import free_port
 
-IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=1)
+IDENTITY = Identity("a/model", "d1", "1.2.3", Head(ONE_LABEL, ("NEGATIVE", "POSITIVE")), workers=1)
 NEVER_S = 3600.0
 
 

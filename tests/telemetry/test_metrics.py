@@ -7,11 +7,12 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from lightsleeper.model.head import ONE_LABEL, Head
 from lightsleeper.model.prediction import Classification, Timings
 from lightsleeper.telemetry.instruments import INSTRUMENTS, REQUEST_DURATION, Histogram, Instrument
 from lightsleeper.telemetry.metrics import Identity, Metrics
 
-IDENTITY = Identity("a/model", "d1", "1.2.3", ("NEGATIVE", "POSITIVE"), workers=3)
+IDENTITY = Identity("a/model", "d1", "1.2.3", Head(ONE_LABEL, ("NEGATIVE", "POSITIVE")), workers=3)
 
 
 class Measured:

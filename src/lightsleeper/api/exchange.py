@@ -16,6 +16,7 @@ from lightsleeper.model.prediction import Classification
 from lightsleeper.process import INSTANCE_ID
 
 if TYPE_CHECKING:
+    from lightsleeper.model.head import Head
     from lightsleeper.pipeline.classifier import Classifier
 
 Asked = TypeVar("Asked")
@@ -34,7 +35,7 @@ class Exchange:
         """The clock of its `Server-Timing` starts here."""
         self.started_s = time.perf_counter()
         self.request = request
-        self.labels: tuple[str, ...] = request.state.labels
+        self.head: Head = request.state.head
         self.classifier: Classifier = request.state.classifier
 
     async def classify(self, texts: Sequence[str], *, truncate: bool = True, variants: int = 0) -> Classification:

@@ -34,7 +34,9 @@ class Facts:
     revision: str
     digest: str
     architecture: str
+    task: str
     labels: list[str]
+    score_range: list[float] | None
     max_tokens: int
     quantization: dict[str, Any]
     accuracy: dict[str, dict[str, Any]]

@@ -51,6 +51,16 @@ def count(fields: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
+def share(fields: Mapping[str, Any], name: str) -> float | None:
+    """The number from 0 to 1 of that name; null is None."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise InvalidInput(f"{name} must be a number from 0 to 1", field=name, limit=1)
+    return float(value)
+
+
 def choice(fields: Mapping[str, Any], name: str, values: Sequence[str]) -> str:
     """The one of `values` under that name; null is the first."""
     value = fields.get(name)

@@ -38,6 +38,7 @@ class Asked:
     truncate: bool = True
     truncated_at: bool = False
     explain: bool = False
+    threshold: float | None = None
 
 
 def parse_predict_request(body: bytes, limits: Limits) -> Asked:
@@ -70,18 +71,19 @@ def _plain(body: bytes) -> Asked | None:
         return None
     if type(fields) is not dict or "text" not in fields:
         return None
-    text, top_k = fields.pop("text"), fields.pop("top_k", None)
+    text, top_k, threshold = fields.pop("text"), fields.pop("top_k", None), fields.pop("threshold", None)
     texts = text if type(text) is list else [text]
     if any(type(each) is not str for each in texts) or not (top_k is None or (type(top_k) is int and top_k > 0)):
         return None
-    if any(name not in _FLAGS or type(value) is not bool for name, value in fields.items()):
+    fits = threshold is None or (type(threshold) in (int, float) and 0 <= threshold <= 1)
+    if not fits or any(name not in _FLAGS or type(value) is not bool for name, value in fields.items()):
         return None
     try:
         for each in texts:
             each.encode()  # half a character is none
     except UnicodeEncodeError:
         return None
-    return Asked(texts, top_k, **fields)
+    return Asked(texts, top_k, threshold=threshold, **fields)
 
 
 def check_texts(texts: list[str], limits: Limits, field: str = "text") -> None:

@@ -12,7 +12,6 @@ from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.predict_request import Asked, parse_predict_request
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import ShuttingDown, UnsupportedMediaType
-from lightsleeper.model.prediction import rank
 from lightsleeper.pipeline.explain import explain
 from lightsleeper.telemetry.request_metrics import DIALECT
 
@@ -70,17 +69,16 @@ async def _answer(this: Exchange, asked: Any) -> Response:  # noqa: ANN401  # se
 
 
 async def _answer_ours(this: Exchange, asked: Asked) -> Response:
-    texts = asked.texts
+    texts, head = asked.texts, this.head
     read, without = await this.classifier.leave_one_out(texts[0]) if asked.explain else ("", [])
     answer = await this.classify([*texts, *without], truncate=asked.truncate, variants=len(without))
     predictions = [
-        [
-            {"label": ranked.label, "score": ranked.score}
-            for ranked in rank(logits, this.labels, top_k=asked.top_k, raw_scores=asked.raw_scores)
-        ]
+        head.answer(logits, top_k=asked.top_k, raw_scores=asked.raw_scores, threshold=asked.threshold)
         for logits in answer.logits[: len(texts)]
     ]
     content: dict[str, Any] = {"predictions": predictions}
+    if head.one_output:
+        content["score_range"] = head.score_range
     truncated = [index for index in answer.truncated if index < len(texts)]
     if truncated:
         content["truncated"] = truncated
@@ -91,7 +89,7 @@ async def _answer_ours(this: Exchange, asked: Asked) -> Response:
         content["unfamiliar"] = unfamiliar
     if asked.explain:
         whole, *parts = answer.logits
-        content["explanations"] = [asdict(word) for word in explain(read, whole, parts)]
+        content["explanations"] = [asdict(word) for word in explain(read, whole, parts, head)]
     return Response(_to_json(content), media_type=JSON, headers=this.headers(answer))
 
 

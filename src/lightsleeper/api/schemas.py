@@ -36,6 +36,9 @@ class PredictRequest(BaseModel):
     top_k: Annotated[int | None, Field(ge=1, description="How many labels per text, best first; all by default.")] = (
         None
     )
+    threshold: Annotated[
+        float | None, Field(ge=0, le=1, description="Only labels with at least this score; perhaps none of a text.")
+    ] = None
     raw_scores: Annotated[bool, Field(description="Logits instead of probabilities.")] = False
     truncate: Annotated[
         bool, Field(description="Read the start of a text that is too long for the model; `false` refuses it.")
@@ -54,7 +57,7 @@ class PredictRequest(BaseModel):
 class LabelScoreModel(BaseModel):
     """One label of one text."""
 
-    label: str
+    label: Annotated[str | None, Field(description="Absent for a model that answers with one score alone.")] = None
     score: Annotated[float, Field(description="Probability, or logit with `raw_scores`.")]
 
 
@@ -66,7 +69,7 @@ class ExplanationModel(BaseModel):
     end: Annotated[int, Field(description="Position after its last character.")]
     effect: Annotated[
         float,
-        Field(description="Probability of the text's best label with the word, minus without it; above 0 it helps."),
+        Field(description="Score of the text's best label with the word, minus without it; above 0 it helps."),
     ]
 
 
@@ -82,6 +85,10 @@ class PredictResponse(BaseModel):
     )
 
     predictions: list[list[LabelScoreModel]]
+    score_range: Annotated[
+        list[float] | None,
+        Field(description="Least and largest score; only of a model with one. Of a regression those seen so far."),
+    ] = None
     truncated: Annotated[
         list[int] | None, Field(description="Indices of the texts that were cut; absent when there are none.")
     ] = None
@@ -126,7 +133,17 @@ class ModelResponse(BaseModel):
     revision: str
     digest: Annotated[str, Field(description="sha256 of the bundle's manifest: the model's identity.")]
     architecture: str
+    task: Annotated[
+        str,
+        Field(
+            description="text-classification: one of the labels; multi-label-classification: any number of them; "
+            "scoring, regression: one score."
+        ),
+    ]
     labels: Annotated[list[str], Field(description="In the order of the model's outputs.")]
+    score_range: Annotated[
+        list[float] | None, Field(description="Least and largest score; of a regression those seen so far.")
+    ]
     max_tokens: Annotated[int, Field(description="Longest input it reads, special tokens included.")]
     quantization: dict[str, Any]
     accuracy: Annotated[dict[str, dict[str, Any]], Field(description="By data set, measured on this very bundle.")]

@@ -26,7 +26,7 @@ def register(
     bundle: str | os.PathLike[str] | None = None,
     threads: int | None = None,
 ) -> None:
-    """Give SQL `sentiment(text)`, the best label, and `sentiment_score(text)`, its probability.
+    """Give SQL `sentiment(text)`, the best label (or all that apply), and `sentiment_score(text)`, its probability.
 
     NULL where the text is NULL or blank. Both in one query cost one inference: the second finds the answers of the
     first. `name` tells functions of several bundles apart; `bundle` and `threads` are those of `lightsleeper.load`.
@@ -40,7 +40,7 @@ def register(
 
         return answer
 
-    label = column(lambda prediction: prediction.label, pa.string())
+    label = column(lambda prediction: prediction.cell, pa.string())
     score = column(lambda prediction: prediction.score, pa.float64())
     # "special": a text that is not NULL may have no answer.
     connection.create_function(name, label, [VARCHAR], VARCHAR, type="arrow", null_handling="special")

@@ -5,7 +5,7 @@ once per process, and gives a dirty table an answer per row. Every answer is the
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -19,8 +19,8 @@ from lightsleeper.bulk.stream import Answer, Answers, classify_all
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.cpu_quota import cpus, worker_count
+from lightsleeper.model.head import Head
 from lightsleeper.model.model import Model, load_model
-from lightsleeper.model.prediction import rank, softmax
 
 OnError = Literal["null", "raise"]
 
@@ -28,9 +28,9 @@ OnError = Literal["null", "raise"]
 class Prediction(NamedTuple):
     """The answer to one text."""
 
-    #: The best label.
-    label: str
-    #: Its probability.
+    #: The best label; None where the model answers with a number.
+    label: str | None
+    #: Its probability, or the number.
     score: float
     #: Every label with its probability, best first.
     scores: Mapping[str, float]
@@ -38,6 +38,13 @@ class Prediction(NamedTuple):
     truncated: bool
     #: Whether it knows little of it: most words are none that it learned, or it is in another language.
     unfamiliar: bool
+    #: The labels that apply, best first: where any number may, those from the threshold on, else the best one.
+    labels: tuple[str, ...] = ()
+
+    @property
+    def cell(self) -> str | None:
+        """The labels that apply in one cell of a table, with `|` between them; None where there is only a number."""
+        return None if self.label is None else "|".join(self.labels)
 
 
 class TextClassifier:
@@ -61,8 +68,14 @@ class TextClassifier:
         on_error: OnError = "null",
         engine: str = "onnx",
         device: str = "auto",
+        threshold: float | None = None,
+        top_k: int | None = None,
     ) -> None:
         """Open nothing yet; see `load`."""
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise InvalidInput(f"threshold is {threshold}; from 0 to 1", field="threshold", limit=1)
+        if top_k is not None and top_k < 1:
+            raise InvalidInput(f"top_k is {top_k}; at least 1", field="top_k", limit=1)
         if threads is not None and threads < 1:
             raise InvalidInput(f"threads is {threads}; at least 1", field="threads", limit=1)
         if on_error not in {"null", "raise"}:
@@ -73,6 +86,8 @@ class TextClassifier:
         self._on_error: OnError = on_error
         self._engine = engine
         self._device = device
+        self._threshold = threshold
+        self._top_k = top_k
 
     def __repr__(self) -> str:
         return f"lightsleeper.load({'' if self._bundle is None else repr(str(self._bundle))})"
@@ -102,15 +117,32 @@ class TextClassifier:
 
     def stream(self, texts: Iterable[Any]) -> Iterator[Prediction | None]:
         """What `predict` gives, one after the other, in bounded memory: `texts` may have no end."""
-        labels = self.labels
+        head = self.open().head
         for answer in self._answers(texts):
-            yield None if answer is None else _prediction(answer, labels)
+            yield None if answer is None else self._prediction(answer, head)
 
     def scores(self, texts: Iterable[Any]) -> NDArray[np.float32]:
-        """Probabilities, float32 [texts, labels]; a row of NaN where `predict` gives None. Raises as `predict` does."""
-        nothing = [float("nan")] * len(self.labels)
-        rows = [nothing if answer is None else softmax(answer.logits) for answer in self._answers(texts)]
-        return np.array(rows, dtype=np.float32).reshape(len(rows), len(self.labels))
+        """Scores, float32 [texts, labels], of a regression as they are, else from 0 to 1.
+
+        A row of NaN where `predict` gives None. Raises as `predict` does.
+        """
+        head = self.open().head
+        nothing = [float("nan")] * len(head.labels)
+        rows = [nothing if answer is None else head.scores(answer.logits) for answer in self._answers(texts)]
+        return np.array(rows, dtype=np.float32).reshape(len(rows), len(head.labels))
+
+    def _prediction(self, answer: Answer, head: Head) -> Prediction:
+        ranked = head.rank(answer.logits)
+        chosen = tuple(head.labels[at] for at in head.chosen(answer.logits, self._threshold)[: self._top_k])
+        label = None if head.one_output else ranked[0].label
+        return Prediction(
+            label,
+            ranked[0].score,
+            dict(ranked),
+            answer.truncated,
+            answer.unfamiliar,
+            () if head.one_output else chosen,
+        )
 
     def _open(self) -> "_Opened":
         return _open(self._bundle or EMBEDDED, self._engine, self._device)
@@ -151,6 +183,8 @@ def load(
     on_error: OnError = "null",
     engine: str = "onnx",
     device: str = "auto",
+    threshold: float | None = None,
+    top_k: int | None = None,
 ) -> TextClassifier:
     """A model for your own code; nothing is opened before its first use.
 
@@ -162,11 +196,20 @@ def load(
     `bundle` is a folder, by default the one that ships. `threads` compute at once: by default one for each CPU that
     this process may use; give 1 to an engine that runs a worker per core. `on_error="raise"` refuses what `"null"`
     answers with None: rows that are blank, missing or no text. `engine="torch"` runs a bundle's checkpoint on `device`.
+    Where any number of labels may apply, `threshold` (0.5) says from which score on, and `top_k` how many at most.
 
     Sets TOKENIZERS_PARALLELISM=false unless it is set: left alone, that library starts a thread per core of the
     machine, which no fork survives.
     """
-    return TextClassifier(bundle, threads=threads, on_error=on_error, engine=engine, device=device)
+    return TextClassifier(
+        bundle,
+        threads=threads,
+        on_error=on_error,
+        engine=engine,
+        device=device,
+        threshold=threshold,
+        top_k=top_k,
+    )
 
 
 class _Opened:
@@ -206,11 +249,6 @@ def _unlock() -> None:
 
 
 os.register_at_fork(after_in_child=_unlock)
-
-
-def _prediction(answer: Answer, labels: Sequence[str]) -> Prediction:
-    ranked = rank(answer.logits, labels)
-    return Prediction(*ranked[0], dict(ranked), answer.truncated, answer.unfamiliar)
 
 
 def _values(texts: Iterable[Any]) -> Iterable[Any]:

@@ -73,5 +73,5 @@ def _added(columns: Collection[str]) -> list[str]:
 
 
 def _frame(predictions: Sequence[Prediction | None], names: Sequence[str]) -> pd.DataFrame:
-    rows = [(None,) * 4 if p is None else (p.label, p.score, p.truncated, p.unfamiliar) for p in predictions]
+    rows = [(None,) * 4 if p is None else (p.cell, p.score, p.truncated, p.unfamiliar) for p in predictions]
     return pd.DataFrame(rows, columns=list(names), dtype=object)

@@ -81,6 +81,12 @@ def measure(
     )
 
 
+def wake_s(bundle: Path) -> float:
+    """Seconds from exec until the service with that bundle is open; LightsleeperError if it does not start."""
+    with _service(bundle, set(os.sched_getaffinity(0))) as (_, _, took_s):
+        return took_s
+
+
 def _service_times(model: Model) -> Iterator[ServiceTime]:
     dice = random.Random(1)  # noqa: S311  # not a secret
     for width in (width for width in WIDTHS if width <= model.bundle.manifest.max_tokens):

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,12 @@ def how_read(table: "Table") -> list[str]:
 class Tally:
     """What became of the rows of a file."""
 
+    #: Rows with an answer.
+    classified: int = 0
+    #: By label: of how many rows it is one.
     labels: Counter[str] = field(default_factory=Counter)
+    #: Of answers that are numbers: their sum.
+    score_sum: float | None = None
     blank: int = 0
     placeholders: Counter[str] = field(default_factory=Counter)
     #: By why they could not be read: their numbers.
@@ -94,15 +100,19 @@ class Tally:
         elif reason:
             self.unreadable.setdefault(reason, []).append(row.number)
 
-    @property
-    def classified(self) -> int:
-        """How many rows have a label."""
-        return self.labels.total()
+    def add(self, labels: Iterable[str], score: float | None) -> None:
+        """A row's answer: the labels that apply, or the number that it is."""
+        self.classified += 1
+        self.labels.update(labels)
+        if score is not None:
+            self.score_sum = (self.score_sum or 0.0) + score
 
     def lines(self) -> list[str]:
         """The summary for people."""
         total = self.classified
         shares = ", ".join(f"{label} {count:,} ({count / total:.0%})" for label, count in self.labels.most_common())
+        if self.score_sum is not None:
+            shares = f"mean {self.score_sum / total:.4f}"
         lines = [f"{_rows(total)} classified" + (f": {shares}" if shares else "")]
         if self.truncated:
             lines.append(f"{self.truncated:,} of them are longer than the model reads: their beginning was read")

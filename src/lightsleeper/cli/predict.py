@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Found = tuple[Row, dict[str, Value]]
 
+#: Where any number of labels may apply, none is an answer, too.
+_NO_LABEL = "(none)"
+
 _EPILOG = """\
 A file is read by what it holds: csv with any delimiter, tsv, txt, JSON in lines or documents, also in gzip, bzip2, xz
 or zip; xlsx and parquet where openpyxl and pyarrow are installed. Rows keep all their columns and get predicted_label,
@@ -55,6 +58,10 @@ def add_predict(commands: "Commands") -> None:
     command.add_argument("--strict", action="store_true", help="stop at the first row that cannot be read")
     command.add_argument("--quiet", action="store_true", help="say nothing but errors")
     command.add_argument("--bundle", type=Path, metavar="DIR", help="model bundle; the embedded one by default")
+    command.add_argument(
+        "--threshold", type=float, metavar="N", help="where any number of labels may apply: from which score on; 0.5"
+    )
+    command.add_argument("--top-k", type=int, metavar="N", help="and how many of them at most")
     add_reading(command)
     command.set_defaults(run=_predict)
 
@@ -68,7 +75,7 @@ def _predict(options: argparse.Namespace) -> int:
     if options.event and not _take_order(options):
         return 0
     if options.texts:
-        _predict_texts(options.texts, options.bundle)
+        _predict_texts(options)
     else:
         with _ended_by_signals():
             _predict_file(options)
@@ -88,15 +95,24 @@ def _take_order(options: argparse.Namespace) -> bool:
     return True
 
 
-def _predict_texts(texts: list[str], bundle: Path | None) -> None:
+def _predict_texts(options: argparse.Namespace) -> None:
     from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
     from lightsleeper.bulk.records.encoding import mended  # noqa: PLC0415
 
-    readable = [mended(text) for text in texts]
-    for text, prediction in zip(readable, load(bundle).predict(readable), strict=True):
-        print(f"{prediction.label}  {prediction.score:.4f}  {text}" if prediction else f"(blank)  {text}")
+    readable = [mended(text) for text in options.texts]
+    model = load(options.bundle, threshold=options.threshold, top_k=options.top_k)
+    for text, prediction in zip(readable, model.predict(readable), strict=True):
+        print(f"{_shown(prediction)}  {text}" if prediction else f"(blank)  {text}")
         if prediction and prediction.unfamiliar:
             sys.stderr.write(f"the model knows little of: {text}\n")
+
+
+def _shown(prediction: "Prediction") -> str:
+    """The labels that apply, each with its score; a number alone where the model names nothing."""
+    if prediction.label is None:
+        return f"{prediction.score:.4f}"
+    named = [f"{label}  {prediction.scores[label]:.4f}" for label in prediction.labels]
+    return "  ".join(named) or f"{_NO_LABEL}  {prediction.score:.4f}"
 
 
 def _predict_file(options: argparse.Namespace) -> None:
@@ -128,11 +144,12 @@ def _answered(options: argparse.Namespace, table: "Table", tally: Tally) -> "Ite
     from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
     from lightsleeper.bulk.records.rows import BLANK  # noqa: PLC0415
 
+    model = load(options.bundle, threshold=options.threshold, top_k=options.top_k)
     judged, again = tee(_judged(options, table, tally))  # the two never drift apart by more than two windows
     texts = (None if reason else row.text(table.text) for row, reason in again)
-    for (row, reason), prediction in zip(judged, load(options.bundle).stream(texts), strict=True):
+    for (row, reason), prediction in zip(judged, model.stream(texts), strict=True):
         if prediction:
-            tally.labels[prediction.label] += 1
+            tally.add(prediction.labels, None if prediction.label else prediction.score)
             tally.truncated += prediction.truncated
             tally.unfamiliar += prediction.unfamiliar
         unseen = not prediction and not reason  # by the model, where a person may see a sign
@@ -152,7 +169,7 @@ def _judged(options: argparse.Namespace, table: "Table", tally: Tally) -> Iterat
 
 def _found(prediction: "Prediction | None", reason: str) -> dict[str, "Value"]:
     return {
-        "predicted_label": prediction and prediction.label,
+        "predicted_label": prediction and prediction.cell,
         "predicted_score": prediction and round(prediction.score, 6),
         "truncated": prediction and prediction.truncated,
         "unfamiliar": prediction and prediction.unfamiliar,

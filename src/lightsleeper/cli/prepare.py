@@ -1,6 +1,9 @@
 """`lightsleeper prepare`: a sequence classifier of the hub → a bundle."""
 
 import argparse
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,7 @@ from lightsleeper.cli.making import add_making, print_bundle, require_torch
 
 if TYPE_CHECKING:
     from lightsleeper.cli.commands import Commands
+    from lightsleeper.model.bundle import Bundle
 
 
 def add_prepare(commands: "Commands") -> None:
@@ -25,6 +29,15 @@ def add_prepare(commands: "Commands") -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     command.add_argument("--data", nargs="+", type=Path, default=[], metavar="FILE", help="labelled, to measure on")
     command.add_argument("--calibrate", type=Path, metavar="FILE", help="texts like those that will be served")
+    command.add_argument(
+        "--task",
+        metavar="TASK",
+        help="what the outputs mean, where config.json has no problem_type: text-classification, "
+        "multi-label-classification, scoring (one output, 0 to 1) or regression (one output as it is)",
+    )
+    command.add_argument(
+        "--max-tokens", type=int, metavar="N", help="longest text; by default the model's, whose memory grows with N²"
+    )
     add_making(command)
     add_labels(command)
     add_reading(command)
@@ -44,6 +57,50 @@ def _prepare(options: argparse.Namespace) -> int:
         calibration=options.calibrate,
         keep_checkpoint=options.keep_checkpoint,
         max_loss_points=options.max_loss_points,
+        task=options.task,
+        max_tokens=options.max_tokens,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
     )
     print_bundle(bundle)
+    print(*_table(bundle), sep="\n")
     return 0
+
+
+def _table(bundle: "Bundle") -> Iterator[str]:
+    """What was made, in figures: of the manifest, and of this machine."""
+    manifest = bundle.manifest
+    for name, measured in manifest.accuracy.items():
+        yield _row(f"accuracy, {name}", f"{measured['accuracy_fp32']:.2%} float32, {measured['accuracy']:.2%} int8")
+    agreement = manifest.quantization["agreement"]
+    yield _row(
+        "agreement",
+        f"{agreement['same_label']:.1%} of {agreement['texts']} texts; scores move by "
+        f"{agreement['mean_difference']:.4f}, at most by {agreement['largest_difference']:.4f}",
+    )
+    yield _row("size", f"{sum(file['bytes'] for file in manifest.files.values()) / 1e6:,.1f} MB")
+    texts, seconds = _timed(bundle)
+    yield _row("texts per second", f"{texts / seconds:,.1f}, here")
+    yield _row("wake", f"{_wake_s(bundle):.2f} s from exec to open, here")
+
+
+def _row(name: str, value: str) -> str:
+    return f"{name:<18} {value}"
+
+
+def _timed(bundle: "Bundle") -> tuple[int, float]:
+    """How many texts of a word to the longest, and how long they took."""
+    from lightsleeper.bulk.stream import classify_all  # noqa: PLC0415  # see `main`
+    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
+    from lightsleeper.model.model import load_model  # noqa: PLC0415
+    from lightsleeper.training.prepare import own_texts  # noqa: PLC0415
+
+    model, texts = load_model(bundle.folder), own_texts()[::4]
+    started_s = time.perf_counter()
+    found = sum(1 for _ in classify_all(model, texts, workers=worker_count(cpus())))
+    return found, time.perf_counter() - started_s
+
+
+def _wake_s(bundle: "Bundle") -> float:
+    from lightsleeper.capacity.bench import wake_s  # noqa: PLC0415  # see `main`
+
+    return wake_s(bundle.folder)

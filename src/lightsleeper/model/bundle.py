@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lightsleeper.errors import BundleError
+from lightsleeper.model.head import REGRESSION, SCORE, TASKS
 
 MANIFEST = "bundle.json"
 MANIFEST_VERSION = 1
@@ -54,8 +55,9 @@ class Manifest:
     manifest_version: int
     model_id: str
     revision: str
+    #: What the outputs mean; see `head`.
     task: str
-    #: Label names in the order of the model's outputs.
+    #: Label names in the order of the model's outputs; of one output its maker's name for it.
     labels: tuple[str, ...]
     architecture: str
     #: Longest input in tokens, special tokens included.
@@ -71,6 +73,8 @@ class Manifest:
     behaviours: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Languages the model was made for, as BCP 47 tags; empty where nobody said.
     languages: tuple[str, ...] = ()
+    #: Least and largest score of a regression, as seen while the bundle was made; empty for all others.
+    score_range: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,16 @@ def parse_manifest(raw: bytes, folder: Path) -> Manifest:
     for name, (fits, kind) in _KINDS.items():
         if not fits(content[name]):
             raise BundleError(f"bundle {folder}: {MANIFEST}: {name} is not {kind}")
-    return Manifest(**{**content, "labels": tuple(content["labels"]), "languages": tuple(content["languages"])})
+    _require_labels(content, folder)
+    return Manifest(**{**content, **{name: tuple(content[name]) for name in ("labels", "languages", "score_range")}})
+
+
+def _require_labels(content: dict[str, Any], folder: Path) -> None:
+    """BundleError unless there are as many as the task has outputs."""
+    one = content["task"] in (SCORE, REGRESSION)
+    if one != (len(content["labels"]) == 1):
+        expected = "one name" if one else "two or more"
+        raise BundleError(f"bundle {folder}: {MANIFEST}: labels of a {content['task']} model are {expected}")
 
 
 def record_behaviours(folder: Path, found: dict[str, dict[str, Any]]) -> Bundle:
@@ -171,7 +184,14 @@ def is_line(value: object) -> bool:
 
 
 def _is_labels(value: object) -> bool:
-    return isinstance(value, list) and all(map(is_line, value)) and len(set(value)) == len(value) > 1
+    return isinstance(value, list) and all(map(is_line, value)) and len(set(value)) == len(value) > 0
+
+
+def _is_range(value: object) -> bool:
+    if not isinstance(value, list) or len(value) not in (0, 2):
+        return False
+    numbers = [number for number in value if type(number) in (int, float) and abs(number) < _FAR_TOO_MUCH]
+    return len(numbers) == len(value) and numbers == sorted(numbers)
 
 
 def _is_files(value: object) -> bool:
@@ -220,11 +240,11 @@ def _is_behaviours(value: object) -> bool:
 
 
 #: What a bundle made before these fields says of them.
-_SILENT: dict[str, Any] = {"behaviours": {}, "languages": []}
+_SILENT: dict[str, Any] = {"behaviours": {}, "languages": [], "score_range": []}
 
 #: What each field has to be; the rest of its meaning shows when the model answers its first text.
 _KINDS: dict[str, tuple[Callable[[object], object], str]] = {
-    **dict.fromkeys(("model_id", "revision", "task", "architecture"), (is_line, "a line of text")),
+    **dict.fromkeys(("model_id", "revision", "architecture"), (is_line, "a line of text")),
     "behaviours": (
         _is_behaviours,
         "findings: asked, cases, failures, value, goal and worst",
@@ -233,7 +253,9 @@ _KINDS: dict[str, tuple[Callable[[object], object], str]] = {
         lambda value: isinstance(value, list) and all(map(is_line, value)),
         "a list of language tags",
     ),
-    "labels": (_is_labels, "a list of two or more different names"),
+    "labels": (_is_labels, "a list of different names"),
+    "task": (lambda value: value in TASKS, f"one of {', '.join(TASKS)}"),
+    "score_range": (_is_range, "empty, or the least and the largest score"),
     "max_tokens": (
         lambda value: type(value) is int and _SHORTEST_TOKENS <= value <= _LONGEST_TOKENS,
         "a number of tokens",

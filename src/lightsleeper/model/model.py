@@ -8,6 +8,7 @@ from pathlib import Path
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import FITS_16_BITS, Bundle, open_bundle
 from lightsleeper.model.engine import Engine
+from lightsleeper.model.head import Head
 from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
@@ -28,6 +29,12 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Label names in the order of the logits."""
         return self.bundle.manifest.labels
+
+    @property
+    def head(self) -> Head:
+        """What the logits mean."""
+        manifest = self.bundle.manifest
+        return Head(manifest.task, manifest.labels, manifest.score_range)
 
     def run(self, texts: Sequence[TokenizedText]) -> list[Logits]:
         """Logits of texts of any lengths, in order."""

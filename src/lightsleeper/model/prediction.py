@@ -58,13 +58,6 @@ def sigmoid(logits: Logits) -> list[float]:
     return [1 / (1 + math.exp(-logit)) if logit > _LEAST_LOGIT else 0.0 for logit in logits]
 
 
-def rank(
-    logits: Logits, labels: Sequence[str], *, top_k: int | None = None, raw_scores: bool = False
-) -> list[LabelScore]:
-    """The `top_k` best labels (all by default), best first; labels of equal score keep their id order."""
-    return best_first(logits if raw_scores else softmax(logits), labels, top_k)
-
-
 def best_first(scores: Sequence[float], labels: Sequence[str], top_k: int | None = None) -> list[LabelScore]:
     """The `top_k` best labels (all by default), best first; labels of equal score keep their id order."""
     ranked = sorted(zip(labels, scores, strict=True), key=lambda pair: -pair[1])

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightsleeper.errors import InvalidInput
-from lightsleeper.model.prediction import Logits, softmax
+from lightsleeper.model.head import Head
+from lightsleeper.model.prediction import Logits
 
 #: Words of a text that is explained.
 MAX_WORDS = 200
@@ -22,13 +23,13 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What one word did to the probability of the text's best label."""
+    """What one word did to the score of the text's best label, or to the one score there is."""
 
     word: str
     #: Position in the text, in Unicode code points; `end` is exclusive.
     start: int
     end: int
-    #: Probability of the best label with the word, minus without it: above 0 the word speaks for that label.
+    #: Its score with the word, minus without it: above 0 the word speaks for that label.
     effect: float
 
 
@@ -57,14 +58,14 @@ def require_affordable(variants: int, tokens_each: int) -> None:
         )
 
 
-def explain(text: str, whole: Logits, without: Sequence[Logits]) -> list[Explanation]:
-    """One `Explanation` per word of `text`, in order.
+def explain(text: str, whole: Logits, without: Sequence[Logits], head: Head) -> list[Explanation]:
+    """One `Explanation` per word of `text`, in order, read as `head` says.
 
     `whole` is the text's own answer, `without` the answers to `leave_one_out(text)`, n in, n out.
     """
-    scores = softmax(whole)
-    best = scores.index(max(scores))
+    best = head.best(whole)
+    score = head.scores(whole)[best]
     return [
-        Explanation(word.group(), word.start(), word.end(), scores[best] - softmax(logits)[best])
+        Explanation(word.group(), word.start(), word.end(), score - head.scores(logits)[best])
         for word, logits in zip(_WORD.finditer(text), without, strict=True)
     ]

@@ -17,6 +17,7 @@ from lightsleeper.api.predict_request import Limits
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, Secret, TwoLevelCache
 from lightsleeper.model.bundle import EMBEDDED, Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
+from lightsleeper.model.head import Head
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
@@ -47,7 +48,7 @@ class State(TypedDict):
     classifier: Classifier
     batcher: Batcher[TokenizedText, Logits]
     admission: Admission
-    labels: tuple[str, ...]
+    head: Head
     limits: Limits
     facts: Facts
     wake: Wake
@@ -92,9 +93,9 @@ async def serve_parts(
         ),
         "batcher": batcher,
         "admission": batcher.admission,
-        "labels": model.labels,
+        "head": model.head,
         "limits": _limits(settings),
-        "facts": _facts(model.bundle, settings, wake),
+        "facts": _facts(model, settings, wake),
         "wake": wake,
         "rate_limit": _rate_limit(settings, link),
         "metrics": metrics,
@@ -126,7 +127,7 @@ def _observers(
         model_id=model.bundle.manifest.model_id,
         digest=model.bundle.digest,
         version=__version__,
-        labels=model.labels,
+        head=model.head,
         workers=_workers(settings),
     )
     return Metrics(telemetry.meter, identity), Spans(telemetry.tracers) if telemetry.tracers else None
@@ -214,14 +215,16 @@ def _dialect_options(settings: Settings, bundle: Bundle) -> dialects.Options:
     )
 
 
-def _facts(bundle: Bundle, settings: Settings, wake: Wake) -> Facts:
-    manifest = bundle.manifest
+def _facts(model: Model, settings: Settings, wake: Wake) -> Facts:
+    bundle, manifest, score_range = model.bundle, model.bundle.manifest, model.head.score_range
     return Facts(
         model_id=manifest.model_id,
         revision=manifest.revision,
         digest=bundle.digest,
         architecture=manifest.architecture,
+        task=manifest.task,
         labels=list(manifest.labels),
+        score_range=list(score_range) if score_range else None,
         max_tokens=manifest.max_tokens,
         quantization=manifest.quantization,
         accuracy=manifest.accuracy,

@@ -98,10 +98,21 @@ WORKER_BUSY = Instrument(
 )
 WORKERS = Instrument("gauge", "lightsleeper.inference.workers", "{thread}", "Inference threads.")
 TRUNCATIONS = Instrument("counter", "lightsleeper.truncations", "{text}", "Texts cut to what the model can read.")
-PREDICTIONS = Instrument("counter", "lightsleeper.predictions", "{text}", "Answered texts by best label.", ("label",))
+PREDICTIONS = Instrument(
+    "counter",
+    "lightsleeper.predictions",
+    "{text}",
+    "Answered texts by best label, or by each that applies.",
+    ("label",),
+)
 #: Only of texts that were computed: a cached one that is asked for often would bend the curve.
 SCORE = Instrument(
-    "histogram", "lightsleeper.prediction.score", "1", "Probability of the best label.", ("label",), _PROBABILITY
+    "histogram",
+    "lightsleeper.prediction.score",
+    "1",
+    "Score of the best label, or of every label where any may apply.",
+    ("label",),
+    _PROBABILITY,
 )
 #: A gauge, not a histogram, which had its one observation before anybody could see it at zero.
 STARTUP = Instrument(

@@ -5,11 +5,12 @@ read: the SDK's own `add` and `record` cost 5 and 8 µs, an increment 0.2 µs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from lightsleeper.model.prediction import Classification, Logits, softmax
+from lightsleeper.model.head import REGRESSION, Head
+from lightsleeper.model.prediction import Classification, Logits
 from lightsleeper.telemetry.instruments import (
     ACTIVE_REQUESTS,
     BATCH_TEXTS,
@@ -53,6 +54,21 @@ _RequestKey = tuple[str, str, int, str | None, str | None, str | None]
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
+#: Where any number of labels may apply, none is an answer, too.
+_NO_LABEL = "(none)"
+#: Steps of the range of a regression, in which its scores are counted.
+_SCORE_STEPS = 10
+
+
+def _score_of(head: Head) -> Instrument:
+    """The instrument of scores, with bounds that fit numbers that are no probabilities."""
+    if head.task != REGRESSION:
+        return SCORE
+    least, largest = head.score_range or (0.0, 1.0)
+    step = (largest - least) / _SCORE_STEPS or 1.0
+    return replace(SCORE, buckets=tuple(least + step * number for number in range(-1, _SCORE_STEPS + 2)))
+
+
 @dataclass(frozen=True)
 class Identity:
     """What the process serves, known once its model is open."""
@@ -60,7 +76,7 @@ class Identity:
     model_id: str
     digest: str
     version: str
-    labels: tuple[str, ...]
+    head: Head
     workers: int
 
 
@@ -86,7 +102,7 @@ class Metrics:
     def __init__(self, meter: Meter, identity: Identity) -> None:
         """Create every instrument; counters stand at 0 from here on."""
         self._meter = meter
-        self._labels = identity.labels
+        self._head = identity.head
         self._active = 0
         self._redis_available: bool | None = None
         self._phases: Mapping[str, float] = {}
@@ -107,7 +123,7 @@ class Metrics:
             self._rejections.add(0, reason)
         self._lookups.add(0, "memory", "hit")
         self._lookups.add(0, "memory", "miss")
-        for label in self._labels:
+        for label in (*self._head.labels, *([_NO_LABEL] if self._head.many_labels else [])):
             self._predictions.add(0, label)
 
     def _create_histograms(self) -> None:
@@ -118,7 +134,8 @@ class Metrics:
         self._batch_texts = Histogram(BATCH_TEXTS, {})
         self._batch_tokens = Histogram(BATCH_TOKENS, {})
         self._token_duration = Histogram(TOKEN_DURATION, {})
-        self._scores = [Histogram(SCORE, {"label": label}) for label in self._labels]
+        scores = _score_of(self._head)
+        self._scores = [Histogram(scores, {"label": label}) for label in self._head.labels]
 
     def _create_gauges(self, identity: Identity) -> None:
         who = {"model_id": identity.model_id, "digest": identity.digest, "version": identity.version}
@@ -192,11 +209,17 @@ class Metrics:
         """A request's texts were answered; `fresh` are the logits that no cache had."""
         if answer.truncated:
             self._truncations.add(len(answer.truncated))
+        head = self._head
         for logits in answer.logits:
-            self._predictions.add(1, self._labels[logits.index(max(logits))])
+            chosen = head.chosen(logits)
+            for index in chosen:
+                self._predictions.add(1, head.labels[index])
+            if not chosen:
+                self._predictions.add(1, _NO_LABEL)
         for logits in fresh:
-            best = logits.index(max(logits))
-            self._scores[best].record(softmax(logits)[best])
+            scores = head.scores(logits)
+            for index in range(len(scores)) if head.many_labels else [head.best(logits)]:
+                self._scores[index].record(scores[index])
 
     # Batching: `batcher.Observer`
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import ConfigurationError
+from lightsleeper.model.head import ONE_LABEL
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import softmax
 from lightsleeper.training.augment import CHANGES
@@ -66,7 +67,7 @@ class Finding:
 
 def measure_behaviours(model: Model, *, workers: int, suite: Path = SUITE) -> list[Finding]:
     """Every capability of the suite; ConfigurationError for a model without exactly two labels."""
-    if len(model.labels) != 2:  # noqa: PLR2004
+    if len(model.labels) != 2 or model.head.task != ONE_LABEL:  # noqa: PLR2004
         raise ConfigurationError(
             f"the behavioural suite is about sentiment, two labels, the second one positive; "
             f"{model.bundle.manifest.model_id} has {len(model.labels)}"

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +43,7 @@ from lightsleeper.training.hub_tokenizer import (
     save_tokenizer,
     special_tokens,
 )
+from lightsleeper.training.task import task_of
 
 _CONFIG = "config.json"
 #: Besides weights: what is read of a model of the hub, and what says that it is none.
@@ -60,9 +61,13 @@ class Checkpoint:
     model_id: str
     #: A commit of the hub, or the sha256 of a local folder's weights.
     revision: str
+    #: What its outputs mean, where its configuration does not say it; see `task`.
+    task: str | None = None
+    #: Fewer tokens than it has positions for, where that is wanted.
+    max_tokens: int | None = None
 
     def config(self) -> Any:  # noqa: ANN401  # a class per architecture
-        """The model's configuration; BundleError if it is not a single-label classifier of `FAMILIES`."""
+        """The model's configuration; BundleError if it is no classifier of `FAMILIES`."""
         with self._named():
             return self._config
 
@@ -93,15 +98,15 @@ class Checkpoint:
     def manifest(self) -> Manifest:
         """The manifest of a bundle made from it, as far as the checkpoint decides."""
         config = self.config()
-        longest, cut = longest_input(config), longest_text(self.hub_tokenizer)
+        limits = (longest_input(config), longest_text(self.hub_tokenizer), self.max_tokens)
         return Manifest(
             manifest_version=MANIFEST_VERSION,
             model_id=self.model_id,
             revision=self.revision,
-            task="text-classification",
+            task=task_of(config, self.task),
             labels=tuple(str(config.id2label[index]).strip() for index in range(config.num_labels)),
             architecture=config.model_type,
-            max_tokens=min(longest, cut or longest),
+            max_tokens=min(limit for limit in limits if limit is not None),
             pad_token_id=config.pad_token_id,
             quantization={},
             files={},
@@ -129,8 +134,7 @@ class Checkpoint:
             config = AutoConfig.from_pretrained(self.folder, **AS_IT_LIES)
         family_of(config)
         _require_readable(config)
-        if config.num_labels < 2 or config.problem_type in ("regression", "multi_label_classification"):  # noqa: PLR2004
-            raise BundleError("does not choose one of several labels")
+        task_of(config, self.task)
         return config
 
     @cached_property
@@ -162,11 +166,23 @@ class Checkpoint:
             raise BundleError(f"{self.model_id}: {error.message}") from error
 
 
-def find_checkpoint(source: str, revision: str | None = None, *, name: str | None = None) -> Checkpoint:
+def find_checkpoint(
+    source: str,
+    revision: str | None = None,
+    *,
+    name: str | None = None,
+    task: str | None = None,
+    max_tokens: int | None = None,
+) -> Checkpoint:
     """The local folder `source`, or the hub's model of that id at `revision` (default: its newest), downloaded.
 
-    `name` is the model id of a local folder, else the folder's own name.
+    `name` is the model id of a local folder, else the folder's own name; `task` and `max_tokens` are `Checkpoint`'s.
     """
+    found = _found(source, revision, name)
+    return replace(found, task=task, max_tokens=max_tokens)
+
+
+def _found(source: str, revision: str | None, name: str | None) -> Checkpoint:
     folder = Path(source)
     if folder.is_dir():
         if revision is not None:

@@ -17,6 +17,7 @@ from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import MANIFEST
 from lightsleeper.model.cpu_quota import cpus, worker_count
+from lightsleeper.model.head import ONE_LABEL
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.prediction import softmax
 from lightsleeper.training.checkpoint import find_checkpoint
@@ -32,6 +33,8 @@ def labelled_by(teacher: Path, file: Path, labels: Sequence[str], cache: Path) -
     texts = [record.text for record in read_file(file) if record.text.strip()]
     done = cache.read_text(encoding="utf-8").splitlines() if cache.exists() else []
     with _opened(teacher) as model, cache.open("a", encoding="utf-8") as kept:
+        if model.head.task != ONE_LABEL:
+            raise BundleError(f"{teacher} does not choose one of several labels: it is no teacher of {list(labels)}")
         if list(model.labels) != list(labels):
             raise BundleError(f"{teacher} knows the labels {list(model.labels)}, not {list(labels)}")
         answers = classify_all(model, islice(texts, len(done), None), workers=worker_count(cpus()))

@@ -2,17 +2,20 @@
 
 import hashlib
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lightsleeper.bulk.records import Reading, read_file
+from lightsleeper.bulk.records.label_sets import labelled_sets
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import (
     CHECKPOINT,
@@ -26,12 +29,17 @@ from lightsleeper.model.bundle import (
     write_manifest,
 )
 from lightsleeper.model.cpu_quota import cpus, worker_count
+from lightsleeper.model.head import REGRESSION
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.training.checkpoint import Checkpoint, find_checkpoint
 from lightsleeper.training.evaluate import Report, evaluate
+from lightsleeper.training.evaluate_sets import SetReport, evaluate_sets
 from lightsleeper.training.export import export, save
+from lightsleeper.training.hub_tokenizer import require_same_ids
 from lightsleeper.training.quantize import SCHEME, observe, quantize
+from lightsleeper.training.stages import Stages
+from lightsleeper.training.task import doubt
 from lightsleeper.training.verify import chance_of_loss, check_agreement, check_company, check_export
 
 #: Accuracy, in percentage points, that int8 may cost.
@@ -58,6 +66,9 @@ def prepare(
     calibration: Path | None = None,
     keep_checkpoint: bool = False,
     max_loss_points: float = MAX_LOSS_POINTS,
+    task: str | None = None,
+    max_tokens: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
     """Make the bundle `out` from a sequence classifier: a local folder or a hub id, there at `revision`.
 
@@ -65,17 +76,22 @@ def prepare(
     than `max_loss_points` on one of them, or differing from torch in any other way, is a BundleError, and nothing is
     written.
     `calibration` is a file of texts like those that will be served, unlabelled; without it general ones are used.
-    `keep_checkpoint` adds what the torch engine runs.
+    `keep_checkpoint` adds what the torch engine runs. `task` says what the outputs mean where the checkpoint does not;
+    `max_tokens` cuts texts sooner than it would. `say` is told of every stage, with its time, and of doubts.
     """
     refuse_foreign(out)
+    stages = Stages(say)
+    with stages("read"):
+        checkpoint = find_checkpoint(source, revision, task=task, max_tokens=max_tokens)
     return make_bundle(
-        find_checkpoint(source, revision),
+        checkpoint,
         out,
         calibration=own_texts() if calibration is None else _sample(calibration),
         data=[(file, reading or Reading()) for file in data],
         keep_checkpoint=keep_checkpoint,
         max_loss_points=max_loss_points,
         made_by={"command": "lightsleeper prepare"},
+        stages=stages,
     )
 
 
@@ -88,13 +104,20 @@ def make_bundle(
     keep_checkpoint: bool,
     max_loss_points: float,
     made_by: Mapping[str, Any],
+    stages: Stages | None = None,
 ) -> Bundle:
     """`prepare` for a checkpoint at hand; `made_by` is what the manifest shall say besides versions."""
+    stages = stages or Stages()
     held_out = list(calibration[::_VERIFY_EVERY])
     observed = [text for index, text in enumerate(calibration) if index % _VERIFY_EVERY]
-    with _staged(out) as stage, checkpoint.opened() as reference:
-        checkpoint.tokenizer().save(str(stage / TOKENIZER), pretty=False)
-        _write_graph(checkpoint, stage, reference, observed, held_out)
+    with _staged(out) as stage, ExitStack() as opened:
+        with stages("open"):
+            reference = opened.enter_context(checkpoint.opened())
+            require_same_ids(checkpoint.hub_tokenizer, checkpoint.tokenizer(), held_out)
+            checkpoint.tokenizer().save(str(stage / TOKENIZER), pretty=False)
+        seen = _write_graph(checkpoint, stage, reference, observed, held_out, stages=stages)
+        if remark := doubt(checkpoint.config(), checkpoint.task, seen):
+            stages.say(remark)
         if keep_checkpoint:
             checkpoint.save(stage / CHECKPOINT)
         manifest = replace(
@@ -103,10 +126,13 @@ def make_bundle(
             files=_files(stage),
             made_by={**made_by, **_versions(), **_digest(calibration)},
         )
+        if manifest.task == REGRESSION:
+            manifest = replace(manifest, score_range=(float(seen.min()), float(seen.max())))
         write_manifest(manifest, stage)
-        manifest = _verified(
-            manifest, reference, load_model(stage), held_out=held_out, data=data, max_loss_points=max_loss_points
-        )
+        with stages("verify"):
+            manifest = _verified(
+                manifest, reference, load_model(stage), held_out=held_out, data=data, max_loss_points=max_loss_points
+            )
         write_manifest(manifest, stage)
     return open_bundle(out)
 
@@ -132,17 +158,31 @@ def _sample(file: Path) -> list[str]:
 
 
 def _write_graph(
-    checkpoint: Checkpoint, stage: Path, reference: Model, observed: Sequence[str], held_out: Sequence[str]
-) -> None:
-    """The int8 graph of `checkpoint` into `stage`; its float32 form is checked against torch and not kept."""
-    exported = export(checkpoint.model())
-    with TemporaryDirectory() as folder:
+    checkpoint: Checkpoint,
+    stage: Path,
+    reference: Model,
+    observed: Sequence[str],
+    held_out: Sequence[str],
+    *,
+    stages: Stages,
+) -> NDArray[np.float64]:
+    """The int8 graph of `checkpoint` into `stage`; its float32 form is checked against torch and not kept.
+
+    Returns the logits of `held_out` in float32.
+    """
+    with stages("export"):
+        exported = export(checkpoint.model())
+    with stages("check the export"), TemporaryDirectory() as folder:
         save(exported, Path(folder, MODEL))
         engine = OnnxEngine(Path(folder, MODEL), checkpoint.manifest().pad_token_id)
-        check_export(reference.engine, engine, reference, held_out)
+        logits = check_export(reference.engine, engine, reference, held_out)
         engine.close()
-    texts = tqdm(reference.tokenizer.encode(observed), unit=" texts", desc="calibrate", disable=None)
-    save(quantize(exported, observe(exported, (text.ids for text in texts))), stage / MODEL)
+    with stages("calibrate"):
+        texts = tqdm(reference.tokenizer.encode(observed), unit=" texts", desc="calibrate", disable=None)
+        seen = observe(exported, (text.ids for text in texts))
+    with stages("quantise"):
+        save(quantize(exported, seen), stage / MODEL)
+    return logits
 
 
 def _verified(
@@ -173,13 +213,20 @@ def _verified(
             "accuracy": round(found.accuracy, 5),
             "accuracy_fp32": round(exact.accuracy, 5),
             "f1": round(found.f1, 5),
-            "ece": round(found.ece, 5),
+            **({"ece": round(found.ece, 5)} if isinstance(found, Report) else {}),
         }
     return replace(manifest, quantization={**SCHEME, "agreement": asdict(agreement)}, accuracy=accuracy)
 
 
-def _evaluate(model: Model, file: Path, reading: Reading, workers: int) -> Report:
-    return evaluate(model, reading.labelled(reading.records(file), model.labels), workers=workers)
+def _evaluate(model: Model, file: Path, reading: Reading, workers: int) -> Report | SetReport:
+    records = reading.records(file)
+    if model.head.one_output:
+        raise InvalidInput(f"{file.name}: the model answers with a number: --data measures labels")
+    if model.head.many_labels:
+        return evaluate_sets(
+            model, labelled_sets(records, model.labels, label_column=reading.label_column), workers=workers
+        )
+    return evaluate(model, reading.labelled(records, model.labels), workers=workers)
 
 
 def _files(stage: Path) -> dict[str, dict[str, Any]]:

@@ -328,7 +328,7 @@ class _Graph:
     def _take_bias(self, layer: NodeProto) -> tuple[str | None, str]:
         """The bias of `layer`, perhaps added right after it, and where the sum goes; such an addition is dropped."""
         if layer.op_type == "Gemm":
-            return layer.input[2], layer.output[0]
+            return layer.input[2] if len(layer.input) > 2 else None, layer.output[0]  # noqa: PLR2004  # ModernBERT's
         readers = self._readers[layer.output[0]]
         if len(readers) == 1 and readers[0].op_type == "Add":
             for name in readers[0].input:

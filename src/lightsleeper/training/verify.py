@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import BundleError
 from lightsleeper.model.engine import Engine
+from lightsleeper.model.head import ONE_LABEL, REGRESSION, THRESHOLD, Head
 from lightsleeper.model.model import Model
-from lightsleeper.model.prediction import softmax
 
 #: The exported float32 graph against torch: the same arithmetic in another order (found: up to 1e-5).
 _EXPORT_TOLERANCE = 1e-3
@@ -27,19 +28,21 @@ class Agreement:
     """How far the answers of two models lie apart."""
 
     texts: int
-    #: Share of texts with the same best label.
+    #: Share of texts with the same best label; where any number may apply, of decisions about one; 1 for numbers.
     same_label: float
-    #: Mean and largest difference of a label's probability.
+    #: Mean and largest difference of a label's score; of a regression as a share of the range that its scores have.
     mean_difference: float
     largest_difference: float
 
 
-def check_export(reference: Engine, exported: Engine, model: Model, texts: Sequence[str]) -> None:
-    """BundleError if the float32 graph computes other logits than torch."""
+def check_export(reference: Engine, exported: Engine, model: Model, texts: Sequence[str]) -> NDArray[np.float64]:
+    """The logits of `texts`; BundleError if the float32 graph computes other ones than torch."""
     tokenized = model.tokenizer.encode(texts)
-    moved = max(float(np.abs(reference.run([text]) - exported.run([text])).max()) for text in tokenized)
+    logits = np.concatenate([reference.run([text]) for text in tokenized]).astype(np.float64)
+    moved = max(float(np.abs(row - exported.run([text])).max()) for row, text in zip(logits, tokenized, strict=True))
     if not moved <= _EXPORT_TOLERANCE:
         raise BundleError(f"the exported graph moves logits by {moved:.2g}, more than {_EXPORT_TOLERANCE}")
+    return logits
 
 
 def check_company(model: Model, texts: Sequence[str], *, workers: int) -> None:
@@ -52,22 +55,34 @@ def check_company(model: Model, texts: Sequence[str], *, workers: int) -> None:
 
 def check_agreement(reference: Model, model: Model, texts: Sequence[str], *, workers: int) -> Agreement:
     """How int8 compares with float32 on real texts; BundleError if they are no longer the same model."""
-    ours = np.array([softmax(tuple(row)) for row in _logits(model, texts, workers)])
-    theirs = np.array([softmax(tuple(row)) for row in _logits(reference, texts, workers)])
-    moved = np.abs(ours - theirs)
+    ours, theirs = (scores_of(each, texts, workers=workers) for each in (model, reference))
+    moved = np.abs(ours - theirs) / (np.ptp(theirs) or 1.0 if model.head.task == REGRESSION else 1.0)
     found = Agreement(
         texts=len(texts),
-        same_label=float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+        same_label=float((_decided(ours, model.head) == _decided(theirs, model.head)).mean()),
         mean_difference=float(moved.mean()),
         largest_difference=float(moved.max()),
     )
     if not (found.same_label >= _LEAST_SAME_LABEL and found.mean_difference <= _MOST_PROBABILITY_MOVED):
         raise BundleError(
-            f"int8 lost too much: {found.same_label:.1%} of {found.texts} texts keep their label, probabilities move "
+            f"int8 lost too much: {found.same_label:.1%} of {found.texts} texts keep their label, scores move "
             f"by {found.mean_difference:.3f} on average (at least {_LEAST_SAME_LABEL:.0%}, at most "
             f"{_MOST_PROBABILITY_MOVED}); calibrate on more texts like yours"
         )
     return found
+
+
+def scores_of(model: Model, texts: Sequence[str], *, workers: int) -> NDArray[np.float64]:
+    """[texts, labels], as the model's head reads its logits."""
+    return np.array([model.head.scores(tuple(row)) for row in _logits(model, texts, workers)])
+
+
+def _decided(scores: NDArray[np.float64], head: Head) -> NDArray[Any]:
+    """What somebody would do after reading the scores: take the best label, or all from a half on."""
+    if head.task == ONE_LABEL:
+        decided: NDArray[Any] = scores.argmax(axis=1)
+        return decided
+    return np.zeros(len(scores)) if head.task == REGRESSION else scores >= THRESHOLD
 
 
 def chance_of_loss(before: Sequence[bool], after: Sequence[bool]) -> float:

@@ -13,9 +13,8 @@ from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.dialects.event_data import read_attributes, texts_in
 from lightsleeper.api.dialects.model_names import require_model, served_name
 from lightsleeper.api.exchange import Exchange, exchange
-from lightsleeper.api.fields import count, flag
+from lightsleeper.api.fields import count, flag, share
 from lightsleeper.api.predict_request import check_texts
-from lightsleeper.model.prediction import rank
 
 _UNKNOWN_MODEL = "Model with name {} does not exist."
 
@@ -34,6 +33,7 @@ class _Asked(NamedTuple):
     top_k: int | None = None
     raw_scores: bool = False
     truncate: bool = True
+    threshold: float | None = None
 
 
 async def predict(request: Request) -> Response:
@@ -68,6 +68,7 @@ def _parse(body: bytes, request: Request) -> _Asked:
         top_k=count(fields, "top_k"),
         raw_scores=flag(fields, "raw_scores", default=False),
         truncate=flag(fields, "truncate", default=True),
+        threshold=share(fields, "threshold"),
     )
 
 
@@ -78,11 +79,14 @@ async def _answer(this: Exchange, asked: _Asked) -> Response:
     headers = this.headers(answer)
     if not _wants_reply(this.request):
         return Response(status_code=_ACCEPTED, headers=headers)
+    head = this.head
     predictions = [
-        [ranked._asdict() for ranked in rank(logits, this.labels, top_k=asked.top_k, raw_scores=asked.raw_scores)]
+        head.answer(logits, top_k=asked.top_k, raw_scores=asked.raw_scores, threshold=asked.threshold)
         for logits in answer.logits
     ]
     data: dict[str, Any] = {"predictions": predictions}
+    if head.one_output:
+        data["score_range"] = head.score_range
     if answer.truncated:
         data["truncated"] = list(answer.truncated)
     event = CloudEvent(_reply_attributes(asked.attributes, this.request), data)

@@ -12,16 +12,19 @@ from pydantic_core import to_json
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import load_json
 from lightsleeper.api.exchange import Exchange, exchange
-from lightsleeper.api.fields import choice, count, mapping, options, refuse_slips, required
+from lightsleeper.api.fields import choice, count, mapping, options, refuse_slips, required, share
 from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import InvalidInput
-from lightsleeper.model.prediction import Logits, best_first, sigmoid, softmax
+from lightsleeper.model.prediction import LabelScore, Logits, best_first, sigmoid, softmax
 
 _ACTIVATIONS: Mapping[str, Callable[[Logits], list[float]]] = {"softmax": softmax, "sigmoid": sigmoid, "none": list}
+#: The model's own, as the original's pipeline takes by default.
+_OWN = "default"
 
 #: Others are taken and left alone, as the pipelines behind the original do (`wait_for_model`, `padding`, …).
-_PARAMETERS = ("top_k", "function_to_apply", "truncation")
+#: `threshold` is ours.
+_PARAMETERS = ("top_k", "function_to_apply", "truncation", "threshold")
 
 
 class _Asked(NamedTuple):
@@ -29,6 +32,7 @@ class _Asked(NamedTuple):
     top_k: int | None
     activation: str
     truncate: bool
+    threshold: float | None
 
 
 async def predict(request: Request) -> Response:
@@ -42,7 +46,7 @@ def _parse(body: bytes, request: Request) -> _Asked:
     parameters = options(fields, "parameters")
     refuse_slips(parameters, _PARAMETERS)
     if "candidate_labels" in parameters:
-        labels = ", ".join(request.state.labels)
+        labels = ", ".join(request.state.head.labels)
         raise InvalidInput(
             f"this model has fixed labels ({labels}): leave candidate_labels out", field="candidate_labels"
         )
@@ -51,8 +55,9 @@ def _parse(body: bytes, request: Request) -> _Asked:
     return _Asked(
         texts,
         top_k=count(parameters, "top_k"),
-        activation=choice(parameters, "function_to_apply", tuple(_ACTIVATIONS)),
+        activation=choice(parameters, "function_to_apply", (_OWN, *_ACTIVATIONS)),
         truncate=parameters.get("truncation") not in (False, "do_not_truncate"),
+        threshold=share(parameters, "threshold"),
     )
 
 
@@ -74,9 +79,15 @@ def _text(item: object, name: str) -> str:
 
 async def _answer(this: Exchange, asked: _Asked) -> Response:
     answer = await this.classify(asked.texts, truncate=asked.truncate)
-    activate = _ACTIVATIONS[asked.activation]
+    # One output has a name here, too: the original's clients take no answer without.
     content: list[list[dict[str, Any]]] = [
-        [ranked._asdict() for ranked in best_first(activate(logits), this.labels, asked.top_k)]
-        for logits in answer.logits
+        [ranked._asdict() for ranked in _ranked(logits, this, asked)] for logits in answer.logits
     ]
     return Response(to_json(content), media_type=JSON, headers=this.headers(answer))
+
+
+def _ranked(logits: Logits, this: Exchange, asked: _Asked) -> list[LabelScore]:
+    if asked.activation == _OWN:
+        return this.head.rank(logits, top_k=asked.top_k, threshold=asked.threshold)
+    ranked = best_first(_ACTIVATIONS[asked.activation](logits), this.head.labels, asked.top_k)
+    return [each for each in ranked if asked.threshold is None or each.score >= asked.threshold]

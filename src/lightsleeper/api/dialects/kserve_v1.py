@@ -13,11 +13,10 @@ from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import load_json
 from lightsleeper.api.dialects.model_names import require_model, served_name, version
 from lightsleeper.api.exchange import Exchange, exchange
-from lightsleeper.api.fields import count, flag, mapping, options, refuse_slips, required
+from lightsleeper.api.fields import count, flag, mapping, options, refuse_slips, required, share
 from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import InvalidInput
-from lightsleeper.model.prediction import rank
 
 #: KServe's words.
 _UNKNOWN_MODEL = "Model with name {} does not exist."
@@ -33,6 +32,7 @@ class _Asked(NamedTuple):
     top_k: int | None = None
     raw_scores: bool = False
     truncate: bool = True
+    threshold: float | None = None
 
 
 async def models(request: Request) -> Response:
@@ -68,7 +68,7 @@ def _parse(body: bytes, request: Request) -> _Asked:
     fields = mapping(load_json(body), "the body")
     refuse_slips(fields, ("instances", "inputs", "parameters", "signature_name"))
     parameters = options(fields, "parameters")
-    refuse_slips(parameters, ("top_k", "raw_scores", "truncate"))
+    refuse_slips(parameters, ("top_k", "raw_scores", "truncate", "threshold"))
     if "inputs" in fields and "instances" not in fields:
         field, answer = "inputs", "outputs"
         instances = _column(fields["inputs"])
@@ -81,6 +81,7 @@ def _parse(body: bytes, request: Request) -> _Asked:
         top_k=count(parameters, "top_k"),
         raw_scores=flag(parameters, "raw_scores", default=False),
         truncate=flag(parameters, "truncate", default=True),
+        threshold=share(parameters, "threshold"),
     )
 
 
@@ -122,11 +123,12 @@ def _text_of(instance: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401  # 
 
 async def _answer(this: Exchange, asked: _Asked) -> Response:
     answer = await this.classify(asked.texts, truncate=asked.truncate)
-    ranked = [rank(logits, this.labels, top_k=asked.top_k, raw_scores=asked.raw_scores) for logits in answer.logits]
+    head = this.head
+    how = {"top_k": asked.top_k, "raw_scores": asked.raw_scores, "threshold": asked.threshold}
     if asked.answer == "result":
-        content: list[Any] = [[list(label) for label in labels] for labels in ranked]
+        content: list[Any] = [[list(label) for label in head.rank(logits)] for logits in answer.logits]
     else:
-        content = [[label._asdict() for label in labels] for labels in ranked]
+        content = [head.answer(logits, **how) for logits in answer.logits]
     return Response(to_json({asked.answer: content}), media_type=JSON, headers=this.headers(answer))
 
 

@@ -11,11 +11,12 @@ from pydantic_core import to_json
 
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.dialects.model_names import require_model, served_name, version
-from lightsleeper.api.dialects.tensors import LENGTH_HEADER, Asked, Tensor, parse_infer, write_infer
+from lightsleeper.api.dialects.tensors import LENGTH_HEADER, Asked, Tensor, outputs_of, parse_infer, write_infer
 from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import DeadlineExceeded
-from lightsleeper.model.prediction import Classification, Logits, best_first, softmax
+from lightsleeper.model.head import THRESHOLD, Head
+from lightsleeper.model.prediction import Classification, Logits, best_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,19 +54,21 @@ async def model(request: Request) -> Response:
     """What the model reads and answers."""
     require_model(request, _UNKNOWN_MODEL)
     facts: Facts = request.state.facts
-    labels = len(facts.labels)
+    shapes: dict[str, tuple[str, list[int]]] = {
+        "label": ("BYTES", [-1]),
+        "selected": ("BOOL", [-1, len(facts.labels)]),
+        "scores": ("FP32", [-1, len(facts.labels)]),
+        "logits": ("FP32", [-1, len(facts.labels)]),
+        "truncated": ("BOOL", [-1]),
+    }
+    outputs = [(name, *shapes[name]) for name in outputs_of(request.state.head)]
     return _json(
         {
             "name": served_name(request),
             "versions": [version(request)],
             "platform": "onnxruntime_onnx",
             "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
-            "outputs": [
-                {"name": "label", "datatype": "BYTES", "shape": [-1]},
-                {"name": "scores", "datatype": "FP32", "shape": [-1, labels]},
-                {"name": "logits", "datatype": "FP32", "shape": [-1, labels]},
-                {"name": "truncated", "datatype": "BOOL", "shape": [-1]},
-            ],
+            "outputs": [{"name": name, "datatype": kind, "shape": shape} for name, kind, shape in outputs],
             "properties": {"labels": ",".join(facts.labels), "digest": facts.digest},
         }
     )
@@ -96,7 +99,7 @@ async def _answer(this: Exchange, asked: Asked) -> Response:
         "model_version": version(this.request),
         "id": asked.id,
     }
-    tensors = [_tensor(name, asked, found, this.labels) for name in asked.outputs]
+    tensors = [_tensor(name, asked, found, this.head) for name in asked.outputs]
     content, header_length = write_infer(head, tensors)
     headers = this.headers(found)
     if header_length is None:
@@ -105,16 +108,20 @@ async def _answer(this: Exchange, asked: Asked) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-def _tensor(name: str, asked: Asked, found: Classification, labels: tuple[str, ...]) -> Tensor:
+def _tensor(name: str, asked: Asked, found: Classification, head: Head) -> Tensor:
     output = asked.outputs[name]
-    rows = found.logits
+    rows, labels = found.logits, head.labels
+    if name == "selected":
+        least = THRESHOLD if asked.threshold is None else asked.threshold
+        selected = [score >= least for logits in rows for score in head.scores(logits)]
+        return Tensor(name, "BOOL", [len(rows), len(labels)], selected, binary=output.binary)
     if name == "label":
-        best = [labels[logits.index(max(logits))] for logits in rows]
+        best = [labels[head.best(logits)] for logits in rows]
         return Tensor(name, "BYTES", [len(rows)], best, binary=output.binary)
     if name == "truncated":
         cut = set(found.truncated)
         return Tensor(name, "BOOL", [len(rows)], [index in cut for index in range(len(rows))], binary=output.binary)
-    scores: Callable[[Logits], list[float]] = list if name == "logits" or asked.raw_scores else softmax
+    scores: Callable[[Logits], list[float]] = list if name == "logits" or asked.raw_scores else head.scores
     if output.classes:
         top = [_classes(scores(logits), labels, output.classes) for logits in rows]
         flat = [entry for row in top for entry in row]

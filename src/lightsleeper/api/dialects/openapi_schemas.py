@@ -33,6 +33,7 @@ _COUNT = {"type": "integer", "minimum": 1}
 #: Where a dialect's own clients send null for a default.
 _FLAG = {"type": ["boolean", "null"]}
 _LIMIT = {"type": ["integer", "null"], "minimum": 1}
+_SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _TEXTS = list_of(_TEXT, minItems=1, maxItems=64)
 LABELS = list_of(ref("LabelScoreModel"))
@@ -45,7 +46,8 @@ SCHEMAS: dict[str, Any] = {
         inputs={"anyOf": [_TEXT, _TEXTS]},
         parameters=_options(
             top_k=_LIMIT,
-            function_to_apply=_one_of("softmax", "sigmoid", "none"),
+            function_to_apply=_one_of("default", "softmax", "sigmoid", "none"),
+            threshold=_SHARE,
             truncation={"description": "false or do_not_truncate; anything else is true."},
         ),
     ),
@@ -55,12 +57,13 @@ SCHEMAS: dict[str, Any] = {
         raw_scores=_FLAG,
         truncate=_FLAG,
         truncation_direction=_one_of("Right", "Left"),
+        threshold=_SHARE,
     ),
     "TeiInfo": object_of(["model_id", "model_type"], model_id=STRING, model_type={"type": "object"}),
     "KserveRequest": object_of(
         ["instances"],
         instances=_TEXTS,
-        parameters=_options(top_k=_LIMIT, raw_scores=_FLAG, truncate=_FLAG),
+        parameters=_options(top_k=_LIMIT, raw_scores=_FLAG, truncate=_FLAG, threshold=_SHARE),
     ),
     "KserveResponse": object_of(["predictions"], predictions=list_of(LABELS)),
     "ClassifyRequest": object_of(
@@ -72,7 +75,7 @@ SCHEMAS: dict[str, Any] = {
         id={**STRING, "maxLength": 256},
         inputs=list_of(ref("InferTensor"), minItems=1, maxItems=1),
         outputs=list_of(object_of(["name"], name={**STRING, "enum": ["label", "scores", "logits", "truncated"]})),
-        parameters=_options(truncate=_FLAG, raw_scores=_FLAG, binary_data_output=_FLAG),
+        parameters=_options(truncate=_FLAG, raw_scores=_FLAG, threshold=_SHARE, binary_data_output=_FLAG),
     ),
     "InferTensor": object_of(
         ["name", "shape", "datatype", "data"],

@@ -10,11 +10,11 @@ from pydantic_core import to_json
 
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.exchange import Exchange
-from lightsleeper.api.fields import choice, flag, refuse_slips
+from lightsleeper.api.fields import choice, flag, refuse_slips, share
 from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import InvalidInput
-from lightsleeper.model.prediction import Classification, rank
+from lightsleeper.model.prediction import Classification
 
 if TYPE_CHECKING:
     from lightsleeper.api.facts import Facts
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 #: The original's default, for its clients that size a pool by it: the queue here is bounded by work, not by number.
 _MAX_CONCURRENT_REQUESTS = 512
 
-_FIELDS = ("inputs", "raw_scores", "truncate", "truncation_direction")
+#: `threshold` is ours.
+_FIELDS = ("inputs", "raw_scores", "truncate", "truncation_direction", "threshold")
 
 
 class Asked(NamedTuple):
@@ -34,6 +35,7 @@ class Asked(NamedTuple):
     raw_scores: bool
     truncate: bool
     keep_end: bool
+    threshold: float | None
 
 
 def parse(fields: dict[str, Any], request: Request) -> Asked:
@@ -50,6 +52,7 @@ def parse(fields: dict[str, Any], request: Request) -> Asked:
         raw_scores=flag(fields, "raw_scores", default=False),
         truncate=flag(fields, "truncate", default=True),
         keep_end=choice(fields, "truncation_direction", ("Right", "right", "Left", "left")).lower() == "left",
+        threshold=share(fields, "threshold"),
     )
 
 
@@ -68,7 +71,7 @@ async def answer(this: Exchange, asked: Asked) -> Response:
             limit=error.limit,
         ) from None
     predictions = [
-        [ranked._asdict() for ranked in rank(logits, this.labels, raw_scores=asked.raw_scores)]
+        [ranked._asdict() for ranked in this.head.rank(logits, raw_scores=asked.raw_scores, threshold=asked.threshold)]
         for logits in found.logits
     ]
     content = predictions[0] if asked.single else predictions

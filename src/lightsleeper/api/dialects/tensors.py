@@ -14,15 +14,15 @@ from pydantic_core import to_json
 from lightsleeper.api.asgi import Request
 from lightsleeper.api.body import load_json
 from lightsleeper.api.dialects.model_names import served_name
-from lightsleeper.api.fields import flag, mapping, options, refuse_slips, required
+from lightsleeper.api.fields import flag, mapping, options, refuse_slips, required, share
 from lightsleeper.api.predict_request import Limits, check_texts
 from lightsleeper.errors import InvalidInput
+from lightsleeper.model.head import Head
 
 #: Bytes of the JSON head of a body that has tensors behind it.
 LENGTH_HEADER = "inference-header-content-length"
 
-_OUTPUTS = ("label", "scores", "logits", "truncated")
-_DEFAULT_OUTPUTS = ("label", "scores")
+_DEFAULT_OUTPUTS = ("label", "selected", "scores")
 
 #: Of a BYTES element's length.
 _LENGTH_BYTES = 4
@@ -50,6 +50,8 @@ class Asked(NamedTuple):
     truncate: bool = True
     raw_scores: bool = False
     timeout_s: float | None = None
+    #: From which score on a label is selected, where any number of them may be.
+    threshold: float | None = None
 
 
 class Tensor(NamedTuple):
@@ -62,18 +64,24 @@ class Tensor(NamedTuple):
     binary: bool
 
 
+def outputs_of(head: Head) -> tuple[str, ...]:
+    """What a model with that head can be asked for: one output has no label, and one label needs no selection."""
+    labels = () if head.one_output else ("label", "selected") if head.many_labels else ("label",)
+    return (*labels, "scores", "logits", "truncated")
+
+
 def parse_infer(body: bytes, request: Request) -> Asked:
     """The request in `body`; InvalidInput naming what is wrong."""
     limits: Limits = request.state.limits
     length = request.headers.get(LENGTH_HEADER)
     if length is None:
-        return _parse(load_json(body), b"", limits, served_name(request))
+        return _parse(load_json(body), b"", limits, request)
     if not length.isdecimal() or len(length) > len(str(len(body))) or int(length) > len(body):
         raise InvalidInput(f"{LENGTH_HEADER} must be the length of the JSON in the body", field=LENGTH_HEADER)
     if int(length) == 0:  # a raw request: all of the body is one text
-        everything = {name: Output(binary=True) for name in _DEFAULT_OUTPUTS}
+        everything = {name: Output(binary=True) for name in _default_outputs(request.state.head)}
         return Asked(str(uuid4()), _checked([_decoded(body, "the body")], limits), everything)
-    return _parse(load_json(body[: int(length)]), body[int(length) :], limits, served_name(request))
+    return _parse(load_json(body[: int(length)]), body[int(length) :], limits, request)
 
 
 def write_infer(head: dict[str, Any], tensors: Sequence[Tensor]) -> tuple[bytes, int | None]:
@@ -91,18 +99,23 @@ def write_infer(head: dict[str, Any], tensors: Sequence[Tensor]) -> tuple[bytes,
     return (content + b"".join(parts), len(content)) if parts else (content, None)
 
 
-def _parse(value: object, tail: bytes, limits: Limits, model: str) -> Asked:
+def _default_outputs(head: Head) -> list[str]:
+    return [name for name in _DEFAULT_OUTPUTS if name in outputs_of(head)]
+
+
+def _parse(value: object, tail: bytes, limits: Limits, request: Request) -> Asked:
     fields = mapping(value, "the body")
     refuse_slips(fields, _FIELDS)
     parameters = options(fields, "parameters")
-    refuse_slips(parameters, ("truncate", "raw_scores", "timeout", "binary_data_output"))
+    refuse_slips(parameters, ("truncate", "raw_scores", "timeout", "threshold", "binary_data_output"))
     return Asked(
         _id(fields),
         _checked(_texts(required(fields, "inputs"), tail, limits), limits),
-        _outputs(fields, model, binary=flag(parameters, "binary_data_output", default=False)),
+        _outputs(fields, request, binary=flag(parameters, "binary_data_output", default=False)),
         truncate=flag(parameters, "truncate", default=True),
         raw_scores=flag(parameters, "raw_scores", default=False),
         timeout_s=_timeout_s(parameters),
+        threshold=share(parameters, "threshold"),
     )
 
 
@@ -197,17 +210,19 @@ def _checked(texts: list[str], limits: Limits) -> list[str]:
     return texts
 
 
-def _outputs(fields: Mapping[str, Any], model: str, *, binary: bool) -> dict[str, Output]:
+def _outputs(fields: Mapping[str, Any], request: Request, *, binary: bool) -> dict[str, Output]:
+    head: Head = request.state.head
+    known, model = outputs_of(head), served_name(request)
     asked = fields.get("outputs")
     if asked is None or asked == []:
-        asked = [{"name": name} for name in _DEFAULT_OUTPUTS]
-    if not isinstance(asked, list) or len(asked) > len(_OUTPUTS):
-        raise InvalidInput(f"outputs must be a list of some of {', '.join(_OUTPUTS)}", field="outputs")
+        asked = [{"name": name} for name in _default_outputs(head)]
+    if not isinstance(asked, list) or len(asked) > len(known):
+        raise InvalidInput(f"outputs must be a list of some of {', '.join(known)}", field="outputs")
     outputs: dict[str, Output] = {}
     for index, each in enumerate(asked):
         output = mapping(each, f"outputs[{index}]")
         name = str(output.get("name"))
-        if name not in _OUTPUTS or name in outputs:
+        if name not in known or name in outputs:
             raise InvalidInput(f"unexpected inference output {name[:100]!r} for model {model!r}", field="outputs")
         outputs[name] = _output(options(output, "parameters", f"outputs[{index}]."), name, binary)
     return outputs
