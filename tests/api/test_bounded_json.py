@@ -98,7 +98,7 @@ async def test_a_large_body_is_parsed_off_the_event_loop_and_a_small_one_on_it()
             "type": "http",
             "method": "POST",
             "headers": [],
-            "state": {"limits": LIMITS, "labels": (), "classifier": None},
+            "state": {"limits": LIMITS, "head": None, "classifier": None},
         }
         messages = iter([{"type": "http.request", "body": body}])
         found: list[threading.Thread] = []
