@@ -344,7 +344,7 @@ def test_spans_say_what_is_on_the_list_and_nothing_that_a_caller_chose(receiver:
 
 def test_a_bug_of_ours_is_an_error_in_its_trace_without_its_message(receiver: OtlpReceiver) -> None:
     with exported_by(receiver) as client:
-        client.app_state["labels"] = None
+        client.app_state["head"] = None
         answer = client.post("/predict", json={"text": "canary"})
     assert answer.status_code == 500
     (server,) = [span for span in receiver.spans if span.kind == 2]
