@@ -41,7 +41,7 @@ ENTRIES = (1_000, 10_000, 100_000, 1_000_000)
 #: No cache, and a queue that holds whatever is sent: nothing is refused, all is computed.
 MISSES = {
     "LIGHTSLEEPER_CACHE_ENTRIES": "0",
-    "LIGHTSLEEPER_MAX_QUEUE_S": "600",
+    "LIGHTSLEEPER_MAX_QUEUE_S": "3600",
     "LIGHTSLEEPER_REQUEST_TIMEOUT_S": "600",
     "LIGHTSLEEPER_LOG_LEVEL": "error",
 }
