@@ -72,6 +72,16 @@ def test_every_row_counts_not_only_the_beginning(page: Page) -> None:
     assert page.locator("#warnings li").all_inner_texts() == ["1,500 of 3,000 blank"]
 
 
+def test_of_many_different_cells_it_is_said_that_there_are_more(page: Page) -> None:
+    rows = "".join(f"{n},shop {n % 3},Something to read about number {n}\n" for n in range(10_500))
+    load_content(page, "ids.csv", f"id,shop,text\n{rows}".encode())
+    assert page.locator("#preview thead .small").all_inner_texts() == [
+        "100 % filled, more than 10,000 different",
+        "100 % filled, 3 different",
+        "100 % filled, more than 10,000 different",
+    ]
+
+
 def test_another_delimiter_is_taken_where_it_is_said(page: Page) -> None:
     load_content(page, "odd.csv", b"a;b,c\none thing;two things,three things\n")
     page.select_option("#delimiter", label="comma")

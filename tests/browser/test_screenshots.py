@@ -36,6 +36,7 @@ VERDICTS = [
     "is the reason I will not buy here again",
     "turned out well in the end",
 ]
+SHOPS = ["Graz", "Cork", "Lyon", "Oslo"]
 
 
 @pytest.fixture
@@ -66,10 +67,11 @@ def test_a_picture_of_one_text(open_page: OpenPage, service: Service, folder: Pa
 
 def test_a_picture_of_many_texts(open_page: OpenPage, service: Service, folder: Path) -> None:
     page = open_page(
-        service.url, viewport={"width": 1200, "height": 1360}, color_scheme="dark", reduced_motion="reduce"
+        service.url, viewport={"width": 1200, "height": 1680}, color_scheme="dark", reduced_motion="reduce"
     )
-    reviews = [f"{row},{thing} {verdict}." for row, (thing, verdict) in enumerate(product(THINGS, VERDICTS))]
-    load_content(page, "jackets.csv", "\n".join(["order,review", *reviews]).replace(", ", " ").encode())
+    sentences = [f"{thing} {verdict}.".replace(",", "") for thing, verdict in product(THINGS, VERDICTS)]
+    reviews = [f"{row},2026-0{row % 7 + 2}-1{row % 9},{SHOPS[row % 4]},{text}" for row, text in enumerate(sentences)]
+    load_content(page, "jackets.csv", "\n".join(["order,date,shop,review", *reviews]).encode())
     classify(page)
     take(page, folder / "many-texts.png")
 

@@ -1,7 +1,7 @@
 /** The rows of a file as the page holds them, which of their cells is the text, and reading them from a file. */
 
 import { cellAt, unpack } from "./reading/packed.js";
-import { reasonOf } from "./reading/rows.js";
+import { reasonOf, reasonOfCell } from "./reading/rows.js";
 
 const EXCERPT_CHARS = 300;
 /** As in reader.worker.js. */
@@ -91,7 +91,9 @@ export class Dataset {
    * @param {number} index
    */
   reason(index) {
-    return reasonOf(this.row(index), this.column, this.columns[this.column]);
+    const name = this.columns[this.column];
+    const isPlain = !this.#batchOf(index).remarks.has(index % BATCH_ROWS);
+    return isPlain ? reasonOfCell(this.cell(index, this.column), name) : reasonOf(this.row(index), this.column, name);
   }
 
   /**

@@ -1,5 +1,7 @@
 /** Dates as files write them → days, months or years, whichever makes a chart that can be read. */
 
+/** Of a cell with a time only this is looked at, so that a million cells hold a few hundred different ones. */
+const DAY_CHARS = 10;
 const DATE = /^(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})/;
 const DAY_MS = 86_400_000;
 /** Longer ones make months, and those longer than five years make years. */
@@ -13,20 +15,22 @@ const CENTURY = 70;
 
 /**
  * What tells which day, month or year a cell is in, so that all cells make a few dozen of them.
- * @param {string[]} cells
+ * @param {string[]} cells different ones
  */
 export function calendar(cells) {
-  const order = orderOf(cells);
-  let [first, last] = ["9999", ""];
-  for (const day of cells.map((cell) => dayOf(cell, order)).filter(Boolean)) {
-    if (day < first) first = day;
-    if (day > last) last = day;
-  }
+  const heads = [...new Set(cells.map(headOf))];
+  const order = orderOf(heads);
+  const days = new Map(heads.map((head) => [head, dayOf(head, order)]));
+  const known = [...days.values()].filter(Boolean).sort();
+  const [first, last] = [known[0], known.at(-1) ?? ""];
   const span = (Date.parse(last) - Date.parse(first)) / DAY_MS;
   const chars = span <= LONGEST_DAYS ? "2026-03-01".length : span <= LONGEST_MONTHS_DAYS ? "2026-03".length : "2026".length;
   const note = order === "ymd" ? "" : `read as ${order === "dmy" ? "day, month, year" : "month, day, year"}`;
-  return { keyOf: (/** @type {string} */ cell) => dayOf(cell, order).slice(0, chars), note };
+  return { keyOf: (/** @type {string} */ cell) => (days.get(headOf(cell)) ?? "").slice(0, chars), note };
 }
+
+/** @param {string} cell */
+const headOf = (cell) => cell.trim().slice(0, DAY_CHARS);
 
 /**
  * A number above 12 is a day; where there is none, a dot is European and a slash American.

@@ -1,7 +1,7 @@
 /** The rows of a file by what a column holds: a category, or the day, month or year of a date. */
 
 import { calendar } from "./dates.js";
-import { isBlank, isPlaceholder } from "./reading/columns.js";
+import { isFilled } from "./reading/columns.js";
 
 /** A column with more different cells is no category. */
 export const MOST_CATEGORIES = 200;
@@ -24,8 +24,8 @@ export const groupable = (dataset) =>
  * @param {number} column
  */
 export function isCategory({ filling }, column) {
-  const { filled, distinct } = filling[column];
-  return distinct > 1 && distinct <= MOST_CATEGORIES && filled >= LEAST_REPEATED * distinct;
+  const { filled, distinct, isAll } = filling[column];
+  return isAll && distinct > 1 && distinct <= MOST_CATEGORIES && filled >= LEAST_REPEATED * distinct;
 }
 
 /**
@@ -34,15 +34,20 @@ export function isCategory({ filling }, column) {
  * @returns {Groups}
  */
 export function groupsOf(dataset, column) {
-  const cells = Array.from({ length: dataset.count }, (_, row) => (dataset.cell(row, column) ?? "").trim());
   const { isDate } = dataset.filling[column];
-  const { keyOf, note } = isDate ? calendar(cells) : { keyOf: category, note: "" };
-  /** @type {Map<string, number>} */
-  const places = new Map();
-  const found = cells.map(keyOf);
-  for (const key of isDate ? [...found].sort() : found) if (key && !places.has(key)) places.set(key, places.size);
-  return { keys: [...places.keys()], groupOf: Int32Array.from(found, (key) => places.get(key) ?? -1), isTime: isDate, note };
+  /** @type {string[]} */
+  const cells = [];
+  for (let row = 0; row < dataset.count; row += 1) cells.push(dataset.cell(row, column) ?? "");
+  // What a cell means is asked once for each different one: of a million there may be three.
+  const different = [...new Set(cells)];
+  const { keyOf, note } = isDate ? calendar(different) : { keyOf: category, note: "" };
+  const keyByCell = new Map(different.map((cell) => [cell, keyOf(cell.trim())]));
+  const keys = [...new Set(keyByCell.values())].filter(Boolean);
+  if (isDate) keys.sort();
+  const places = new Map(keys.map((key, place) => [key, place]));
+  const placeByCell = new Map(different.map((cell) => [cell, places.get(keyByCell.get(cell) ?? "") ?? -1]));
+  return { keys, groupOf: Int32Array.from(cells, (cell) => placeByCell.get(cell) ?? -1), isTime: isDate, note };
 }
 
 /** @param {string} cell */
-const category = (cell) => (isBlank(cell) || isPlaceholder(cell) ? "" : cell);
+const category = (cell) => (isFilled(cell) ? cell : "");

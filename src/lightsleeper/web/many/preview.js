@@ -3,7 +3,6 @@
 import { byId, el } from "../shared/dom.js";
 import { isSparseness } from "./reading/description.js";
 import { LEGACY_ENCODINGS } from "./reading/rules.js";
-import { MOST_DISTINCT } from "./reading/summary.js";
 import { grouped, plural, wholePercent } from "../shared/words.js";
 
 const SHOWN_ROWS = 5;
@@ -95,9 +94,10 @@ const chosen = ({ column }, index) => (index === column ? { class: "chosen" } : 
  * @param {number} index
  */
 function fillingOf({ filling, count }, index) {
-  const { filled, distinct } = filling[index];
+  const { filled, distinct, isAll } = filling[index];
   if (!filled) return "empty";
-  const different = distinct === filled ? "all different" : `${grouped(distinct)}${distinct === MOST_DISTINCT ? " or more" : ""} different`;
+  const counted = isAll ? grouped(distinct) : `more than ${grouped(distinct - 1)}`;
+  const different = isAll && distinct === filled ? "all different" : `${counted} different`;
   return `${wholePercent(filled / count)} filled, ${different}`;
 }
 

@@ -15,6 +15,7 @@ const CAUTIOUS = { labels: [], limits: { max_texts: 32, max_text_chars: 10_000, 
 const RATE_WINDOW_MS = 5000;
 /** Sorting many failed rows takes a while: not at every chunk. */
 const FAILURES_REDRAW_MS = 500;
+const FAILURES_REDRAW_MS_A_ROW = 0.01;
 /** For the countdown. */
 const TICK_MS = 1000;
 /** A character is at most this many bytes of JSON, but for control characters. */
@@ -191,7 +192,8 @@ export class Run {
   /** @param {Results} results */
   #drawFailures({ reasons }) {
     const now = performance.now();
-    if (this.active && now - this.failuresDrawnMs < FAILURES_REDRAW_MS) return;
+    const pauseMs = Math.max(FAILURES_REDRAW_MS, reasons.size * FAILURES_REDRAW_MS_A_ROW);
+    if (this.active && now - this.failuresDrawnMs < pauseMs) return;
     this.failuresDrawnMs = now;
     drawFailures(reasons);
   }

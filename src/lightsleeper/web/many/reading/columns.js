@@ -6,6 +6,7 @@ import { OTHER_NAMES, PLACEHOLDERS, TEXT_NAMES } from "./rules.js";
 const MOST_WORDS = 100;
 /** Of a column called `text`, though its cells may be smileys. */
 const LEAST_WORDS = 0.1;
+const LONGEST_PLACEHOLDER = Math.max(...Array.from(PLACEHOLDERS, (word) => word.length));
 /** A letter of a script that writes no spaces is about half a word. */
 const UNSPACED = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/g;
 const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
@@ -40,6 +41,18 @@ export const isBlank = (cell) => /^[\s\p{Z}\p{Cc}\p{Cf}\p{Co}\p{Mn}]*$/u.test(ce
 
 /** @param {string} cell */
 export const isPlaceholder = (cell) => PLACEHOLDERS.has(cell.trim().toLowerCase());
+
+/**
+ * Neither blank nor a placeholder. Most cells begin with a digit, or with a letter and are too long for a placeholder,
+ * which is quick to see: a million rows are asked about before the first is sent.
+ * @param {string} cell
+ */
+export function isFilled(cell) {
+  const first = cell.charCodeAt(0);
+  if (first >= 0x30 && first <= 0x39 && !cell.includes("#")) return true;
+  if (cell.length > LONGEST_PLACEHOLDER && first > 0x20 && first < 0x7f) return true;
+  return !isBlank(cell) && !isPlaceholder(cell);
+}
 
 /**
  * The columns of `names` as `rows` fill them.
@@ -81,7 +94,7 @@ export const hasWordOf = (name, known) => [...wordsOfName(name)].some((word) => 
  * @returns {Column}
  */
 function column(name, cells) {
-  const filled = /** @type {string[]} */ (cells.filter((cell) => cell !== null && !isBlank(cell) && !isPlaceholder(cell)));
+  const filled = /** @type {string[]} */ (cells.filter((cell) => cell !== null && isFilled(cell)));
   if (!filled.length) return { name, filled: 0, distinct: 0, likeness: 0 };
   const share = filled.length / cells.length;
   const distinct = new Set(filled).size / filled.length;

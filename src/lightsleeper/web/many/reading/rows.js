@@ -1,6 +1,6 @@
 /** One row of a file, whatever the file is, and why it may have no text. As `bulk/records/rows.py`. */
 
-import { isBlank, isPlaceholder } from "./columns.js";
+import { isBlank, isFilled } from "./columns.js";
 import { isDamaged, mended } from "./encoding.js";
 import { complaint, fields } from "./json_rows.js";
 import { cellOf, kindOfValue, NotJson } from "./json_values.js";
@@ -27,12 +27,20 @@ export const PLACEHOLDER = "placeholder";
  */
 export function reasonOf(row, column, name) {
   if (row.problem) return row.problem;
-  const text = row.cells[column] ?? null;
-  if (text === null) return `no cell for ${name}`;
   const kind = row.kinds?.[column];
   if (kind) return `${name} is ${kind}, not a text`;
-  if (isBlank(text)) return BLANK;
-  return isPlaceholder(text) ? PLACEHOLDER : "";
+  return reasonOfCell(row.cells[column] ?? null, name);
+}
+
+/**
+ * As `reasonOf`, of a row that there is nothing else to say about.
+ * @param {string | null} text
+ * @param {string} name
+ */
+export function reasonOfCell(text, name) {
+  if (text === null) return `no cell for ${name}`;
+  if (isFilled(text)) return "";
+  return isBlank(text) ? BLANK : PLACEHOLDER;
 }
 
 /** Makes rows of `width` cells out of a table's lines, as many at a time as come. */
