@@ -28,8 +28,9 @@ MEASURED = capacity(
 )
 
 
-def test_the_target_is_the_fewest_in_flight_that_use_the_pod_up() -> None:
-    assert MEASURED.saturation.concurrency == 4
+def test_the_target_is_half_of_the_fewest_in_flight_that_use_the_pod_up() -> None:
+    assert (MEASURED.saturation.concurrency, MEASURED.target) == (4, 2)
+    assert capacity(Level(1, 5, 20, 30, 1.0), Level(2, 5, 40, 60, 1.0)).target == 1
 
 
 def test_the_hard_limit_is_the_most_in_flight_that_meets_the_latency_target() -> None:
@@ -41,12 +42,12 @@ def test_a_pod_that_never_meets_the_target_takes_one_request_at_a_time() -> None
 
 
 def test_the_cpu_request_is_what_was_used_at_the_level_that_knative_keeps() -> None:
-    # 70 % of 4 in flight is 2.8: 2 are fewer, so it is what 4 took.
+    # 70 % of 2 in flight is 1.4: 1 is less, so it is what 4 took.
     assert (MEASURED.kept_at.concurrency, MEASURED.cpu_request_m) == (4, 1000)
     some = capacity(Level(1, 50, 12, 20, 0.5), Level(2, 70, 12, 20, 0.71), Level(4, 100, 40, 60, 1.0))
-    assert some.cpu_request_m == 1000
-    more = capacity(Level(4, 50, 12, 20, 0.5), Level(6, 90, 12, 20, 0.88), Level(8, 100, 40, 60, 1.0))
-    assert (more.saturation.concurrency, more.cpu_request_m) == (8, 900)
+    assert some.cpu_request_m == 750
+    more = capacity(Level(1, 50, 12, 20, 0.5), Level(3, 90, 12, 20, 0.88), Level(8, 100, 40, 60, 1.0))
+    assert (more.saturation.concurrency, more.target, more.cpu_request_m) == (8, 4, 900)
 
 
 def test_memory_holds_a_full_cache_and_at_its_limit_the_largest_requests() -> None:
@@ -55,7 +56,7 @@ def test_memory_holds_a_full_cache_and_at_its_limit_the_largest_requests() -> No
 
 def test_the_report_names_what_goes_into_the_manifest() -> None:
     said = "\n".join(describe(MEASURED))
-    for line in ("autoscaling.knative.dev/target: 4", "containerConcurrency: 8", "limits.cpu: 1"):
+    for line in ("autoscaling.knative.dev/target: 2", "containerConcurrency: 8", "limits.cpu: 1"):
         assert line in said
 
 

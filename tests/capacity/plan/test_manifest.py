@@ -33,7 +33,7 @@ def test_a_patch_of_an_overlay_goes_over_it() -> None:
     found = read_manifests([BASE, KNATIVE / "overlays" / "local" / "service.patch.yaml"])
     local = found.over(Scaling())
     assert (local.window_s, local.scale_down_delay_s, local.retention_s) == (15, 0, 0)
-    assert (local.target, local.container_concurrency) == (12, 48)
+    assert (local.target, local.container_concurrency) == (6, 48)
     azure = read_manifests([BASE, KNATIVE / "overlays" / "aks" / "service.patch.yaml"]).over(Scaling())
     assert azure.max_scale == 20
 

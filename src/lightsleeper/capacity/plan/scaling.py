@@ -42,7 +42,7 @@ class Scaling:
 
     metric: str = "concurrency"
     aggregation: str = "linear"
-    target: float = 12
+    target: float = 6
     #: A share, not a percentage.
     target_utilization: float = 0.7
     #: 0 is no limit.
