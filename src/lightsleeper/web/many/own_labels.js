@@ -8,9 +8,9 @@ import { grouped, percent, plural } from "../shared/words.js";
 /** More different values are no labels, and no list to go through. */
 const MOST_VALUES = 50;
 const LABEL_NAME = /label|sentiment|class|category|target|polarity|rating|stars|score/i;
-/** As `evaluate` takes them. */
-const YES = new Set(["1", "1.0", "true", "pos", "positive"]);
-const NO = new Set(["0", "0.0", "-1", "-1.0", "false", "neg", "negative"]);
+/** As `bulk/records/labels.py` has them; a test compares. */
+const POSITIVE = ["positive", "pos", "+", "true", "yes", "good"];
+const NEGATIVE = ["negative", "neg", "-", "false", "no", "bad"];
 
 /** @typedef {import("./dataset.js").Dataset} Dataset */
 /** @typedef {import("./results.js").Results} Results */
@@ -117,19 +117,30 @@ export class OwnLabels {
  * @param {string[]} labels
  */
 function meanings(keys, labels) {
-  const folded = labels.map((label) => label.toLowerCase());
-  const numbers = keys.every((key) => Number.isFinite(Number(key)));
+  const names = labels.map((label) => label.toLowerCase());
+  const written = keys.map(folded);
+  const numbers = written.filter((key) => /^-?\d+$/.test(key));
+  /** @type {Map<string, number>} */
+  const known = new Map();
+  const add = (/** @type {string[]} */ words, /** @type {number} */ label) => words.forEach((word) => known.set(word, label));
   // Numbers are indices only if all of them can be: of one to five stars, 1 is not the label with the index 1.
-  const areIndices = numbers && keys.every((key) => [-1, ...labels.keys()].includes(Number(key)));
-  const [no, yes] = [folded.findIndex((label) => NO.has(label)), folded.findIndex((label) => YES.has(label))];
-  return keys.map((key) => {
-    const value = key.trim().toLowerCase();
-    if (folded.includes(value)) return folded.indexOf(value);
-    if (numbers && !areIndices) return -1;
-    if (yes !== -1 && YES.has(value)) return yes;
-    if (no !== -1 && NO.has(value)) return no;
-    return areIndices ? Number(value) : -1;
-  });
+  if (numbers.every((key) => Number(key) >= 0 && Number(key) < labels.length)) labels.forEach((_, index) => add([String(index)], index));
+  if (labels.length === 2) {
+    if (numbers.includes("-1") && numbers.every((key) => key === "-1" || key === "1") && numbers.includes("1")) labels.forEach((_, index) => add([["-1", "1"][index]], index));
+    if (NEGATIVE.includes(names[0]) && POSITIVE.includes(names[1])) [NEGATIVE, POSITIVE].forEach(add);
+    [["false"], ["true"]].forEach(add);
+  }
+  names.forEach((name, index) => add([name], index));
+  return written.map((key) => known.get(key) ?? -1);
+}
+
+/**
+ * `Positive`, `POSITIVE` and `positive` are one; so are 1, 1.0 and +1.
+ * @param {string} key
+ */
+function folded(key) {
+  const plain = key.trim().toLowerCase();
+  return plain && Number.isInteger(Number(plain)) ? String(Number(plain)) : plain;
 }
 
 /**
