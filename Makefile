@@ -103,7 +103,7 @@ bench-growth: $(INSTALLED)/serve $(INSTALLED)/dev torch ## measure it against co
 # Each peer's packages in an environment of its own. Who cannot be installed is named in the table, with the reason.
 PEERS := tests/benchmarks/peers/requirements
 PEER_ENVIRONMENTS := $(patsubst $(PEERS)/%.txt,.venv/peers/%/ready,$(wildcard $(PEERS)/*.txt))
-bench-peers: $(INSTALLED)/serve $(INSTALLED)/dev torch $(PEER_ENVIRONMENTS) ## measure it against the other ways to serve (8 GB; ARGS="--labelled FILE --rounds 3")
+bench-peers: $(INSTALLED)/serve $(INSTALLED)/dev torch $(PEER_ENVIRONMENTS) ## measure it against the other ways to serve (6 GB; ARGS="--labelled FILE --rounds 3")
 	.venv/bin/python tests/benchmarks/against_peers.py $(ARGS)
 
 ##@ Change it

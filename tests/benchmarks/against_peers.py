@@ -9,6 +9,7 @@ has a header with a column `sentence` or `text`, and `label` (0 or NEGATIVE, 1 o
 
 import argparse
 import csv
+import signal
 from pathlib import Path
 
 from checkpoint import save_checkpoint
@@ -25,6 +26,7 @@ ENVIRONMENTS = Path(__file__).parents[2] / ".venv" / "peers"
 def main() -> None:
     """Measure what is lacking, and print the tables."""
     options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the servers are ended, as by Ctrl-C
     places = _places(options.training)
     store = Store(options.results or places.weights / "results")
     if not options.table:

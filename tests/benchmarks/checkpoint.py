@@ -1,5 +1,6 @@
 """The embedded bundle as others load it: a folder in Hugging Face's format, its weights in float32."""
 
+import json
 from pathlib import Path
 
 from lightsleeper.model.bundle import EMBEDDED, open_bundle
@@ -18,6 +19,9 @@ def save_checkpoint(folder: Path) -> str:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     special = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]"}
-    most = bundle.manifest.max_tokens
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=most, **special).save_pretrained(folder)
+    reads = {"model_max_length": bundle.manifest.max_tokens, "model_input_names": ["input_ids", "attention_mask"]}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **reads, **special).save_pretrained(folder)
+    # transformers 5 writes a name that transformers 4 does not know; both know this one.
+    config = folder / "tokenizer_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "tokenizer_class": "PreTrainedTokenizerFast"}))
     return str(folder)

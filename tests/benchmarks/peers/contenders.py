@@ -164,8 +164,17 @@ PEERS = (
         more={"model": "sentiment"},
     ),
     Peer(
-        "KServe, Hugging Face runtime",
+        "KServe",
         "kserve",
+        "{bin}/python {servers}/kserve_app.py --http_port {port} --enable_grpc false",
+        path="/v1/models/sentiment:predict",
+        member="instances",
+        many=True,
+        variables={"CHECKPOINT": "{checkpoint}"},
+    ),
+    Peer(
+        "KServe, Hugging Face runtime",
+        "kserve-hugging-face",
         "{bin}/python -m huggingfaceserver --model_id {checkpoint} --model_name sentiment --backend huggingface"
         " --http_port {port} --enable_grpc false",
         path="/v1/models/sentiment:predict",
@@ -175,7 +184,8 @@ PEERS = (
     Peer(
         "vLLM /classify",
         "vllm",
-        "{bin}/vllm serve {checkpoint} --served-model-name sentiment --host 127.0.0.1 --port {port}",
+        "{bin}/python -m vllm.entrypoints.openai.api_server --model {checkpoint} --served-model-name sentiment"
+        " --host 127.0.0.1 --port {port}",
         path="/classify",
         member="input",
         many=True,

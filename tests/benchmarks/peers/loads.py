@@ -5,6 +5,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from load import Sample, drive, long_texts, mixed_texts, uniform_texts
@@ -45,7 +46,9 @@ class Load:
         """Its size, and once the share of labelled texts that it gets right."""
         record.installed_mb = self.installed_mb
         if self.labelled and record.accuracy is None:
-            right = [label_of(self._answer(text)) == label for text, label in self.labelled]
+            with ThreadPoolExecutor(8) as pool:
+                answers = pool.map(self._answer, (text for text, _ in self.labelled))
+                right = [label_of(answer) == label for answer, (_, label) in zip(answers, self.labelled, strict=True)]
             record.accuracy = sum(right) / len(right)
 
     def measure(self, point: str, seed: int) -> Point:
