@@ -280,6 +280,31 @@ def test_labels_that_the_model_does_not_have_are_refused(copy: Path) -> None:
         load_model(copy)
 
 
+@pytest.mark.parametrize("place", [b"../elsewhere.da", b"/tmp/elsewhere."])
+def test_a_graph_whose_weights_lie_outside_of_the_folder_is_refused(copy: Path, place: bytes) -> None:
+    (copy / "model.onnx.data").rename(copy.parent / "elsewhere.da")
+    graph = (copy / "model.onnx").read_bytes().replace(b"model.onnx.data", place)
+    (copy / "model.onnx").write_bytes(graph)
+    sha256 = hashlib.sha256(graph).hexdigest()
+
+    def list_what_is_there(manifest: dict[str, Any]) -> None:
+        del manifest["files"]["model.onnx.data"]
+        manifest["files"]["model.onnx"] = {"sha256": sha256, "bytes": len(graph)}
+
+    edit(copy, list_what_is_there)
+    with pytest.raises(BundleError, match=r"model\.onnx cannot be opened: ") as refused:
+        load_model(copy)
+    assert "\n" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("task", "labels"), [("scoring", ["a", "b"]), ("text-classification", ["a"]), ("regression", ["a", "b"])]
+)
+def test_a_task_with_another_number_of_labels_is_refused(copy: Path, task: str, labels: list[str]) -> None:
+    edit(copy, lambda manifest: manifest.update(task=task, labels=labels))
+    assert f"labels of a {task} model are" in refusal(copy)
+
+
 class NanEngine:
     """A model whose weights are damaged beyond arithmetic."""
 

@@ -58,3 +58,11 @@ def test_what_the_hub_does_not_have_is_said_in_one_line(tmp_path: Path, model: s
     (line,) = found.stderr.splitlines()
     assert line.startswith(f"lightsleeper: {reason}")
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("model", ["bundles/mistyped", MODEL])
+def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path, model: str) -> None:
+    found = prepare("http://127.0.0.1:9", tmp_path / "home", "--model", model, "--out", str(tmp_path / "bundle"))
+    assert found.returncode == 1
+    (line,) = found.stderr.splitlines()
+    assert line.startswith(f"lightsleeper: {model} is no folder here and cannot be downloaded: ")

@@ -161,8 +161,8 @@ def test_a_folder_that_is_not_a_bundle_is_never_replaced(source: Path, tmp_path:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"problem_type": "multi_label_classification"}, "does not choose one of several labels"),
-        ({"id2label": {"0": "score"}, "label2id": {"score": 0}}, "does not choose one of several labels"),
+        ({"problem_type": "regression"}, r"config\.json: 2 outputs, but the task is regression; expected one output"),
+        ({"problem_type": "ranking"}, "ranking"),
     ],
 )
 def test_other_models_are_refused_in_one_line(

@@ -42,7 +42,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         return 2
     model = open_model(options.bundle)
     if options.files:
-        _evaluate_files(options, model)
+        _evaluate_recordss(options, model)
     if options.behaviours:
         _evaluate_behaviours(options, model)
     return 0
@@ -63,19 +63,19 @@ def _evaluate_behaviours(options: argparse.Namespace, model: "Model") -> None:
         print(f"recorded in {bundle.folder}: digest {bundle.digest[:12]}", file=sys.stderr)
 
 
-def _evaluate_files(options: argparse.Namespace, model: "Model") -> None:
+def _evaluate_recordss(options: argparse.Namespace, model: "Model") -> None:
     import json  # noqa: PLC0415  # see `main`
 
     from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
-    from lightsleeper.training.evaluate import evaluate  # noqa: PLC0415
+    from lightsleeper.training.evaluate_sets import evaluate_records  # noqa: PLC0415
 
     reading = reading_of(options)
     for file in options.files:
         records = reading.records(file)
         counts: Counter[tuple[str, str | None]] = Counter()
-        rows = reading.labelled(records, model.labels, counts)
-        report = evaluate(model, rows, workers=worker_count(cpus()))
-        sys.stderr.write(f"{file}: {_labels_read(counts, records)}\n")
+        report = evaluate_records(model, records, reading, workers=worker_count(cpus()), counts=counts)
+        if counts:
+            sys.stderr.write(f"{file}: {_labels_read(counts, records)}\n")
         print(json.dumps({"file": str(file), **report.as_json()}) if options.json else f"{file}\n{report.as_table()}")
 
 

@@ -1,7 +1,6 @@
 """`lightsleeper prepare`: a sequence classifier of the hub → a bundle."""
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +58,7 @@ def _prepare(options: argparse.Namespace) -> int:
         max_loss_points=options.max_loss_points,
         task=options.task,
         max_tokens=options.max_tokens,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
+        say=lambda line: print(line, flush=True),
     )
     print_bundle(bundle)
     print(*_table(bundle), sep="\n")

@@ -53,24 +53,24 @@ class Model:
                 raise BundleError(f"the model has {len(logits)} outputs, its manifest {len(self.labels)} labels")
 
 
-def load_model(folder: Path, engine: str = "onnx", device: str = "auto") -> Model:
+def load_model(folder: Path, engine: str = "onnx", device: str = "auto", cuda_dtype: str = "float32") -> Model:
     """Open, verify and warm up the bundle in `folder`; BundleError with one clear line if it cannot work."""
     bundle = open_bundle(folder)
     manifest = bundle.manifest
     tokenizer = Tokenizer(bundle.tokenizer, manifest.max_tokens, manifest.languages)
-    model = Model(bundle, tokenizer, open_engine(bundle, engine, device=device))
+    model = Model(bundle, tokenizer, open_engine(bundle, engine, device=device, cuda_dtype=cuda_dtype))
     model.warm_up()
     return model
 
 
-def open_engine(bundle: Bundle, kind: str, *, device: str = "auto") -> Engine:
-    """The engine of that `kind`: `onnx`, or `torch` on `device` (auto, cpu, cuda)."""
+def open_engine(bundle: Bundle, kind: str, *, device: str = "auto", cuda_dtype: str = "float32") -> Engine:
+    """The engine of that `kind`: `onnx`, or `torch` on `device` (auto, cpu, cuda), on CUDA in `cuda_dtype`."""
     if kind == "torch":
         try:
             from lightsleeper.model.torch_engine import TorchEngine  # noqa: PLC0415  # torch is an optional group
         except ModuleNotFoundError as error:
             raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
 
-        return TorchEngine.load(bundle.checkpoint, bundle.manifest.pad_token_id, device)
+        return TorchEngine.load(bundle.checkpoint, bundle.manifest.pad_token_id, device, cuda_dtype)
     fits = bundle.manifest.quantization.get("sums") == FITS_16_BITS
     return OnnxEngine(bundle.model, bundle.manifest.pad_token_id, fits_16_bits=fits)

@@ -112,7 +112,7 @@ async def serve_parts(
 
 def open_model(settings: Settings) -> Model:
     """Load and warm up the configured bundle; BundleError if it cannot work."""
-    return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device)
+    return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device, settings.torch_dtype)
 
 
 def _observers(

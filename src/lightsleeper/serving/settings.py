@@ -107,6 +107,9 @@ class Settings:
     torch_device: Literal["auto", "cpu", "cuda"] = _knob(
         "auto", choice("auto", "cpu", "cuda"), "Where the torch engine runs: `auto`, `cpu`, `cuda`."
     )
+    torch_dtype: Literal["float32", "bfloat16"] = _knob(
+        "float32", choice("float32", "bfloat16"), "What it computes in on CUDA: `float32`, `bfloat16`."
+    )
     workers: int | None = _knob(None, _positive, "Inference threads; the CPU quota of the container if unset.")
 
     max_batch_tokens: int = _knob(1024, _positive, "Tokens of one batch: about 30 ms on one core.")

@@ -1,15 +1,19 @@
 """How good a model is where any number of labels may apply to a text. Needs no torch."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
+from lightsleeper.bulk.records import Reading, Records
+from lightsleeper.bulk.records.label_sets import labelled_sets
 from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.head import THRESHOLD
 from lightsleeper.model.model import Model
+from lightsleeper.training.evaluate import Report, evaluate
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,26 @@ class SetReport:
             f"texts           {self.rows:>9,}\nexactly right   {self.accuracy:>9.2%}\n"
             f"F1 (micro)      {self.f1:>9.4f}\nF1 (macro)      {self.macro_f1:>9.4f}"
         )
+
+
+def evaluate_records(
+    model: Model,
+    records: Records,
+    reading: Reading,
+    *,
+    workers: int,
+    counts: Counter[tuple[str, str | None]] | None = None,
+) -> Report | SetReport:
+    """The report on labelled records, as the model's head has it; InvalidInput where the model names nothing.
+
+    `counts`, where there is one label a text, is told how often what was taken for which.
+    """
+    if model.head.one_output:
+        raise InvalidInput(f"{records.path.name}: the model answers with a number; what is measured is labels")
+    if model.head.many_labels:
+        sets = labelled_sets(records, model.labels, label_column=reading.label_column)
+        return evaluate_sets(model, sets, workers=workers)
+    return evaluate(model, reading.labelled(records, model.labels, counts), workers=workers)
 
 
 def evaluate_sets(model: Model, rows: Iterable[tuple[str, frozenset[int]]], *, workers: int) -> SetReport:

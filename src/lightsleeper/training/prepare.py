@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lightsleeper.bulk.records import Reading, read_file
-from lightsleeper.bulk.records.label_sets import labelled_sets
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import (
     CHECKPOINT,
@@ -33,8 +32,8 @@ from lightsleeper.model.head import REGRESSION
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.training.checkpoint import Checkpoint, find_checkpoint
-from lightsleeper.training.evaluate import Report, evaluate
-from lightsleeper.training.evaluate_sets import SetReport, evaluate_sets
+from lightsleeper.training.evaluate import Report
+from lightsleeper.training.evaluate_sets import evaluate_records
 from lightsleeper.training.export import export, save
 from lightsleeper.training.hub_tokenizer import require_same_ids
 from lightsleeper.training.quantize import SCHEME, observe, quantize
@@ -200,7 +199,9 @@ def _verified(
     agreement = check_agreement(reference, model, held_out, workers=workers)
     accuracy = {}
     for file, reading in data:
-        found, exact = (_evaluate(each, file, reading, workers) for each in (model, reference))
+        found, exact = (
+            evaluate_records(each, reading.records(file), reading, workers=workers) for each in (model, reference)
+        )
         lost = 100 * (exact.accuracy - found.accuracy)
         # One text of 140 is 0.7 points: a loss counts once it is larger than allowed and no accident.
         if lost > max_loss_points and chance_of_loss(exact.correct, found.correct) < _ACCIDENT:
@@ -216,17 +217,6 @@ def _verified(
             **({"ece": round(found.ece, 5)} if isinstance(found, Report) else {}),
         }
     return replace(manifest, quantization={**SCHEME, "agreement": asdict(agreement)}, accuracy=accuracy)
-
-
-def _evaluate(model: Model, file: Path, reading: Reading, workers: int) -> Report | SetReport:
-    records = reading.records(file)
-    if model.head.one_output:
-        raise InvalidInput(f"{file.name}: the model answers with a number: --data measures labels")
-    if model.head.many_labels:
-        return evaluate_sets(
-            model, labelled_sets(records, model.labels, label_column=reading.label_column), workers=workers
-        )
-    return evaluate(model, reading.labelled(records, model.labels), workers=workers)
 
 
 def _files(stage: Path) -> dict[str, dict[str, Any]]:

@@ -29,10 +29,14 @@ def task_of(config: Any, asked: str | None = None) -> str:  # noqa: ANN401  # a 
     said, outputs = config.problem_type, int(config.num_labels)
     if asked is not None and asked not in _NAMES:
         raise BundleError(f"--task is {asked!r}; expected one of {', '.join(CHOICES)}")
+    if said is not None and said not in _NAMES:
+        raise BundleError(
+            f"config.json: problem_type is {said!r}; expected one of {', '.join(CHOICES[:2])}, regression"
+        )
     if asked is not None:
         task = _NAMES[asked]
     elif said is not None:
-        task = _NAMES.get(said, said)
+        task = _NAMES[said]
     else:
         task = SCORE if outputs == 1 else ONE_LABEL
     if asked is None and said == "multi_label_classification" and outputs == 1:

@@ -19,7 +19,7 @@ const many = mountMany({
   },
 });
 const facts = mountFacts((model) => {
-  one.setLabels(model.labels);
+  one.setModel(model);
   many.setModel(model);
 });
 mountKey(() => {

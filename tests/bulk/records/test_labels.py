@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lightsleeper.bulk.records import label_names, labelled, read_file
+from lightsleeper.bulk.records.label_sets import labelled_sets
 from lightsleeper.bulk.records.labels import parse_map
 from lightsleeper.errors import InvalidInput
 
@@ -126,3 +127,38 @@ def test_names_are_sorted_and_different_spellings_are_one(file: Path) -> None:
 def test_numbers_are_sorted_by_value(file: Path) -> None:
     file.write_text("text,label\n" + "".join(f"some words,{number}\n" for number in (10, 9, 2)))
     assert label_names(read_file(file)) == ["2", "9", "10"]
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("très bien", "très bien"),
+        ("tre\u0300s bien", "très bien"),
+        ("  très bien  ", "très bien"),
+        ('"""so called"""', '"so called"'),
+        ("none", "None"),
+        ("1", "1.0"),
+        ("1.0", "1.0"),
+        ("5 Stars", "5 stars"),
+    ],
+)
+def test_names_are_matched_however_they_are_written(file: Path, written: str, label: str) -> None:
+    file.write_text(f"text,label\nGreat,{written}\n")
+    assert list(labelled(read_file(file), ("other", label))) == [("Great", 1)]
+
+
+def test_any_number_of_labels_may_stand_in_a_cell_or_each_in_a_column(file: Path) -> None:
+    labels = ("toxic", "insult", "threat")
+    expected = [("One", {0}), ("Two", {0, 2}), ("Three", set())]
+    for cells in ("One,toxic\nTwo,Toxic|threat\nThree,\n", 'One,"[""toxic""]"\nTwo,threat;toxic\nThree,[]\n'):
+        file.write_text(f"text,label\n{cells}")
+        assert [(text, set(found)) for text, found in labelled_sets(read_file(file), labels)] == expected
+    file.write_text("comment_text,toxic,insult,threat\nOne,1,0,0\nTwo,1,0,1\nThree,0,0,0\n")
+    assert [(text, set(found)) for text, found in labelled_sets(read_file(file), labels)] == expected
+
+
+@pytest.mark.parametrize("cells", ["text,label\nOne,toxic|kind\n", "text,toxic,insult,threat\nOne,perhaps,0,0\n"])
+def test_a_label_that_the_model_has_not_is_named_with_its_place(file: Path, cells: str) -> None:
+    file.write_text(cells)
+    with pytest.raises(InvalidInput, match=r"labelled\.csv, row 1.*'(kind|perhaps)'"):
+        list(labelled_sets(read_file(file), ("toxic", "insult", "threat")))

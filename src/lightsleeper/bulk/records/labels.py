@@ -1,11 +1,12 @@
 """Labelled files: which column holds the labels, and which of the model's labels people mean by what they wrote."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 from lightsleeper.bulk.records.columns import is_placeholder, words_of_name
 from lightsleeper.bulk.records.rules import LABEL_COLUMNS
@@ -99,12 +100,13 @@ def labelled(
     """
     known = records if isinstance(records, Records) else list(records)
     column = label_column_of(known, label_column)
-    found = Counter(_written(record, column) for record in known)
+    names = {_folded(label) for label in labels}  # a label may be called none
+    found = Counter(_written(record, column, names) for record in known)
     meaning = meaning_of(found, labels, label_map=label_map, skip_other=skip_other, column=column)
     if counts is not None:
         counts.update({(written, meaning.get(written)): times for written, times in found.items()})
     for record in known:
-        label = meaning.get(_written(record, column))
+        label = meaning.get(_written(record, column, names))
         if label is not None:
             yield record.text, labels.index(label)
 
@@ -141,12 +143,12 @@ def meaning_of(
     column: str = "label",
 ) -> dict[str, str]:
     """Which of `labels` each label written in a file stands for; InvalidInput if some stand for none."""
-    names = {name.casefold(): name for name in labels}
+    names = {_folded(name): name for name in labels}
     known = {**_usual(found, labels), **names}
     for written, said in (label_map or {}).items():
-        if said.casefold() not in names:
+        if _folded(said) not in names:
             raise InvalidInput(f"--map: {said!r} is none of {', '.join(labels)}", field="map")
-        known[written] = names[said.casefold()]
+        known[written] = names[_folded(said)]
     meaning = {written: known[_folded(written)] for written in found if _folded(written) in known}
     other = {written: times for written, times in found.items() if written and written not in meaning}
     if other and not skip_other:
@@ -196,15 +198,15 @@ def _column_named(records: Iterable[Record], name: str) -> str:
     return name
 
 
-def _written(record: Record, column: str) -> str:
-    """The label as it is written; empty if there is none."""
+def _written(record: Record, column: str, names: Collection[str] = ()) -> str:
+    """The label as it is written; empty if there is none, which the model's own `names` never say."""
     written = record.columns.get(column, "").strip()
-    return "" if is_placeholder(written) and written != "-" else written
+    return "" if is_placeholder(written) and written != "-" and _folded(written) not in names else written
 
 
 def _folded(written: str) -> str:
-    """`Positive`, `POSITIVE` and `positive` are one; so are 1, 1.0 and +1."""
-    folded = written.strip().casefold()
+    """`Positive`, `POSITIVE` and `positive` are one; so are 1, 1.0 and +1, and é however it is composed."""
+    folded = normalize("NFC", written.strip()).casefold()
     try:
         number = float(folded)
     except ValueError:

@@ -173,7 +173,8 @@ export class Job {
     const unfamiliar = new Set(content.unfamiliar ?? []);
     rows.forEach((row, index) => {
       const remarks = { truncated: truncated.has(index), unfamiliar: unfamiliar.has(index) };
-      this.#work.onAnswer(row, content.predictions[index][0], remarks);
+      const { label = "score", score } = content.predictions[index][0]; // a number has no name
+      this.#work.onAnswer(row, { label, score }, remarks);
     });
     if (instance) this.instances.add(instance);
     if (performance.now() >= this.#notBefore) this.waitingFor = null;

@@ -31,7 +31,7 @@ export async function explain(text, labels, signal) {
   clearExplanation();
   try {
     const { content } = await predict({ text, explain: true }, { signal });
-    show(text, content.predictions[0][0].label, labels, content.explanations);
+    show(text, content.predictions[0][0].label ?? "a higher score", labels, content.explanations);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     const { title, advice } = problemOf(error);

@@ -16,11 +16,14 @@ const PAUSE_MS = 300;
 const SLOW_MS = 700;
 /** Below this nobody reads a countdown. */
 const SHORTEST_COUNTDOWN_S = 2;
+/** Of labels that stand each for itself: it is then more likely than not. */
+const APPLIES_FROM = 0.5;
 const EXCERPT_CHARS = 120;
 const UNFAMILIAR = "Little of this text was understood: it may be in a language that the model was not made for.";
 
 /** @type {string[]} */
 let labels = [];
+let manyLabels = false;
 let asking = new AbortController();
 /** What the problem shown advises, before a countdown. */
 let problemAdvice = "";
@@ -54,12 +57,13 @@ export function mountOne() {
   clearExplanation();
   showEmpty();
   changed(); // a reloaded page keeps its text
-  return { showText, askAgain: changed, setLabels };
+  return { showText, askAgain: changed, setModel };
 }
 
-/** @param {string[]} known the model's labels */
-function setLabels(known) {
-  labels = known;
+/** @param {{task: string, labels: string[]}} model */
+function setModel(model) {
+  labels = model.labels;
+  manyLabels = model.task === "multi-label-classification";
   if (byId("answer").dataset.state === "empty") showEmpty();
 }
 
@@ -171,6 +175,7 @@ function showAnswer(text, answer) {
   const [scores] = answer.content.predictions;
   const best = scores[0];
   byId("problem-action").hidden = true;
+  if (best.label === undefined || manyLabels) return showOther(text, answer);
   const unclear = isUnclear(labels, best.score);
   const probable = unclear ? `${best.label} ${percent(best.score)}: neither side` : `${percent(best.score)} probable`;
   const unfamiliar = answer.content.unfamiliar ? ` ${UNFAMILIAR}` : "";
@@ -182,6 +187,29 @@ function showAnswer(text, answer) {
   showWake(answer.wokeMs);
   showCut(text, answer.content.truncated_at);
   announce(`${verdict}, ${probable}${unfamiliar}`);
+}
+
+/**
+ * The answer of a model whose labels stand each for itself, or that answers with a number and names nothing.
+ * @param {string} text
+ * @param {import("../shared/service.js").Answer} answer
+ */
+function showOther(text, answer) {
+  const { predictions: [scores], score_range: range, unfamiliar } = answer.content;
+  const applying = manyLabels ? scores.filter(({ score }) => score >= APPLIES_FROM) : [];
+  const number = scores[0].score.toFixed(3);
+  const verdict = manyLabels ? applying.map(({ label }) => label).join(", ") || "No label applies" : number;
+  const between = range ? `A score from ${range[0].toFixed(2)} to ${range[1].toFixed(2)}.` : "A score.";
+  const note = manyLabels ? `${applying.length} of ${scores.length} labels are ${percent(APPLIES_FROM)} probable or more.` : between;
+  write("Answer", verdict, note + (unfamiliar ? ` ${UNFAMILIAR}` : ""));
+  byId("verdict").dataset.tone = "neutral";
+  const [least, largest] = range ?? [0, 1];
+  const share = Math.min(1, Math.max(0, (scores[0].score - least) / (largest - least || 1)));
+  drawBars(byId("bars"), manyLabels ? scores.map(barOf) : [{ name: "Score", share, value: number, tone: "neutral" }]);
+  drawTiming(answer);
+  showWake(answer.wokeMs);
+  showCut(text, answer.content.truncated_at);
+  announce(`${verdict}. ${note}`);
 }
 
 /** @param {{label: string, score: number}} scored */
