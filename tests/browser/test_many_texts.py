@@ -262,7 +262,8 @@ def test_rows_that_cannot_be_read_are_named_and_the_others_answered(open_page: O
     with Service(max_text_chars=500, max_body_bytes=2000) as service:
         page = open_page(service.url)
         lines = [
-            json.dumps({"text": text}) for text in [*REVIEWS, "x" * 501, " ", "\u0001" * 499, "after the bad ones"]
+            json.dumps({"text": text})
+            for text in [*REVIEWS, "x" * 501, " ", "a" + "\u0001" * 498, "after the bad ones"]
         ]
         load_content(page, "mixed.jsonl", "\n".join([*lines, "{not json"]).encode())
         classify(page)
