@@ -303,7 +303,7 @@ def test_rows_that_took_too_long_are_tried_again_then_named_and_can_be_tried_lat
 def test_a_service_killed_and_restarted_in_mid_file_loses_nothing(open_page: OpenPage) -> None:
     with Service(max_texts=8) as service:
         page = open_page(service.url)
-        load_content(page, "reviews.jsonl", as_lines(numbered(2000)))
+        load_content(page, "reviews.jsonl", as_lines(numbered(600)))
         page.click("#start")
         under_way(page)
         service.kill()
@@ -311,10 +311,10 @@ def test_a_service_killed_and_restarted_in_mid_file_loses_nothing(open_page: Ope
         assert page.get_attribute("#run", "data-state") == "running"
         service.start()
         finished(page)
-        assert page.inner_text("#run-title") == "Done: 2,000 of 2,000 rows"
+        assert page.inner_text("#run-title") == "Done: 600 of 600 rows"
         assert "restarted meanwhile; nothing is lost" in page.inner_text("#run-note")
         rows = downloaded_rows(page)
-        assert [row["id"] for row in rows if row["predicted_label"]] == list(range(2000))
+        assert [row["id"] for row in rows if row["predicted_label"]] == list(range(600))
 
 
 LONG_TASKS = """
