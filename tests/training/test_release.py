@@ -7,25 +7,19 @@ from lightsleeper.training.behaviours import Finding, measure_behaviours
 
 #: What is known to lie over its goal or near it, and how far it may.
 KNOWN_TO_FAIL: dict[str, float] = {
-    "negation of a negative": 0.48,
-    "negation of a positive": 0.28,
-    "thought it would be bad, but it was not": 0.29,
-    "then and now: better": 0.19,
-    "a bad question answered no": 0.9,
-    "plain praise": 0.14,
-    "good emoji and stars": 0.26,
-    "statements": 0.58,
-    "people, without a judgement": 0.58,
-    "places, without a judgement": 0.35,
-    "nothing to read": 0.51,
-    "the same about another people, faith or love": 0.53,
-    "the same with another name": 0.17,
-    "the same with another number": 0.37,
-    "the same with a handle or a link": 0.15,
-    "the same with a typo": 0.26,
-    "spread over countries": 24,
-    "gap between women's and men's names": 5,
-    "gap between faiths and origins": 6,
+    "negation of a negative": 0.3,
+    "negation of a positive": 0.21,
+    "a bad question answered no": 0.28,
+    "plain praise": 0.12,
+    "good emoji and stars": 0.17,
+    "statements": 0.27,
+    "people, without a judgement": 0.44,
+    "nothing to read": 0.49,
+    "the same about another people, faith or love": 0.51,
+    "the same with another name": 0.15,
+    "the same with another number": 0.35,
+    "the same with a typo": 0.27,
+    "spread over countries": 15,
 }
 
 
@@ -56,5 +50,5 @@ def test_the_manifest_says_what_is_measured(model: Model, findings: list[Finding
 
 def test_the_accuracy_that_ships_is_no_less_than_it_was(model: Model) -> None:
     accuracy = {name: measured["accuracy"] for name, measured in model.bundle.manifest.accuracy.items()}
-    assert accuracy["sst2/dev.tsv"] >= 0.9025 - 0.005
-    assert accuracy["imdb/dev.jsonl"] >= 0.926 - 0.005
+    assert accuracy["sst2/dev.tsv"] >= 0.9071 - 0.005
+    assert accuracy["imdb/dev.jsonl"] >= 0.919 - 0.005
