@@ -1,6 +1,10 @@
+import asyncio
+import os
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from lightsleeper.capacity.bench import measure
+from lightsleeper.capacity.bench import measure, measure_levels
 from lightsleeper.capacity.capacity import Capacity, Level, ServiceTime, describe
 from lightsleeper.model.bundle import EMBEDDED
 
@@ -67,3 +71,25 @@ def test_a_pod_is_measured_for_real() -> None:
     assert found.peak_mib > found.usual_mib > 0
     assert found.cache_mib == 1 + 8, "answers, and the tokens of texts"
     assert [time.texts for time in found.service_times if time.tokens == 8] == [1, 4, 16]
+
+
+async def one_at_a_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, inside: list[int]) -> None:
+    """A service that lets nobody wait."""
+    inside[0] += 1
+    with suppress(asyncio.IncompleteReadError):
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.rpartition(b"Content-Length: ")[2]))
+            status = b"200 OK" if inside[0] == 1 else b"503 Service Unavailable"
+            writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n\r\n")
+    inside[0] -= 1
+    writer.close()
+
+
+def test_levels_end_where_the_service_refuses() -> None:
+    async def levels() -> tuple[Level, ...]:
+        server = await asyncio.start_server(partial(one_at_a_time, inside=[0]), "127.0.0.1", 0)
+        async with server:
+            return await measure_levels(os.getpid(), server.sockets[0].getsockname()[1], 3, 100, 0.05)
+
+    assert [level.concurrency for level in asyncio.run(levels())] == [1]

@@ -38,6 +38,10 @@ _START_TIMEOUT_S = 60.0
 _REFUSALS = frozenset({b"503", b"504"})
 
 
+class Refused(LightsleeperError):
+    """More was asked than the service lets wait."""
+
+
 def measure(
     bundle: Path,
     *,
@@ -61,7 +65,7 @@ def measure(
     with _service(bundle, service_cpus) as (process, port, wake_s):
         os.sched_setaffinity(0, load_cpus)
         try:
-            levels = asyncio.run(_levels(process.pid, port, words, latency_target_ms, seconds))
+            levels = asyncio.run(measure_levels(process.pid, port, words, latency_target_ms, seconds))
             usual_mib = _peak_mib(process.pid)
             asyncio.run(_largest(port, within(levels, latency_target_ms)[-1].concurrency))
             peak_mib = _peak_mib(process.pid)
@@ -164,12 +168,18 @@ def _until_open(process: "subprocess.Popen[bytes]", port: int) -> None:
     raise LightsleeperError("the service did not start")
 
 
-async def _levels(pid: int, port: int, words: int, target_ms: float, seconds: float) -> tuple[Level, ...]:
+async def measure_levels(pid: int, port: int, words: int, target_ms: float, seconds: float) -> tuple[Level, ...]:
+    """More and more in flight, until twice the latency target or the first refusal; Refused if one is too many."""
     dice = random.Random(2)  # noqa: S311  # not a secret
     levels: list[Level] = []
     for concurrency in CONCURRENCIES:
         until_s = time.perf_counter() + seconds
-        levels.append(await _level(pid, port, [_bodies(dice, words, until_s) for _ in range(concurrency)]))
+        try:
+            levels.append(await _level(pid, port, [_bodies(dice, words, until_s) for _ in range(concurrency)]))
+        except Refused:
+            if not levels:
+                raise
+            break  # a pod that says no has had too many
         if levels[-1].p99_ms > 2 * target_ms:
             break  # more only waits longer
     return tuple(levels)
@@ -208,21 +218,31 @@ def _bodies(dice: random.Random, words: int, until_s: float) -> Iterator[bytes]:
 async def _client(port: int, bodies: Iterable[bytes], took_s: list[float], *, refusals: Collection[bytes] = ()) -> None:
     """One connection, one request after the other."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for body in bodies:
-        started_s = time.perf_counter()
-        writer.write(
-            b"POST /predict HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-        )
-        head = await reader.readuntil(b"\r\n\r\n")
-        status = head.split(b" ", 2)[1]
-        if status != b"200" and status not in refusals:
-            raise LightsleeperError(f"the service answered {head.splitlines()[0].decode()}")
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await reader.readexactly(int(length.split(b":")[1]))
-        took_s.append(time.perf_counter() - started_s)
-    writer.close()
-    await writer.wait_closed()
+    try:
+        for body in bodies:
+            started_s = time.perf_counter()
+            await _ask(reader, writer, body, refusals)
+            took_s.append(time.perf_counter() - started_s)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def _ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes, refusals: Collection[bytes]
+) -> None:
+    """One request, to the end of its answer; Refused, LightsleeperError if that is none we can use."""
+    writer.write(
+        b"POST /predict HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    status = head.split(b" ", 2)[1]
+    if status != b"200" and status not in refusals:
+        kind = Refused if status in _REFUSALS else LightsleeperError
+        raise kind(f"the service answered {head.splitlines()[0].decode()}")
+    length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    await reader.readexactly(int(length.split(b":")[1]))
 
 
 def _cpu_s(pid: int) -> float:
