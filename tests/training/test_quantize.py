@@ -7,7 +7,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from lightsleeper.training.quantize import Floats, observe, quantize
+from lightsleeper.training.observe import Floats, observe
+from lightsleeper.training.quantize import quantize
 
 pytestmark = pytest.mark.torch
 

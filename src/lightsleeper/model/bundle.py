@@ -12,15 +12,14 @@ The sha256 of the manifest is the bundle's identity everywhere: in cache keys, i
 import hashlib
 import json
 import os
-import re
 import stat
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lightsleeper.errors import BundleError
-from lightsleeper.model.head import REGRESSION, SCORE, TASKS
+from lightsleeper.model.head import REGRESSION, SCORE
+from lightsleeper.model.manifest_fields import KINDS
 
 MANIFEST = "bundle.json"
 MANIFEST_VERSION = 1
@@ -31,19 +30,13 @@ CHECKPOINT = "checkpoint"
 
 #: The embedded one has 4 kB.
 _MAX_MANIFEST_BYTES = 1 << 20
-#: No control character, no line break of Unicode's, and nothing that UTF-8 cannot hold.
-_LINE = re.compile("[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]{1,1000}")
-#: Each fine-tuning puts what was said of its encoder one level deeper.
-_MAX_LEVELS = 64
 _SHOWN_CHARS = 100
-#: JSON has no infinity, but 1e999.
-_FAR_TOO_MUCH = 1e15
-
-#: First and last token and one between; more than any encoder reads.
-_SHORTEST_TOKENS, _LONGEST_TOKENS = 3, 1 << 20
 
 #: What `quantization.sums` says of a graph that is exact on every CPU; see `OnnxEngine`.
 FITS_16_BITS = "two products fit 16 bits"
+
+#: What a bundle made before these fields says of them.
+_SILENT: dict[str, Any] = {"behaviours": {}, "languages": [], "score_range": []}
 
 EMBEDDED = Path(__file__).parents[1] / "embedded"
 
@@ -147,7 +140,7 @@ def parse_manifest(raw: bytes, folder: Path) -> Manifest:
     if content.keys() != names:
         difference = repr(sorted(names.symmetric_difference(content)))[:_SHOWN_CHARS]
         raise BundleError(f"bundle {folder}: {MANIFEST} misses or has too many of the fields {difference}")
-    for name, (fits, kind) in _KINDS.items():
+    for name, (fits, kind) in KINDS.items():
         if not fits(content[name]):
             raise BundleError(f"bundle {folder}: {MANIFEST}: {name} is not {kind}")
     _require_labels(content, folder)
@@ -176,95 +169,6 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
-
-
-def is_line(value: object) -> bool:
-    """Text that may stand in a line of a log, a header or an answer."""
-    return isinstance(value, str) and _LINE.fullmatch(value) is not None
-
-
-def _is_labels(value: object) -> bool:
-    return isinstance(value, list) and all(map(is_line, value)) and len(set(value)) == len(value) > 0
-
-
-def _is_range(value: object) -> bool:
-    if not isinstance(value, list) or len(value) not in (0, 2):
-        return False
-    numbers = [number for number in value if type(number) in (int, float) and abs(number) < _FAR_TOO_MUCH]
-    return len(numbers) == len(value) and numbers == sorted(numbers)
-
-
-def _is_files(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        is_line(name)
-        and isinstance(file, dict)
-        and isinstance(file.get("sha256"), str)
-        and re.fullmatch("[0-9a-f]{64}", file["sha256"])
-        and type(file.get("bytes")) is int
-        for name, file in value.items()
-    )
-
-
-def _is_accuracy(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(measured, dict)
-        and all(isinstance(number, int | float) and abs(number) < _FAR_TOO_MUCH for number in measured.values())
-        for measured in value.values()
-    )
-
-
-def _is_shallow(value: object, levels: int = _MAX_LEVELS) -> bool:
-    """Whether it is nested no deeper than what copies and serialises it can follow."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict) and _is_shallow(value)
-
-
-def _is_behaviours(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        is_line(name)
-        and isinstance(found, dict)
-        and is_line(found.get("asked"))
-        and all(
-            type(found.get(figure)) in (int, float) and abs(found[figure]) < _FAR_TOO_MUCH
-            for figure in ("cases", "failures", "value", "goal")
-        )
-        and isinstance(found.get("worst"), list)
-        and all(isinstance(example, dict) for example in found["worst"])
-        and _is_shallow(found)
-        for name, found in value.items()
-    )
-
-
-#: What a bundle made before these fields says of them.
-_SILENT: dict[str, Any] = {"behaviours": {}, "languages": [], "score_range": []}
-
-#: What each field has to be; the rest of its meaning shows when the model answers its first text.
-_KINDS: dict[str, tuple[Callable[[object], object], str]] = {
-    **dict.fromkeys(("model_id", "revision", "architecture"), (is_line, "a line of text")),
-    "behaviours": (
-        _is_behaviours,
-        "findings: asked, cases, failures, value, goal and worst",
-    ),
-    "languages": (
-        lambda value: isinstance(value, list) and all(map(is_line, value)),
-        "a list of language tags",
-    ),
-    "labels": (_is_labels, "a list of different names"),
-    "task": (lambda value: value in TASKS, f"one of {', '.join(TASKS)}"),
-    "score_range": (_is_range, "empty, or the least and the largest score"),
-    "max_tokens": (
-        lambda value: type(value) is int and _SHORTEST_TOKENS <= value <= _LONGEST_TOKENS,
-        "a number of tokens",
-    ),
-    "pad_token_id": (lambda value: type(value) is int and 0 <= value < 1 << 31, "the id of a token"),
-    "files": (_is_files, "file names, each with sha256 and bytes"),
-    "accuracy": (_is_accuracy, "data sets, each with numbers"),
-    **dict.fromkeys(("quantization", "made_by"), (_is_object, f"an object of at most {_MAX_LEVELS} levels")),
-}
 
 
 def _regular(folder: Path, name: str) -> Path:

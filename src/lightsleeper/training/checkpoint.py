@@ -21,7 +21,8 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from lightsleeper.errors import BundleError, LightsleeperError
-from lightsleeper.model.bundle import CHECKPOINT, MANIFEST, MANIFEST_VERSION, TOKENIZER, Bundle, Manifest, is_line
+from lightsleeper.model.bundle import CHECKPOINT, MANIFEST, MANIFEST_VERSION, TOKENIZER, Bundle, Manifest
+from lightsleeper.model.manifest_fields import is_line
 from lightsleeper.model.model import Model
 from lightsleeper.model.tokenizer import Tokenizer as BundleTokenizer
 from lightsleeper.model.torch_engine import TorchEngine

@@ -36,7 +36,8 @@ from lightsleeper.training.evaluate import Report
 from lightsleeper.training.evaluate_sets import evaluate_records
 from lightsleeper.training.export import export, save
 from lightsleeper.training.hub_tokenizer import require_same_ids
-from lightsleeper.training.quantize import SCHEME, observe, quantize
+from lightsleeper.training.observe import observe
+from lightsleeper.training.quantize import SCHEME, quantize
 from lightsleeper.training.stages import Stages
 from lightsleeper.training.task import doubt
 from lightsleeper.training.verify import chance_of_loss, check_agreement, check_company, check_export

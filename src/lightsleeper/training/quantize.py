@@ -13,23 +13,18 @@ The product runs in one operator, `MatMulIntegerToFloat`, written as ONNX Runtim
 DequantizeLinear pairs would leave it, so that nothing has to be found and fused at every wake.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from lightsleeper.model.bundle import FITS_16_BITS
-from lightsleeper.model.engine import pack
+from lightsleeper.training.observe import Floats, Observation, linear_layers
 
-Floats = NDArray[np.float32]
-
-#: Rows of activations kept per tensor to compare the candidates on.
-_SAMPLE_ROWS = 1024
 #: SmoothQuant's α: 0.5 splits the outliers evenly between activations and weights, 1 leaves none in the activations.
 _ALPHAS = (0.5, 0.65, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 _WEIGHT_LEVELS = 127
@@ -49,17 +44,6 @@ SCHEME = {
 
 
 @dataclass(frozen=True)
-class Observation:
-    """What one tensor of activations looked like over the calibration texts."""
-
-    #: A sample of its rows, float32 [rows, channels].
-    rows: Floats
-    #: Extremes of each channel over every token seen, [channels].
-    low: Floats
-    high: Floats
-
-
-@dataclass(frozen=True)
 class _Input:
     """How one tensor is made uint8: `round(x / (smoothing * scale)) + zero_point`."""
 
@@ -75,61 +59,12 @@ class _Input:
         return rounded
 
 
-def observe(model: onnx.ModelProto, texts: Iterable[Sequence[int]], *, seed: int = 0) -> dict[str, Observation]:
-    """Run `texts` (token ids), one at a time, through the float32 graph and watch the input of every linear layer."""
-    names = list(_linear_layers(model.graph))
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    watched.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    draw = np.random.default_rng(seed)
-    watchers = {name: _Watcher(draw) for name in names}
-    packed = any(each.name == "grid" for each in session.get_inputs())
-    for text in texts:
-        ids = np.array([text], dtype=np.int64)
-        arrays = pack([text]) if packed else {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        for name, value in zip(names, session.run(names, arrays), strict=True):
-            watchers[name].add(value.reshape(-1, value.shape[-1]))
-    return {name: watcher.result() for name, watcher in watchers.items()}
-
-
-class _Watcher:
-    """Running extremes, and a uniform sample of rows by random priorities (Efraimidis and Spirakis 2006)."""
-
-    def __init__(self, draw: np.random.Generator) -> None:
-        self._draw = draw
-        self._rows: list[Floats] = []
-        self._priorities: list[NDArray[np.float64]] = []
-        self._low: list[Floats] = []
-        self._high: list[Floats] = []
-
-    def add(self, rows: Floats) -> None:
-        self._low.append(rows.min(axis=0))
-        self._high.append(rows.max(axis=0))
-        self._rows.append(rows)
-        self._priorities.append(self._draw.random(len(rows)))
-        if sum(map(len, self._priorities)) > 4 * _SAMPLE_ROWS:
-            self._shrink()
-
-    def result(self) -> Observation:
-        self._shrink()
-        return Observation(self._rows[0], np.min(self._low, axis=0), np.max(self._high, axis=0))
-
-    def _shrink(self) -> None:
-        priorities = np.concatenate(self._priorities)
-        kept = np.argsort(priorities)[:_SAMPLE_ROWS]
-        self._rows = [np.concatenate(self._rows)[kept]]
-        self._priorities = [priorities[kept]]
-
-
 def quantize(model: onnx.ModelProto, observations: dict[str, Observation]) -> onnx.ModelProto:
     """A copy of `model` with int8 linear layers and word embeddings; the small head stays float32."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     graph = _Graph(result.graph)
-    for group in _sharing(_linear_layers(result.graph)):
+    for group in _sharing(linear_layers(result.graph)):
         used = {layer.input[1]: graph.weight(layer) for layers in group.values() for layer in layers}
         chosen = _choose(_together([observations[name] for name in group]), list(used.values()))
         for name, layers in group.items():
@@ -139,20 +74,6 @@ def quantize(model: onnx.ModelProto, observations: dict[str, Observation]) -> on
     graph.finish()
     result.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     return result
-
-
-def _linear_layers(graph: onnx.GraphProto) -> dict[str, list[NodeProto]]:
-    """The encoder's products with constant weights, by the tensor they read: queries, keys and values may share one.
-
-    What follows the last norm is the head: hardly any work, and what it rounds is what the user sees.
-    """
-    constants = {tensor.name for tensor in graph.initializer}
-    norms = [index for index, node in enumerate(graph.node) if node.op_type == "LayerNormalization"]
-    layers: dict[str, list[NodeProto]] = {}
-    for node in graph.node[: norms[-1] if norms else None]:
-        if node.op_type in ("MatMul", "Gemm") and node.input[1] in constants:
-            layers.setdefault(node.input[0], []).append(node)
-    return layers
 
 
 def _sharing(layers: Mapping[str, list[NodeProto]]) -> list[dict[str, list[NodeProto]]]:
