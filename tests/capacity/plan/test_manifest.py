@@ -1,5 +1,6 @@
 """Settings, from the manifests of this repository and from those of others."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,9 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str) -> None:
 def test_what_knative_refuses_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):
         Scaling(**wrong)  # type: ignore[arg-type]  # that is the question
+
+
+def test_without_pyyaml_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ConfigurationError, match="PyYAML, which is not installed"):
+        read_manifests([BASE])

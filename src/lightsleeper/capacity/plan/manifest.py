@@ -87,8 +87,10 @@ def read_setting(where: str, name: str, value: object) -> tuple[str, float | str
 
 
 def _documents(file: Path) -> list[object]:
-    import yaml  # noqa: PLC0415  # who brings no manifest needs none
-
+    try:
+        import yaml  # noqa: PLC0415  # who brings no manifest needs none
+    except ModuleNotFoundError:  # the image, which only serves, is built without it
+        raise ConfigurationError(f"{file}: manifests are read with PyYAML, which is not installed here") from None
     try:
         with file.open("rb") as content:
             written = content.read(_LARGEST_BYTES + 1)
