@@ -80,10 +80,9 @@ def without_bom(body: bytes) -> bytes:
 
 
 async def _receive(request: Request, limit: int) -> bytes:
-    too_large = BodyTooLarge(f"the body has more than {limit} bytes", limit=limit)
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > limit:
-        raise too_large
+        raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
     more = True
@@ -94,9 +93,13 @@ async def _receive(request: Request, limit: int) -> bytes:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > limit:
-            raise too_large
+            raise _too_large(limit)
         more = message.get("more_body", False)
     return b"".join(chunks)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body has more than {limit} bytes", limit=limit)
 
 
 def _inflate(body: bytes, limit: int, *, raw_allowed: bool) -> Iterator[bytes]:

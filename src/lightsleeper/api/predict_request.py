@@ -73,13 +73,14 @@ def _plain(body: bytes) -> Asked | None:
         return None
     text, top_k, threshold = fields.pop("text"), fields.pop("top_k", None), fields.pop("threshold", None)
     texts = text if type(text) is list else [text]
-    if any(type(each) is not str for each in texts) or not (top_k is None or (type(top_k) is int and top_k > 0)):
-        return None
-    fits = threshold is None or (type(threshold) in (int, float) and 0 <= threshold <= 1)
-    if not fits or any(name not in _FLAGS or type(value) is not bool for name, value in fields.items()):
+    fits = top_k is None or (type(top_k) is int and top_k > 0)
+    fits = fits and (threshold is None or (type(threshold) in (int, float) and 0 <= threshold <= 1))
+    if not fits or (fields and any(name not in _FLAGS or type(value) is not bool for name, value in fields.items())):
         return None
     try:
         for each in texts:
+            if type(each) is not str:
+                return None
             each.encode()  # half a character is none
     except UnicodeEncodeError:
         return None
