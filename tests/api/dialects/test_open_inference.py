@@ -142,6 +142,10 @@ def test_an_id_is_returned_and_made_where_there_is_none(client: TestClient) -> N
         ({"inputs": [tensor([" "])]}, "text 0 is empty"),
         ({"inputs": [tensor(["x"] * 65)]}, "64"),
         ({"outputs": {}}, "outputs must be a list"),
+        (
+            {"inputs": [{"name": {}, "shape": [1], "datatype": "BYTES", "data": ["x"]}]},
+            "inputs[0].name must be a string",
+        ),
         ({"outputs": False}, "outputs must be a list"),
         ({"id": 0}, "id must be a string"),
         ({"parameters": {"timeout": False}}, "timeout must be a whole number"),

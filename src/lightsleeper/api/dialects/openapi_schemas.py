@@ -72,13 +72,16 @@ SCHEMAS: dict[str, Any] = {
     "ClassifyResponse": object_of(["result"], result=list_of(list_of(list_of({})))),
     "InferRequest": object_of(
         ["inputs"],
-        id={**STRING, "maxLength": 256},
+        id={"type": ["string", "null"], "maxLength": 256},
         inputs=list_of(ref("InferTensor"), minItems=1, maxItems=1),
-        outputs=list_of(object_of(["name"], name={**STRING, "enum": ["label", "scores", "logits", "truncated"]})),
+        outputs={
+            **list_of(object_of(["name"], name={**STRING, "enum": ["label", "scores", "logits", "truncated"]})),
+            "type": ["array", "null"],
+        },
         parameters=_options(truncate=_FLAG, raw_scores=_FLAG, threshold=_SHARE, binary_data_output=_FLAG),
     ),
     "InferTensor": object_of(
-        ["name", "shape", "datatype", "data"],
+        ["shape", "datatype", "data"],
         name=STRING,
         shape=list_of(_COUNT, minItems=1, maxItems=2),
         datatype={**STRING, "enum": ["BYTES"]},

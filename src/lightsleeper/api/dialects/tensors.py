@@ -27,6 +27,8 @@ _DEFAULT_OUTPUTS = ("label", "selected", "scores")
 #: Of a BYTES element's length.
 _LENGTH_BYTES = 4
 
+#: Of a name that an error repeats.
+_SHOWN_CHARS = 100
 #: An id comes back in the answer: enough for any that somebody makes, too little to echo a text with.
 _MAX_ID_CHARS = 256
 
@@ -149,7 +151,10 @@ def _texts(inputs: object, tail: bytes, limits: Limits) -> list[str]:
     if not isinstance(inputs, list) or len(inputs) != 1:
         raise InvalidInput("inputs must be a list of one tensor, the texts", field="inputs")
     tensor = mapping(inputs[0], "inputs[0]")
-    name = str(tensor.get("name", "inputs[0]"))[:100]
+    name = tensor.get("name", "inputs[0]")
+    if not isinstance(name, str):
+        raise InvalidInput("inputs[0].name must be a string", field="name")
+    name = name[:_SHOWN_CHARS]
     if tensor.get("datatype") != "BYTES":
         raise InvalidInput(f"input {name!r}: datatype must be BYTES", field="datatype")
     parameters = options(tensor, "parameters", "inputs[0].")
