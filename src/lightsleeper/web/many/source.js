@@ -72,6 +72,7 @@ export class Source {
     const before = this.#dataset;
     if (!(await this.mayReplace())) return this.#draw();
     await this.#read(choices);
+    if (this.#dataset === before) return; // taken back, and it was said why
     const column = this.#dataset?.columns.indexOf(before?.columns[before.column] ?? "") ?? -1;
     if (this.#dataset && column !== -1) this.#dataset.column = column;
     this.#draw();
