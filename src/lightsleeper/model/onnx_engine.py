@@ -42,6 +42,8 @@ class OnnxEngine:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
+        # Plans of memory are kept for each shape, and hardly any two batches have the same: 60 MB for nothing.
+        options.enable_mem_pattern = False
         if not fits_16_bits and _overflows(cpu_info):
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:

@@ -15,7 +15,7 @@ class DoorLimits:
     max_head_bytes: int = 32_768
     head_timeout_s: float = 10.0
     min_body_bytes_per_s: int = 1_000
-    max_inflight_body_bytes: int = 104_857_600
+    max_inflight_body_bytes: int = 67_108_864
     #: Envoy's default, of headers and of trailers: https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge
     max_headers: int = 100
     max_url_bytes: int = 8_192

@@ -5,7 +5,6 @@ nobody is waiting for another, or until a path is asked for that is none of the 
 """
 
 import asyncio
-import gc
 import logging
 import time
 import traceback
@@ -108,14 +107,7 @@ class Porch:
 
     def _make_whole(self) -> ASGIApp:
         started_s = time.perf_counter()
-        collects = gc.isenabled()
-        gc.disable()  # see `server.serve`
-        try:
-            app = whole_app(self._settings, self._telemetry)
-        finally:
-            if collects:
-                gc.freeze()
-                gc.enable()
+        app = whole_app(self._settings, self._telemetry)
         log.debug("FastAPI there after %.3f s", time.perf_counter() - started_s)
         return app
 

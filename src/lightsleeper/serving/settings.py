@@ -123,7 +123,7 @@ class Settings:
     max_text_chars: int = _knob(50_000, _positive, "Characters of one text.")
     max_body_bytes: int = _knob(2_000_000, _positive, "Bytes of one request body.")
     max_inflight_body_bytes: int = _knob(
-        104_857_600, _positive, "Bytes of all large request bodies that are being read or answered."
+        67_108_864, _positive, "Bytes of all large request bodies that are being read or answered."
     )
     min_body_bytes_per_s: int = _knob(1_000, _positive, "Slowest body, after 10 s; a slower one gets 408.")
     max_head_bytes: int = _knob(32_768, _positive, "Bytes of a request's URL and headers.")
