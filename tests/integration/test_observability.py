@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -157,6 +158,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         prometheus = stack.enter_context(closing(Prometheus(scraping(targets, folder), folder)))
         prometheus.wait_until('count(http_server_request_duration_seconds_count{job="lightsleeper"}) > 0')
         burst(folder, service.url)
+        # All that the tests read is of one scrape, after the last answer.
+        prometheus.wait_until(f'min(timestamp(up{{job="lightsleeper"}})) > {time.time()}')
         prometheus.wait_until('sum(http_server_request_duration_seconds_count{http_route="/predict"}) >= 2')
         prometheus.wait_until("lightsleeper:label_share:ratio1h > 0")
         yield prometheus
