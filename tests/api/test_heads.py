@@ -64,7 +64,7 @@ def of_event(client: TestClient, **asked: Any) -> Any:  # noqa: ANN401  # JSON i
     return answer.json()["data"]
 
 
-def ranked_by(client: TestClient, dialect: str, **asked: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def ranked_by(client: TestClient, dialect: str, **asked: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # see above
     """The labels of `TEXT` in that dialect."""
     found: dict[str, Any] = {
         "native": lambda: post(client, "/predict", {"text": TEXT, **asked})["predictions"][0],

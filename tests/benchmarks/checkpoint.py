@@ -9,9 +9,9 @@ from lightsleeper.model.bundle import EMBEDDED, open_bundle
 def save_checkpoint(folder: Path) -> str:
     """Fill `folder` with config, weights and tokenizer, and name it; needs torch and transformers."""
     from tokenizers import Tokenizer  # noqa: PLC0415  # what imports this module may do without
-    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415  # see above
 
-    from lightsleeper.training.dequantize import dequantize  # noqa: PLC0415
+    from lightsleeper.training.dequantize import dequantize  # noqa: PLC0415  # see above
 
     bundle = open_bundle(EMBEDDED)
     dequantize(bundle).save_pretrained(folder)

@@ -42,7 +42,7 @@ def duckdb(file: Path) -> None:
     """SQL over the file."""
     import duckdb  # noqa: PLC0415  # each contender imports what it needs
 
-    import lightsleeper.duckdb  # noqa: PLC0415
+    import lightsleeper.duckdb  # noqa: PLC0415  # see above
 
     connection = duckdb.connect()
     lightsleeper.duckdb.register(connection)
@@ -52,9 +52,9 @@ def duckdb(file: Path) -> None:
 
 def spark(file: Path) -> None:
     """A function of a column, a worker per core."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415
+    from pyspark.sql import SparkSession  # noqa: PLC0415  # see above
 
-    from lightsleeper.spark import sentiment  # noqa: PLC0415
+    from lightsleeper.spark import sentiment  # noqa: PLC0415  # see above
 
     session = SparkSession.builder.master("local[*]").config("spark.driver.host", "127.0.0.1").getOrCreate()
     texts = session.read.text(str(file)).repartition(2 * (os.cpu_count() or 1))
@@ -64,7 +64,7 @@ def spark(file: Path) -> None:
 
 def pipeline(file: Path) -> None:
     """`transformers.pipeline(batch_size=32)` in float32, texts as they come."""
-    from transformers import pipeline  # noqa: PLC0415
+    from transformers import pipeline  # noqa: PLC0415  # see above
 
     with tempfile.TemporaryDirectory() as folder:
         classify = pipeline("text-classification", model=save_checkpoint(Path(folder)), batch_size=32, truncation=True)
@@ -74,7 +74,7 @@ def pipeline(file: Path) -> None:
 
 def sorted_batches(file: Path) -> None:
     """The same in float32, sorted by length first, as sentence-transformers does."""
-    from transformers import pipeline  # noqa: PLC0415
+    from transformers import pipeline  # noqa: PLC0415  # see above
 
     with tempfile.TemporaryDirectory() as folder:
         classify = pipeline("text-classification", model=save_checkpoint(Path(folder)), batch_size=32, truncation=True)

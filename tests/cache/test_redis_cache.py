@@ -748,7 +748,7 @@ class cluster:  # noqa: N801  # reads as a function
             server.__exit__()
 
 
-def _until(true: Any) -> None:  # noqa: ANN401
+def _until(true: Any) -> None:  # noqa: ANN401  # any truth
     deadline_s = time.monotonic() + 30
     while not true():
         assert time.monotonic() < deadline_s

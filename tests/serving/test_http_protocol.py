@@ -115,8 +115,8 @@ def test_the_patch_of_the_upgrade_is_still_needed() -> None:
     """When this fails, uvicorn reads such a body itself: delete `http_parser.AfterHead`."""
     config = Config(lambda: None, http="httptools", ws="none", log_config=None)
     config.load()
-    stock = HttpToolsProtocol(config, ServerState(), {}, _loop=_NoLoop())  # type: ignore[arg-type]
-    stock.connection_made(_NoTransport())  # type: ignore[arg-type]
+    stock = HttpToolsProtocol(config, ServerState(), {}, _loop=_NoLoop())  # type: ignore[arg-type]  # a stand-in
+    stock.connection_made(_NoTransport())  # type: ignore[arg-type]  # see above
     stock.data_received(request(headers=f"Connection: Upgrade\nUpgrade: h2c\n{sized(TEXT)}", body=TEXT))
     assert stock.cycle.body == b""
     assert not stock.cycle.more_body

@@ -89,7 +89,7 @@ class RedisServer:
             client.flushall()
 
     def client(self, **options: object) -> "redis.Redis":
-        return redis.Redis(unix_socket_path=str(self.socket), **options)  # type: ignore[arg-type]
+        return redis.Redis(unix_socket_path=str(self.socket), **options)  # type: ignore[arg-type]  # handed through
 
     def __enter__(self) -> Self:
         self.start()

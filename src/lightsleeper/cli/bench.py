@@ -28,12 +28,12 @@ def add_bench(commands: "Commands") -> None:
 
 def _bench(options: argparse.Namespace) -> int:
     import json  # noqa: PLC0415  # see `main`
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415  # see above
 
     from lightsleeper.capacity.bench import measure  # noqa: PLC0415  # see `main`
-    from lightsleeper.capacity.capacity import describe  # noqa: PLC0415
-    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415
-    from lightsleeper.serving.settings import read_settings  # noqa: PLC0415
+    from lightsleeper.capacity.capacity import describe  # noqa: PLC0415  # see above
+    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # see above
+    from lightsleeper.serving.settings import read_settings  # noqa: PLC0415  # see above
 
     settings = read_settings()
     found = measure(

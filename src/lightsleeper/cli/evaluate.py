@@ -51,9 +51,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _evaluate_behaviours(options: argparse.Namespace, model: "Model") -> None:
     import json  # noqa: PLC0415  # see `main`
 
-    from lightsleeper.model.bundle import record_behaviours  # noqa: PLC0415
-    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
-    from lightsleeper.training.behaviours import as_table, measure_behaviours  # noqa: PLC0415
+    from lightsleeper.model.bundle import record_behaviours  # noqa: PLC0415  # see above
+    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415  # see above
+    from lightsleeper.training.behaviours import as_table, measure_behaviours  # noqa: PLC0415  # see above
 
     findings = measure_behaviours(model, workers=worker_count(cpus()))
     found = {finding.name: finding.as_json() for finding in findings}
@@ -66,8 +66,8 @@ def _evaluate_behaviours(options: argparse.Namespace, model: "Model") -> None:
 def _evaluate_recordss(options: argparse.Namespace, model: "Model") -> None:
     import json  # noqa: PLC0415  # see `main`
 
-    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
-    from lightsleeper.training.evaluate_sets import evaluate_records  # noqa: PLC0415
+    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415  # see above
+    from lightsleeper.training.evaluate_sets import evaluate_records  # noqa: PLC0415  # see above
 
     reading = reading_of(options)
     for file in options.files:

@@ -102,8 +102,8 @@ def _add_pod(command: argparse.ArgumentParser) -> None:
 def _plan(options: argparse.Namespace) -> int:
     import json  # noqa: PLC0415  # see `main`
 
-    from lightsleeper.capacity.plan.chart import check_name, draw  # noqa: PLC0415
-    from lightsleeper.capacity.plan.compare import compare  # noqa: PLC0415
+    from lightsleeper.capacity.plan.chart import check_name, draw  # noqa: PLC0415  # see above
+    from lightsleeper.capacity.plan.compare import compare  # noqa: PLC0415  # see above
 
     if (options.trace is None) == (options.rate is None and not options.burst):
         sys.stderr.write("lightsleeper plan: give --trace, or --rate and --burst\n")
@@ -125,10 +125,10 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _prepared(options: argparse.Namespace) -> tuple["Callable[[Scaling], Plan]", "Scaling"]:
     """What simulates these options under any settings, and the settings that were given."""
-    from lightsleeper.capacity.plan.manifest import read_manifests  # noqa: PLC0415
-    from lightsleeper.capacity.plan.report import CPU_HOUR_PRICE, Plan  # noqa: PLC0415
-    from lightsleeper.capacity.plan.scaling import Scaling  # noqa: PLC0415
-    from lightsleeper.capacity.plan.simulation import simulate  # noqa: PLC0415
+    from lightsleeper.capacity.plan.manifest import read_manifests  # noqa: PLC0415  # see `main`
+    from lightsleeper.capacity.plan.report import CPU_HOUR_PRICE, Plan  # noqa: PLC0415  # see above
+    from lightsleeper.capacity.plan.scaling import Scaling  # noqa: PLC0415  # see above
+    from lightsleeper.capacity.plan.simulation import simulate  # noqa: PLC0415  # see above
 
     manifest = read_manifests(options.service)
     manifest.settings |= _overrides(options)
@@ -149,14 +149,14 @@ def _prepared(options: argparse.Namespace) -> tuple["Callable[[Scaling], Plan]",
 
 def _overrides(options: argparse.Namespace) -> dict[str, float | str]:
     """Settings that are options, read as the annotations of a manifest are."""
-    from lightsleeper.capacity.plan.manifest import read_setting  # noqa: PLC0415
+    from lightsleeper.capacity.plan.manifest import read_setting  # noqa: PLC0415  # see `main`
 
     written = {name: getattr(options, name.replace("-", "_")) for name in _SETTINGS}
     return dict(read_setting(f"--{name}", name, value) for name, value in written.items() if value is not None)
 
 
 def _traffic(options: argparse.Namespace) -> "Traffic":
-    from lightsleeper.capacity.plan import traffic  # noqa: PLC0415
+    from lightsleeper.capacity.plan import traffic  # noqa: PLC0415  # see above
 
     if options.trace:
         trace = traffic.Trace(options.trace)
@@ -174,8 +174,8 @@ def _traffic(options: argparse.Namespace) -> "Traffic":
 
 def _times(options: argparse.Namespace, container_concurrency: int) -> "ServiceTimes":
     """As given, as recorded, or measured here and now."""
-    from lightsleeper.capacity.plan import measured  # noqa: PLC0415
-    from lightsleeper.capacity.plan.fleet import ServiceTimes  # noqa: PLC0415
+    from lightsleeper.capacity.plan import measured  # noqa: PLC0415  # see `main`
+    from lightsleeper.capacity.plan.fleet import ServiceTimes  # noqa: PLC0415  # see above
 
     if options.bench:
         return measured.of_file(options.bench, container_concurrency)
@@ -184,15 +184,15 @@ def _times(options: argparse.Namespace, container_concurrency: int) -> "ServiceT
         rate = 1e3 / alone_ms if options.pod_rate is None else _positive("--pod-rate", options.pod_rate)
         slowest_ms = alone_ms if options.service_p99_ms is None else options.service_p99_ms
         return ServiceTimes(alone_ms, rate, measured.spread_of(alone_ms, _positive("--service-p99-ms", slowest_ms)))
-    from lightsleeper.capacity.bench import measure  # noqa: PLC0415
-    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415
+    from lightsleeper.capacity.bench import measure  # noqa: PLC0415  # see above
+    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # see above
 
     sys.stderr.write("measuring a pod here, half a minute; --bench or --service-ms spare it\n")
     return measured.of_capacity(measure(EMBEDDED, cache_bytes=0, seconds=1), container_concurrency)
 
 
 def _positive(name: str, value: float, most: float = 1e6) -> float:
-    from lightsleeper.errors import ConfigurationError  # noqa: PLC0415
+    from lightsleeper.errors import ConfigurationError  # noqa: PLC0415  # see above
 
     if not 0 < value <= most:
         raise ConfigurationError(f"{name} must be above 0 and at most {most:,g}, not {value:g}")

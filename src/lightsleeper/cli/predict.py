@@ -97,7 +97,7 @@ def _take_order(options: argparse.Namespace) -> bool:
 
 def _predict_texts(options: argparse.Namespace) -> None:
     from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
-    from lightsleeper.bulk.records.encoding import mended  # noqa: PLC0415
+    from lightsleeper.bulk.records.encoding import mended  # noqa: PLC0415  # see above
 
     readable = [mended(text) for text in options.texts]
     model = load(options.bundle, threshold=options.threshold, top_k=options.top_k)
@@ -117,8 +117,8 @@ def _shown(prediction: "Prediction") -> str:
 
 def _predict_file(options: argparse.Namespace) -> None:
     from lightsleeper.bulk.records.output import output, stat_of  # noqa: PLC0415  # see `main`
-    from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415
-    from lightsleeper.bulk.records.writing import output_format_of, writer_for  # noqa: PLC0415
+    from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415  # see above
+    from lightsleeper.bulk.records.writing import output_format_of, writer_for  # noqa: PLC0415  # see above
 
     began_s = time.perf_counter()
     path = None if options.file == "-" else Path(options.file)
@@ -142,7 +142,7 @@ def _predict_file(options: argparse.Namespace) -> None:
 def _answered(options: argparse.Namespace, table: "Table", tally: Tally) -> "Iterator[Found]":
     """Every row with what was found out about it; with --strict InvalidInput for the first that cannot be read."""
     from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
-    from lightsleeper.bulk.records.rows import BLANK  # noqa: PLC0415
+    from lightsleeper.bulk.records.rows import BLANK  # noqa: PLC0415  # see above
 
     model = load(options.bundle, threshold=options.threshold, top_k=options.top_k)
     judged, again = tee(_judged(options, table, tally))  # the two never drift apart by more than two windows

@@ -89,9 +89,9 @@ def _row(name: str, value: str) -> str:
 def _timed(bundle: "Bundle") -> tuple[int, float]:
     """How many texts of a word to the longest, and how long they took."""
     from lightsleeper.bulk.stream import classify_all  # noqa: PLC0415  # see `main`
-    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415
-    from lightsleeper.model.model import load_model  # noqa: PLC0415
-    from lightsleeper.training.prepare import own_texts  # noqa: PLC0415
+    from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415  # see above
+    from lightsleeper.model.model import load_model  # noqa: PLC0415  # see above
+    from lightsleeper.training.prepare import own_texts  # noqa: PLC0415  # see above
 
     model, texts = load_model(bundle.folder), own_texts()[::4]
     started_s = time.perf_counter()

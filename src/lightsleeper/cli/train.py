@@ -70,8 +70,8 @@ def add_train(commands: "Commands") -> None:
 def _train(options: argparse.Namespace) -> int:
     require_torch()
     from lightsleeper.training.mix import parse_augmentation, parse_source  # noqa: PLC0415  # torch is imported by who needs it
-    from lightsleeper.training.recipe import Recipe  # noqa: PLC0415
-    from lightsleeper.training.run import train  # noqa: PLC0415
+    from lightsleeper.training.recipe import Recipe  # noqa: PLC0415  # see above
+    from lightsleeper.training.run import train  # noqa: PLC0415  # see above
 
     chosen = {
         "epochs": options.epochs,

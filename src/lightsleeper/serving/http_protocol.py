@@ -14,14 +14,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lightsleeper.api.last_resort import REFUSED
-from lightsleeper.errors import (
-    HeadTooLarge,
-    LightsleeperError,
-    MalformedRequest,
-    Overloaded,
-    TooSlow,
-    UrlTooLong,
-)
+from lightsleeper.errors import HeadTooLarge, LightsleeperError, MalformedRequest, Overloaded, TooSlow, UrlTooLong
 from lightsleeper.serving.door import Door
 from lightsleeper.serving.http_clock import RequestClock
 from lightsleeper.serving.http_exchange import Exchange, LingeringTransport, OrderedFlow

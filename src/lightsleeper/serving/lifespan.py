@@ -121,7 +121,7 @@ def _observers(
     if telemetry is None:
         return None, None
     from lightsleeper.telemetry.metrics import Identity, Metrics  # noqa: PLC0415  # OpenTelemetry's API: 40 ms of CPU
-    from lightsleeper.telemetry.tracing import Spans  # noqa: PLC0415
+    from lightsleeper.telemetry.tracing import Spans  # noqa: PLC0415  # see above
 
     identity = Identity(
         model_id=model.bundle.manifest.model_id,
@@ -167,7 +167,7 @@ def _redis_link(settings: Settings, metrics: "Metrics | None") -> "RedisLink | N
     if settings.redis_url is None:
         return None
     from lightsleeper.cache.redis_address import parse_redis_url  # noqa: PLC0415  # only where there is a Redis
-    from lightsleeper.cache.redis_link import RedisLink  # noqa: PLC0415
+    from lightsleeper.cache.redis_link import RedisLink  # noqa: PLC0415  # see above
 
     address = parse_redis_url(settings.redis_url)
     link = RedisLink(address, timeout_s=settings.redis_timeout_ms / 1e3, observer=metrics)
@@ -182,7 +182,7 @@ def _cache(
     if link is None:
         return memory
     from lightsleeper.cache.redis_cache import RedisCache  # noqa: PLC0415  # see above
-    from lightsleeper.cache.stored_value import ValueFormat  # noqa: PLC0415
+    from lightsleeper.cache.stored_value import ValueFormat  # noqa: PLC0415  # see above
 
     shared = RedisCache(link, ValueFormat(len(model.labels), secret), ttl_s=settings.redis_ttl_s, observer=metrics)
     shared.start()

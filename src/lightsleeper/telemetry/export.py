@@ -122,10 +122,10 @@ class Telemetry:
 
     def _open_tracers(self, endpoint: str) -> "TracerProvider":
         # Not part of a wake with tracing off, which is the default.
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-        from opentelemetry.sdk.trace.sampling import DEFAULT_ON  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # if wanted
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415  # see above
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415  # see above
+        from opentelemetry.sdk.trace.sampling import DEFAULT_ON  # noqa: PLC0415  # see above
 
         # `tracing` chooses the requests, before they cost anything.
         tracers = TracerProvider(sampler=DEFAULT_ON, resource=self._resource, shutdown_on_exit=False)
@@ -246,10 +246,10 @@ class _Page:
 
     def __init__(self, histograms: _Histograms, host: str, port: int) -> None:
         # 35 ms of a wake that only those pay who ask for the page.
-        from opentelemetry.exporter.prometheus import PrometheusMetricReader  # noqa: PLC0415
-        from prometheus_client import CollectorRegistry, make_wsgi_app  # noqa: PLC0415
+        from opentelemetry.exporter.prometheus import PrometheusMetricReader  # noqa: PLC0415  # only if wanted
+        from prometheus_client import CollectorRegistry, make_wsgi_app  # noqa: PLC0415  # see above
 
-        from lightsleeper.telemetry.scrape_server import ScrapeServer  # noqa: PLC0415
+        from lightsleeper.telemetry.scrape_server import ScrapeServer  # noqa: PLC0415  # see above
 
         class Reader(PrometheusMetricReader):
             def _receive_metrics(self, metrics_data: MetricsData, *args: float, **kwargs: float) -> None:

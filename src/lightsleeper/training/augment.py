@@ -66,7 +66,7 @@ def _from_templates(name: str, draw: Random) -> Written:
     if group.score is None:
         raise ValueError(f"{TEMPLATES.name}: a group {name!r} has no score")
     text = templates().fill(draw.choice(group.texts), draw)
-    return (text.rstrip(".!") if draw.random() < 0.2 else text), group.score  # noqa: PLR2004
+    return (text.rstrip(".!") if draw.random() < 0.2 else text), group.score  # noqa: PLR2004  # a fifth
 
 
 def _sentence(sentiment: str, draw: Random) -> str:
@@ -167,7 +167,7 @@ def _swaps(text: str, draw: Random) -> str:
 
 def _contractions(text: str, draw: Random) -> str:
     """Long forms short, or short ones long; and the punctuation at the end otherwise."""
-    shorten = draw.random() < 0.5  # noqa: PLR2004
+    shorten = draw.random() < 0.5  # noqa: PLR2004  # see above
     for long, short in _CONTRACTIONS:
         text = text.replace(long, short) if shorten else text.replace(short, long)
     return text.rstrip(".!? ") + draw.choice(("", ".", "!", "..", " ."))

@@ -67,7 +67,7 @@ class Finding:
 
 def measure_behaviours(model: Model, *, workers: int, suite: Path = SUITE) -> list[Finding]:
     """Every capability of the suite; ConfigurationError for a model without exactly two labels."""
-    if len(model.labels) != 2 or model.head.task != ONE_LABEL:  # noqa: PLR2004
+    if len(model.labels) != 2 or model.head.task != ONE_LABEL:  # noqa: PLR2004  # a pair
         raise ConfigurationError(
             f"the behavioural suite is about sentiment, two labels, the second one positive; "
             f"{model.bundle.manifest.model_id} has {len(model.labels)}"

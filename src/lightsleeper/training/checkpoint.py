@@ -86,7 +86,7 @@ class Checkpoint:
             return fast_form(self.hub_tokenizer)
 
     @cached_property
-    def hub_tokenizer(self) -> Any:  # noqa: ANN401
+    def hub_tokenizer(self) -> Any:  # noqa: ANN401  # transformers' own
         """Its tokenizer as transformers reads it: the reference for ours."""
         with self._named():
             return read_tokenizer(self.folder, self._config.vocab_size)
@@ -129,7 +129,7 @@ class Checkpoint:
             )
 
     @cached_property
-    def _config(self) -> Any:  # noqa: ANN401
+    def _config(self) -> Any:  # noqa: ANN401  # transformers' own
         read_json(self.folder / _CONFIG)
         with reported(f"{_CONFIG} cannot be read"):
             config = AutoConfig.from_pretrained(self.folder, **AS_IT_LIES)
@@ -226,7 +226,7 @@ def _download(model_id: str, revision: str | None) -> Checkpoint:
     return Checkpoint(folder, model_id, str(found.sha))
 
 
-def _require_readable(config: Any) -> None:  # noqa: ANN401
+def _require_readable(config: Any) -> None:  # noqa: ANN401  # transformers' own
     """BundleError unless its labels and its padding are what a manifest can say."""
     ids = sorted(config.id2label)
     if ids != list(range(len(ids))):
@@ -244,7 +244,7 @@ def _require_readable(config: Any) -> None:  # noqa: ANN401
         raise BundleError(f"{_CONFIG}: quantization_config: the weights are quantised already; expected float ones")
 
 
-def _require_complete(found: dict[str, Any], config: Any, file: str) -> None:  # noqa: ANN401
+def _require_complete(found: dict[str, Any], config: Any, file: str) -> None:  # noqa: ANN401  # transformers'
     for name, held, wanted in sorted(found["mismatched_keys"]):
         if list(held[1:]) == list(wanted[1:]) and wanted[0] == config.num_labels:
             raise BundleError(f"{_CONFIG} names {wanted[0]} labels, but {name} in {file} has {held[0]} outputs")

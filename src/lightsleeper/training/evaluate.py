@@ -42,7 +42,7 @@ class Report:
 
     def as_table(self) -> str:
         """The report for people."""
-        f1 = f"F1 ({self.labels[-1]})" if len(self.labels) == 2 else "F1 (macro)"  # noqa: PLR2004
+        f1 = f"F1 ({self.labels[-1]})" if len(self.labels) == 2 else "F1 (macro)"  # noqa: PLR2004  # a pair
         figures = [
             ("texts", f"{self.rows:,}"),
             ("accuracy", f"{self.accuracy:.2%}"),

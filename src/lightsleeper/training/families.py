@@ -47,7 +47,7 @@ def family_of(config: Any) -> Family:  # noqa: ANN401  # a class per architectur
         raise BundleError(f"config.json: model_type is {config.model_type!r}; what works: {known}") from None
 
 
-def longest_input(config: Any) -> int:  # noqa: ANN401
+def longest_input(config: Any) -> int:  # noqa: ANN401  # see above
     """How many tokens the model has positions for, special tokens included."""
     unused = config.pad_token_id + 1 if family_of(config).positions_from == "padding" else 0
     return int(config.max_position_embeddings) - unused

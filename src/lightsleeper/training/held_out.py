@@ -132,8 +132,8 @@ def label_weights(rows: Sequence["Row"], label_count: int) -> list[float]:
 
 def _by_words(parts: Split) -> Labels:
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  # in the torch group
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  # see above
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415  # see above
 
     counted = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=_WORDS_AND_SIGNS),

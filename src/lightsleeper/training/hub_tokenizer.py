@@ -50,7 +50,7 @@ def read_tokenizer(folder: Path, words: int) -> Any:  # noqa: ANN401  # transfor
     return tokenizer
 
 
-def fast_form(tokenizer: Any) -> Tokenizer:  # noqa: ANN401
+def fast_form(tokenizer: Any) -> Tokenizer:  # noqa: ANN401  # transformers' own
     """Its `tokenizers.Tokenizer`, without the cutting and padding that many files have baked in."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if not isinstance(backend, Tokenizer):
@@ -61,7 +61,7 @@ def fast_form(tokenizer: Any) -> Tokenizer:  # noqa: ANN401
     return fast
 
 
-def longest_text(tokenizer: Any) -> int | None:  # noqa: ANN401
+def longest_text(tokenizer: Any) -> int | None:  # noqa: ANN401  # see above
     """How many tokens its makers cut texts at; None if they do not say."""
     limit = tokenizer.model_max_length
     return int(limit) if 0 < limit < _NO_LIMIT else None
@@ -78,12 +78,12 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, *, special: dict[str, str
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
 
 
-def special_tokens(tokenizer: Any) -> dict[str, str]:  # noqa: ANN401
+def special_tokens(tokenizer: Any) -> dict[str, str]:  # noqa: ANN401  # transformers' own
     """Its special tokens by role, as `save_tokenizer` takes them."""
     return {role: str(token) for role, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
 
 
-def require_same_ids(tokenizer: Any, fast: Tokenizer, texts: Sequence[str]) -> None:  # noqa: ANN401
+def require_same_ids(tokenizer: Any, fast: Tokenizer, texts: Sequence[str]) -> None:  # noqa: ANN401  # see above
     """BundleError unless `fast` gives every text the ids that transformers gives it."""
     for text in texts:
         expected = tokenizer(text, split_special_tokens=True).input_ids
@@ -91,7 +91,7 @@ def require_same_ids(tokenizer: Any, fast: Tokenizer, texts: Sequence[str]) -> N
             raise BundleError(f"the tokenizer of class {type(tokenizer).__name__} has no fast form with the same ids")
 
 
-def _converted(tokenizer: Any) -> Tokenizer:  # noqa: ANN401
+def _converted(tokenizer: Any) -> Tokenizer:  # noqa: ANN401  # see above
     """BERTweet's is the one slow class of these families that has a fast form, as long as it does not rewrite texts."""
     name = type(tokenizer).__name__
     if name != "BertweetTokenizer":
@@ -104,7 +104,7 @@ def _converted(tokenizer: Any) -> Tokenizer:  # noqa: ANN401
     return _from_bertweet(tokenizer)
 
 
-def _from_bertweet(tokenizer: Any) -> Tokenizer:  # noqa: ANN401
+def _from_bertweet(tokenizer: Any) -> Tokenizer:  # noqa: ANN401  # transformers' own
     """Pieces that go on end in `@@` there; here the last ones end in `</w>`, as they do while pairs are merged."""
     special = set(special_tokens(tokenizer).values())
     vocabulary = {_piece(token, special): index for token, index in tokenizer.get_vocab().items()}

@@ -113,7 +113,7 @@ def _changed(row: Row, augmentations: Sequence[Augmentation], draw: Random) -> R
 
 
 def _soft(record: Record, labels: Sequence[str]) -> tuple[float, ...]:
-    if len(labels) != 2:  # noqa: PLR2004
+    if len(labels) != 2:  # noqa: PLR2004  # a pair
         raise InvalidInput(f"{record.place}: a score is for two labels, not {len(labels)}", field=SCORE_COLUMN)
     try:
         score = float(record.columns[SCORE_COLUMN])

@@ -50,7 +50,7 @@ def task_of(config: Any, asked: str | None = None) -> str:  # noqa: ANN401  # a 
     return task
 
 
-def doubt(config: Any, asked: str | None, logits: NDArray[np.float64]) -> str | None:  # noqa: ANN401
+def doubt(config: Any, asked: str | None, logits: NDArray[np.float64]) -> str | None:  # noqa: ANN401  # theirs
     """What may be wrong with the task, where nobody said it; `logits` of some texts, [texts, labels]."""
     if asked is not None or config.problem_type is not None:
         return None

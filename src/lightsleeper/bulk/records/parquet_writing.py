@@ -45,7 +45,7 @@ class ParquetWriter:
     def _source(self, rows: Iterator[Spooled]) -> "Iterator[pa.Table]":
         """The file that was read, once more, so many rows at a time."""
         import pyarrow as pa  # noqa: PLC0415  # an extra
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415  # see above
 
         file = pq.ParquetFile(self._table.parquet)
         yield self._with_found(file.schema_arrow.empty_table(), [])

@@ -33,7 +33,7 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
     """Every row as a JSON object."""
     require("pyarrow", name, "parquet")
     import pyarrow as pa  # noqa: PLC0415  # an extra
-    from pyarrow.parquet import ParquetFile  # noqa: PLC0415
+    from pyarrow.parquet import ParquetFile  # noqa: PLC0415  # see above
 
     try:
         file = ParquetFile(stream)
