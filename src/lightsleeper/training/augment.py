@@ -82,6 +82,7 @@ def _write_emoji(draw: Random) -> Written:
     sentiment = draw.choice(("positive", "negative", "positive", "negative", "neutral"))
     signs = [*emoji()[sentiment], *_EMOTICONS.get(sentiment, ())]
     sign = draw.choice(signs)
+    # A draw of how it is written: more often one sign, said again, than different ones.
     shown = sign * draw.choice((1, 1, 2, 3)) if draw.random() < 0.7 else f"{sign} {draw.choice(signs)}"  # noqa: PLR2004
     company = draw.choice(("", _sentence("neutral", draw), _sentence(sentiment, draw)))
     return f"{company} {shown}".strip(), _EMOJI_SCORES[sentiment]
@@ -94,6 +95,7 @@ def _write_rating(draw: Random) -> Written:
     number = draw.choice((str(points), templates().words["number"][points - 2] if 2 <= points <= 6 else str(points)))  # noqa: PLR2004
     stars = (f"{number} star{'' if points == 1 else 's'}", "★" * points + "☆" * (5 - points), "⭐" * points)
     forms = (f"{points}/{best}", f"{points} / {best}", f"{points} out of {best}", f"rating: {points}/{best}")
+    # Stars go up to five.
     shown = draw.choice((*forms, *stars, f"{number} stars out of {best}") if best == 5 else forms)  # noqa: PLR2004
     company = draw.choice(("", "", _sentence("neutral", draw), templates().fill(draw.choice(_RATED), draw)))
     return draw.choice((f"{company} {shown}", f"{shown} {company}")).strip(), scores[points]

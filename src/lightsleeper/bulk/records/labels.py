@@ -239,6 +239,7 @@ def _complaint(other: Mapping[str, int], labels: Sequence[str], column: str) -> 
     listed = ", ".join(f"{written[:_LABEL_CHARS]!r} ({times:,})" for written, times in most[:_LISTED])
     more = f" and {len(most) - _LISTED} others" if len(most) > _LISTED else ""
     numbers = sorted({int(_folded(written)) for written in other if _is_whole(_folded(written))})
+    # Two labels, and a scale of more than two stars.
     stars = len(labels) == 2 and numbers and numbers[0] >= 0 and 2 < numbers[-1] <= _MOST_STARS  # noqa: PLR2004
     example = f"4,5={labels[1]};1,2={labels[0]}" if stars else f"{most[0][0][:_LABEL_CHARS]}={labels[0]}"
     return (
