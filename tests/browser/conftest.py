@@ -55,7 +55,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def browser() -> Iterator[Browser]:
     if missing():
         pytest.fail(f"install {missing()}")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # an optional group
+    from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415  # an optional group
+
+    expect.set_options(timeout=TIMEOUT_MS)
 
     # Chromium's own sandbox needs privileges that containers lack; the pages under test are ours.
     arguments = ["--no-sandbox", "--disable-dev-shm-usage"]

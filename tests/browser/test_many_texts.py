@@ -20,6 +20,7 @@ from journey import (
     load_content,
     load_file,
     table,
+    under_way,
 )
 from service import Service
 
@@ -45,19 +46,14 @@ def numbered(count: int) -> list[dict[str, object]]:
     return [{"id": number, "review": f"{REVIEWS[number % 6]} {number}"} for number in range(count)]
 
 
-def under_way(page: Page) -> None:
-    """The first answers are in, the last ones not yet."""
-    page.wait_for_function("() => document.querySelector('#progress').value > 0")
-
-
 def test_a_csv_is_classified_by_the_chosen_column_and_downloaded_with_all_its_columns(
     page: Page, service: Service
 ) -> None:
     rows = [["id", "review", "reply, if any"], *([str(n), text, f"re: {n}"] for n, text in enumerate(REVIEWS))]
     load_content(page, "reviews.csv", spreadsheet(rows).encode())
-    assert page.inner_text("#file-facts") == "6 rows · 3 columns · csv"
-    assert page.locator("#column option").all_inner_texts() == ["id", "review", "reply, if any"]
-    assert page.locator("#column option:checked").inner_text() == "review"
+    expect(page.locator("#file-facts")).to_have_text("6 rows · 3 columns · csv")
+    expect(page.locator("#column option")).to_have_text(["id", "review", "reply, if any"])
+    expect(page.locator("#column option:checked")).to_have_text("review")
     classify(page)
     expected = [scores[0] for scores in service.predict(*REVIEWS).json()["predictions"]]
     header, *result = csv.reader(io.StringIO(download(page, "csv")))
@@ -71,7 +67,7 @@ def test_a_csv_is_classified_by_the_chosen_column_and_downloaded_with_all_its_co
 def test_another_column_gives_other_answers(page: Page, service: Service) -> None:
     load_content(page, "two.csv", b"text,reply\nwonderful,horrible\n")
     page.select_option("#column", label="reply")
-    assert page.locator("#preview tbody .chosen").all_inner_texts() == ["horrible"]
+    expect(page.locator("#preview tbody .chosen")).to_have_text(["horrible"])
     classify(page)
     (row,) = downloaded_rows(page)
     assert row["text"] == "wonderful"
@@ -81,10 +77,10 @@ def test_another_column_gives_other_answers(page: Page, service: Service) -> Non
 def test_a_first_row_that_is_no_header_can_be_said_to_be_one_and_the_other_way_round(page: Page) -> None:
     load_content(page, "plain.csv", b"good,1\nbad,2\n")
     expect(page.locator("#header")).not_to_be_checked()
-    assert page.inner_text("#file-facts") == "2 rows · 2 columns · csv"
+    expect(page.locator("#file-facts")).to_have_text("2 rows · 2 columns · csv")
     page.check("#header")
     expect(page.locator("#file-facts")).to_have_text("1 row · 2 columns · csv")
-    assert page.locator("#column option").all_inner_texts() == ["good", "1"]
+    expect(page.locator("#column option")).to_have_text(["good", "1"])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +99,7 @@ def test_a_first_row_that_is_no_header_can_be_said_to_be_one_and_the_other_way_r
 )
 def test_every_common_kind_of_file_is_read(page: Page, name: str, content: bytes) -> None:
     load_content(page, name, content)
-    assert page.locator("#preview tbody .chosen").all_inner_texts() == ["d\u00e9j\u00e0 vu", "plain, but nice"]
+    expect(page.locator("#preview tbody .chosen")).to_have_text(["d\u00e9j\u00e0 vu", "plain, but nice"])
 
 
 def test_a_json_line_is_downloaded_as_it_was_with_our_fields_behind(page: Page) -> None:
@@ -143,14 +139,14 @@ def test_a_dropped_file_is_read(page: Page) -> None:
     )
     page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
     page.wait_for_selector("#source[data-state=loaded]")
-    assert page.inner_text("#file-name") == "dropped.txt"
+    expect(page.locator("#file-name")).to_have_text("dropped.txt")
 
 
 def test_an_empty_file_is_refused_in_plain_words(page: Page) -> None:
     page.click("#tab-many")
     page.set_input_files("#file", {"name": "empty.csv", "mimeType": "", "buffer": b"\n\n"})
     page.wait_for_selector("#source[data-state=refused]")
-    assert page.inner_text("#file-facts") == "There is no text in this file. Choose another one."
+    expect(page.locator("#file-facts")).to_have_text("There is no text in this file. Choose another one.")
     page.click("#change")
     expect(page.locator("#choose")).to_be_focused()
 
@@ -198,9 +194,9 @@ def test_pause_sends_nothing_more_and_go_on_finishes(open_page: OpenPage) -> Non
         in_flight: list[Request] = []
         page.on("request", lambda request: in_flight.append(request))  # noqa: PLW0108  # Playwright marks what it is given
         page.on("requestfinished", lambda request: in_flight.remove(request))  # noqa: PLW0108  # likewise
-        page.click("#start")
-        under_way(page)
+        go_on = under_way(page)
         page.click("#pause")
+        go_on()
         while in_flight:
             page.wait_for_timeout(50)
         page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
@@ -208,21 +204,21 @@ def test_pause_sends_nothing_more_and_go_on_finishes(open_page: OpenPage) -> Non
         assert paused.startswith("Paused at ")
         with pytest.raises(PlaywrightTimeout), page.expect_request("**/predict", timeout=1500):
             pass
-        assert page.inner_text("#run-title") == paused
+        expect(page.locator("#run-title")).to_have_text(paused)
         page.click("#pause")
         finished(page)
-        assert page.inner_text("#run-title") == "Done: 600 of 600 rows"
+        expect(page.locator("#run-title")).to_have_text("Done: 600 of 600 rows")
 
 
 def test_cancel_keeps_what_came_in_and_the_rest_can_be_classified_later(open_page: OpenPage) -> None:
     with Service(max_texts=2, cache_entries=0) as service:
         page = open_page(service.url)
         load_content(page, "reviews.jsonl", as_lines(numbered(600)))
-        page.click("#start")
-        under_way(page)
+        go_on = under_way(page)
         page.click("#cancel")
+        go_on()
         page.wait_for_selector("#run[data-state=cancelled]")
-        assert page.inner_text("#run-title").startswith("Stopped at ")
+        expect(page.locator("#run-title")).to_have_text(re.compile("^Stopped at "))
         kept = [row for row in downloaded_rows(page) if row["predicted_label"]]
         assert 0 < len(kept) < 600
         page.click("#start")
@@ -240,7 +236,7 @@ def test_a_busy_service_is_given_time_and_every_row_is_answered(open_page: OpenP
         page.on("response", lambda response: refused.append(response.url) if response.status == 503 else None)
         load_content(page, "reviews.jsonl", as_lines(numbered(384)))
         classify(page)
-        assert page.inner_text("#run-title") == "Done: 384 of 384 rows"
+        expect(page.locator("#run-title")).to_have_text("Done: 384 of 384 rows")
         assert refused
 
 
@@ -253,7 +249,7 @@ def test_a_rate_limit_is_respected_and_every_row_is_answered(open_page: OpenPage
         page.click("#start")
         expect(page.locator("#run-note")).to_contain_text("Rate limited")
         finished(page)
-        assert page.inner_text("#run-title") == "Done: 120 of 120 rows"
+        expect(page.locator("#run-title")).to_have_text("Done: 120 of 120 rows")
         # Every chunk that was refused waited as long as it was told: the refusals are few.
         assert 0 < statuses.count(429) < 40
 
@@ -267,14 +263,16 @@ def test_rows_that_cannot_be_read_are_named_and_the_others_answered(open_page: O
         ]
         load_content(page, "mixed.jsonl", "\n".join([*lines, "{not json"]).encode())
         classify(page)
-        assert page.inner_text("#run-title") == "Done, with 4 rows left out"
+        expect(page.locator("#run-title")).to_have_text("Done, with 4 rows left out")
         page.click("#failures summary")
-        assert page.locator("#failure-list li").all_inner_texts() == [
-            "Row 7: Too long: the limit is 500 characters",
-            "Row 8: Blank: nothing to read",
-            "Row 9: Too large (the body has more than 2000 bytes)",
-            "Row 11: this line is not JSON",
-        ]
+        expect(page.locator("#failure-list li")).to_have_text(
+            [
+                "Row 7: Too long: the limit is 500 characters",
+                "Row 8: Blank: nothing to read",
+                "Row 9: Too large (the body has more than 2000 bytes)",
+                "Row 11: this line is not JSON",
+            ]
+        )
         rows = downloaded_rows(page)
         assert [bool(row["predicted_label"]) for row in rows] == [True] * 6 + [False] * 3 + [True, False]
         assert rows[6]["error"] == "Too long: the limit is 500 characters"
@@ -288,7 +286,7 @@ def test_rows_that_took_too_long_are_tried_again_then_named_and_can_be_tried_lat
         page.on("response", lambda response: statuses.append(response.status))
         load_content(page, "long.txt", b"\n".join(b"a long review " * 400 for _ in range(2)))
         classify(page)
-        assert page.inner_text("#run-title") == "Done, with 2 rows left out"
+        expect(page.locator("#run-title")).to_have_text("Done, with 2 rows left out")
         page.click("#failures summary")
         # Late, or refused since it would be late: which of them is a matter of how fast the machine is.
         assert re.match("Rows 1 to 2: (Took too long|The service is busy)", page.inner_text("#failure-list li"))
@@ -304,15 +302,15 @@ def test_a_service_killed_and_restarted_in_mid_file_loses_nothing(open_page: Ope
     with Service(max_texts=8) as service:
         page = open_page(service.url)
         load_content(page, "reviews.jsonl", as_lines(numbered(600)))
-        page.click("#start")
-        under_way(page)
+        go_on = under_way(page)
         service.kill()
+        go_on()
         expect(page.locator("#run-note")).to_contain_text("The service cannot be reached")
         assert page.get_attribute("#run", "data-state") == "running"
         service.start()
         finished(page)
-        assert page.inner_text("#run-title") == "Done: 600 of 600 rows"
-        assert "restarted meanwhile; nothing is lost" in page.inner_text("#run-note")
+        expect(page.locator("#run-title")).to_have_text("Done: 600 of 600 rows")
+        expect(page.locator("#run-note")).to_contain_text("restarted meanwhile; nothing is lost")
         rows = downloaded_rows(page)
         assert [row["id"] for row in rows if row["predicted_label"]] == list(range(600))
 
@@ -338,12 +336,12 @@ def test_a_hundred_thousand_rows_never_freeze_the_page(
     path.write_text(spreadsheet([["id", "review", "note"], *body]))
     page = open_page(service.url, script=LONG_TASKS)
     load_file(page, path)
-    assert page.inner_text("#file-facts") == "100,000 rows · 3 columns · csv"
+    expect(page.locator("#file-facts")).to_have_text("100,000 rows · 3 columns · csv")
     started_ms = page.evaluate("performance.now()")
     page.click("#start")
     finished(page, timeout_ms=380_000)
     run_ms = page.evaluate("performance.now()") - started_ms
-    assert page.inner_text("#run-title") == "Done: 100,000 of 100,000 rows"
+    expect(page.locator("#run-title")).to_have_text("Done: 100,000 of 100,000 rows")
     page.click("th[data-sort=score] button")
     page.select_option("#filter-label", "NEGATIVE")
     page.select_option("#filter-label", "")

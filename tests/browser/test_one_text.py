@@ -38,15 +38,15 @@ def test_a_text_is_answered_when_typing_pauses(page: Page, service: Service) -> 
     page.locator("#text").press_sequentially(LOVELY)
     answered(page)
     best, other = service.predict(LOVELY).json()["predictions"][0]
-    assert page.inner_text("#verdict") == best["label"]
-    assert page.locator("#bars .name").all_inner_texts() == [best["label"], other["label"]]
-    assert page.locator("#bars .value").all_inner_texts() == [f"{100 * x['score']:.1f} %" for x in (best, other)]
+    expect(page.locator("#verdict")).to_have_text(best["label"])
+    expect(page.locator("#bars .name")).to_have_text([best["label"], other["label"]])
+    expect(page.locator("#bars .value")).to_have_text([f"{100 * x['score']:.1f} %" for x in (best, other)])
 
 
 def test_the_bars_show_every_label_of_the_model_before_anything_is_asked(page: Page, service: Service) -> None:
     page.locator("#bars .name").first.wait_for()
     labels = page.request.get(f"{service.url}/model").json()["labels"]
-    assert page.locator("#bars .name").all_inner_texts() == labels
+    expect(page.locator("#bars .name")).to_have_text(labels)
 
 
 def test_an_empty_text_asks_nothing_and_returns_to_the_empty_state(page: Page) -> None:
@@ -60,10 +60,10 @@ def test_the_same_text_again_is_a_cache_hit_and_says_so(page: Page) -> None:
     ask(page, "Twice the same.")
     page.click("#clear")
     ask(page, "Twice the same.")
-    assert page.inner_text("#cache-badge") == "Cache hit"
+    expect(page.locator("#cache-badge")).to_have_text("Cache hit")
     page.click("#clear")
     ask(page, "Never seen before by this service, xq7.")
-    assert page.inner_text("#cache-badge") == "Computed"
+    expect(page.locator("#cache-badge")).to_have_text("Computed")
 
 
 def test_the_stages_add_up_to_the_time_the_browser_waited(page: Page) -> None:
@@ -82,7 +82,7 @@ def test_a_long_text_shows_where_it_was_cut(page: Page, service: Service) -> Non
     ask(page, text)
     request = {"text": text, "truncated_at": True}
     (cut,) = page.request.post(f"{service.url}/predict", data=request).json()["truncated_at"]
-    assert f"first {cut:,} of {len(text):,} characters" in page.inner_text("#cut-note")
+    expect(page.locator("#cut-note")).to_contain_text(f"first {cut:,} of {len(text):,} characters")
     assert page.inner_text("#cut-excerpt del").strip() == text[cut : cut + 120].strip()
 
 
@@ -112,10 +112,10 @@ def test_an_answer_that_waited_for_a_sleeping_service_says_how_long_the_wake_too
         awake.clear()
         page.fill("#text", AWFUL)
         page.wait_for_selector("#answer[data-state=waking]")
-        assert page.inner_text("#verdict") == "Waking the service …"
+        expect(page.locator("#verdict")).to_have_text("Waking the service …")
         told.set()
         answered(page)
-        assert "This answer woke the service, which took" in page.inner_text("#wake-notice")
+        expect(page.locator("#wake-notice")).to_contain_text("This answer woke the service, which took")
         assert float(page.eval_on_selector("#strip span", "waking => waking.style.flexGrow")) > 0
         ask(page, "And one more, now that it is awake.")
         expect(page.locator("#wake-notice")).to_be_hidden()
@@ -129,17 +129,17 @@ def test_a_text_asked_while_the_service_is_down_is_answered_once_it_is_back(
     own_service.stop()
     page.fill("#text", LOVELY)
     page.wait_for_selector("#answer[data-state=error]")
-    assert page.inner_text("#verdict") == "The service cannot be reached"
+    expect(page.locator("#verdict")).to_have_text("The service cannot be reached")
     own_service.start()
     answered(page)
-    assert "woke the service" in page.inner_text("#wake-notice")
+    expect(page.locator("#wake-notice")).to_contain_text("woke the service")
 
 
 def test_offline_is_said_and_the_text_is_answered_when_the_network_returns(page: Page) -> None:
     page.context.set_offline(True)
     page.fill("#text", AWFUL)
     page.wait_for_selector("#answer[data-state=error]")
-    assert page.inner_text("#verdict") == "You are offline"
+    expect(page.locator("#verdict")).to_have_text("You are offline")
     page.context.set_offline(False)
     answered(page)
 
@@ -149,10 +149,10 @@ def test_words_that_mattered_are_marked_as_the_api_measures_them(page: Page, ser
     page.check("#explain")
     ask(page, text)
     page.wait_for_selector("#effects li")
-    assert page.inner_text("#words") == text
+    expect(page.locator("#words")).to_have_text(text)
     response = page.request.post(f"{service.url}/predict", data={"text": text, "explain": True}).json()
     strongest = max(response["explanations"], key=lambda word: abs(word["effect"]))
-    assert page.locator("#effects li span").first.inner_text() == strongest["word"]
+    expect(page.locator("#effects li span").first).to_have_text(strongest["word"])
     marked = page.locator(".word[data-level='4']").first
     assert marked.inner_text() == strongest["word"]
     assert marked.get_attribute("data-push") == ("for" if strongest["effect"] > 0 else "against")
@@ -171,8 +171,8 @@ def test_a_text_beyond_the_limit_is_refused_in_plain_words(open_page: OpenPage) 
         page = open_page(service.url)
         page.fill("#text", "x" * 51)
         page.wait_for_selector("#answer[data-state=error]")
-        assert page.inner_text("#verdict") == "Too long"
-        assert "50 characters" in page.inner_text("#verdict-note")
+        expect(page.locator("#verdict")).to_have_text("Too long")
+        expect(page.locator("#verdict-note")).to_contain_text("50 characters")
         ask(page, "Short enough.")
 
 

@@ -143,9 +143,9 @@ def test_markup_in_a_file_its_name_and_its_columns_is_shown_as_text(page: Page) 
     rows = [dict.fromkeys(columns, attack) for attack in ATTACKS]
     name = "<img src=x onerror=window.hacked=1>.jsonl"
     load_content(page, name, as_lines(rows) + b"<img src=x onerror=window.hacked=1>\n")
-    assert page.inner_text("#file-name") == name
-    assert page.locator("#column option").all_inner_texts() == columns
-    assert page.locator("#preview tbody .chosen").all_inner_texts() == ATTACKS
+    expect(page.locator("#file-name")).to_have_text(name)
+    expect(page.locator("#column option")).to_have_text(columns)
+    expect(page.locator("#preview tbody .chosen")).to_have_text(ATTACKS)
     classify(page)
     assert page.locator("#table .open").all_inner_texts()[:5] == ATTACKS
     with page.expect_download() as caught:
@@ -290,7 +290,7 @@ def test_a_key_is_asked_for_used_and_kept_for_this_tab_only(open_page: OpenPage)
         page = open_page(service.url)
         page.fill("#text", "Loved it.")
         page.wait_for_selector("#answer[data-state=error]")
-        assert page.inner_text("#verdict") == "This service wants a key"
+        expect(page.locator("#verdict")).to_have_text("This service wants a key")
         page.click("#problem-action")
         page.fill("#key", KEY)
         page.keyboard.press("Enter")
@@ -313,4 +313,4 @@ def test_a_run_that_needs_a_key_waits_for_it_and_goes_on(open_page: OpenPage) ->
         page.fill("#key", KEY)
         page.keyboard.press("Enter")
         page.wait_for_selector("#run[data-state=done]")
-        assert page.inner_text("#run-title") == "Done: 2 of 2 rows"
+        expect(page.locator("#run-title")).to_have_text("Done: 2 of 2 rows")

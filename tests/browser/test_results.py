@@ -66,10 +66,10 @@ def test_the_result_comes_first_and_adds_up(done: Page) -> None:
     negative = sum(row["predicted_label"] == "NEGATIVE" for row in found)
     unclear = sum(row["predicted_score"] < 2 / 3 for row in found)
     doubts = f", {unclear} unclear" if unclear else ""
-    assert done.inner_text("#headline") == f"{round(100 * negative / 15)} % negative of 15{doubts}"
+    expect(done.locator("#headline")).to_have_text(f"{round(100 * negative / 15)} % negative of 15{doubts}")
     order = done.eval_on_selector_all("#many > *", "cards => cards.map(card => card.id)")
     assert order[:2] == ["run", "source"]
-    assert done.locator("#run .primary:visible").all_inner_texts() == ["Download csv"]
+    expect(done.locator("#run .primary:visible")).to_have_text(["Download csv"])
     assert not done.eval_on_selector("#reading", "details => details.open")
 
 
@@ -110,7 +110,7 @@ def test_a_download_says_which_rows_the_model_hardly_knows(page: Page, service: 
 
 
 def test_the_table_has_the_columns_of_the_file(done: Page, rows: list[dict[str, str]]) -> None:
-    assert done.locator("#table .of-file:is(th)").all_inner_texts() == ["id", "shop", "date", "stars"]
+    expect(done.locator("#table .of-file:is(th)")).to_have_text(["id", "shop", "date", "stars"])
     first = done.locator("#table tbody tr:not(.spacer)").first.locator("td.of-file").all_inner_texts()
     assert first == [rows[0][name] for name in ("id", "shop", "date", "stars")]
 
@@ -132,7 +132,7 @@ def test_a_category_shows_counts_and_the_share_that_is_negative(done: Page) -> N
         assert facet(done)[shop] == f"5 · {100 * negative / 5:.1f} %"
     done.locator("#facet-groups button", has_text="Cork").click()
     assert shown(done) == "5 of 15 rows"
-    assert done.locator("#filters .chip").all_inner_texts() == ["shop: Cork ×"]
+    expect(done.locator("#filters .chip")).to_have_text(["shop: Cork ×"])
     done.locator("#facet-groups button", has_text="Cork").click()
     assert shown(done) == "15 rows"
 
@@ -172,7 +172,7 @@ def test_filters_add_up_and_go_together(done: Page) -> None:
     found = downloaded_rows(done)
     both = sum(row["shop"] == "Lyon" and row["predicted_label"] == "NEGATIVE" for row in found)
     assert shown(done) == f"{both} of 15 rows"
-    assert done.locator("#filters .chip").all_inner_texts() == ["shop: Lyon ×", "label: NEGATIVE ×"]
+    expect(done.locator("#filters .chip")).to_have_text(["shop: Lyon ×", "label: NEGATIVE ×"])
     done.click("#filters-clear")
     assert shown(done) == "15 rows"
     assert done.input_value("#filter-label") == ""
@@ -193,7 +193,7 @@ def test_the_chart_counts_what_is_sure_and_what_is_not(done: Page) -> None:
     }
     for name, count in counts.items():
         zone = done.locator("#zones button", has_text=name)
-        assert zone.locator(".numbers").inner_text() == f"{count} · {100 * count / 15:.1f} %"
+        expect(zone.locator(".numbers")).to_have_text(f"{count} · {100 * count / 15:.1f} %")
         zone.click()
         assert shown(done) == ("15 rows" if count == 15 else f"{count} of 15 rows")
     spoken = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -215,12 +215,12 @@ def test_a_band_is_dragged_over_the_chart_and_moved(done: Page) -> None:
 
     drag(0.21, 0.49)  # bins 6 to 14 of 30
     assert shown(done) == f"{sum(0.2 <= share < 0.5 for share in found)} of 15 rows"
-    assert done.inner_text("#filters .chip") == "20.0 % to 50.0 % positive ×"
+    expect(done.locator("#filters .chip")).to_have_text("20.0 % to 50.0 % positive ×")
     drag(0.31, 0.61)  # from within: the band as a whole moves
     assert shown(done) == f"{sum(0.5 <= share < 0.8 for share in found)} of 15 rows"
-    assert done.inner_text("#filters .chip") == "50.0 % to 80.0 % positive ×"
+    expect(done.locator("#filters .chip")).to_have_text("50.0 % to 80.0 % positive ×")
     drag(0.91, 0.75)  # from outside: another one, drawn to the left
-    assert done.inner_text("#filters .chip") == "73.3 % to 93.3 % positive ×"
+    expect(done.locator("#filters .chip")).to_have_text("73.3 % to 93.3 % positive ×")
 
 
 def test_the_band_is_set_by_keys_and_the_chart_tells_what_is_under_the_pointer(done: Page) -> None:
@@ -245,7 +245,8 @@ def own(page: Page, column: str) -> None:
 
 def test_labels_of_ones_own_are_mapped_and_compared(done: Page) -> None:
     own(done, "stars")
-    assert done.inner_text("#own-accuracy") == "Say what the values mean"  # 1 star is not the label with the index 1
+    # 1 star is not the label with the index 1
+    expect(done.locator("#own-accuracy")).to_have_text("Say what the values mean")
     meaning = {"5": "POSITIVE", "1": "NEGATIVE"}
     for value, label in meaning.items():
         done.get_by_label(value, exact=True).select_option(label=label)
@@ -253,8 +254,8 @@ def test_labels_of_ones_own_are_mapped_and_compared(done: Page) -> None:
     pairs = Counter((meaning[row["stars"]], row["predicted_label"]) for row in found if row["stars"] in meaning)
     right = pairs["NEGATIVE", "NEGATIVE"] + pairs["POSITIVE", "POSITIVE"]
     share = "100.0" if right == 12 else f"{100 * right / 12:.1f}"
-    assert done.inner_text("#own-accuracy") == f"{share} % right of 12 rows"
-    assert done.inner_text("#own-note") == "3 answered rows left out."
+    expect(done.locator("#own-accuracy")).to_have_text(f"{share} % right of 12 rows")
+    expect(done.locator("#own-note")).to_have_text("3 answered rows left out.")
     names = ["NEGATIVE", "POSITIVE"]
     cells = [row.locator("td").all_inner_texts() for row in done.locator("#confusion tbody tr").all()]
     assert cells == [[str(pairs[said, given]) for given in names] for said in names]
@@ -264,9 +265,9 @@ def test_the_rows_that_disagree_are_shown(page: Page) -> None:
     load_content(page, "labelled.csv", ("label,text\n" + "pos,Horrible and sad\nneg,Horrible and sad\n" * 3).encode())
     classify(page)
     own(page, "label")
-    assert page.inner_text("#own-accuracy") == "50.0 % right of 6 rows"
+    expect(page.locator("#own-accuracy")).to_have_text("50.0 % right of 6 rows")
     page.click("#disagreements")
-    assert page.inner_text("#disagreements") == "Show the 3 rows that disagree"
+    expect(page.locator("#disagreements")).to_have_text("Show the 3 rows that disagree")
     assert shown(page) == "3 of 6 rows"
     assert set(page.locator("#table tbody tr:not(.spacer) td.of-file").all_inner_texts()) == {"pos"}
 

@@ -1,12 +1,13 @@
 """What may go wrong in a day's work, and what the page says and keeps then."""
 
 import hashlib
+import re
 import threading
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from journey import OpenPage, answered, as_lines, ask, classify, download, finished, load_content
+from journey import OpenPage, answered, as_lines, ask, classify, download, finished, load_content, under_way
 from proxy import Proxy
 from service import Service
 
@@ -32,12 +33,12 @@ def test_another_column_is_asked_about_before_results_go(page: Page) -> None:
     )
     expect(page.locator("#question-no")).to_be_focused()
     page.keyboard.press("Escape")
-    assert page.locator("#column option:checked").inner_text() == "review"
-    assert page.inner_text("#run-title") == "Done: 2 of 2 rows"
+    expect(page.locator("#column option:checked")).to_have_text("review")
+    expect(page.locator("#run-title")).to_have_text("Done: 2 of 2 rows")
     page.click("#preview thead button:text-is('reply')")
     page.click("#question-yes")
     expect(page.locator("#run")).to_be_hidden()
-    assert page.locator("#column option:checked").inner_text() == "reply"
+    expect(page.locator("#column option:checked")).to_have_text("reply")
     classify(page)
 
 
@@ -52,8 +53,8 @@ def test_whatever_takes_results_away_is_asked_about(page: Page, act: str) -> Non
         page.click("#reading summary")
         page.uncheck("#header")
     page.click("#question-no")
-    assert page.inner_text("#file-name") == "two.csv"
-    assert page.inner_text("#run-title") == "Done: 2 of 2 rows"
+    expect(page.locator("#file-name")).to_have_text("two.csv")
+    expect(page.locator("#run-title")).to_have_text("Done: 2 of 2 rows")
     expect(page.locator("#header")).to_be_checked()
 
 
@@ -88,9 +89,9 @@ def test_offline_a_run_pauses_and_goes_on_by_itself(open_page: OpenPage) -> None
     with Service(max_texts=4, cache_entries=0) as service:
         page = open_page(service.url)
         load_content(page, "lines.jsonl", as_lines({"text": f"A fine text, number {n}"} for n in range(400)))
-        page.click("#start")
-        page.wait_for_function("() => document.querySelector('#progress').value > 0")
+        go_on = under_way(page)
         page.context.set_offline(True)
+        go_on()
         expect(page.locator("#run-note")).to_contain_text("You are offline")
         expect(page.locator("#run")).to_have_attribute("data-state", "paused")
         asked: list[Request] = []
@@ -99,18 +100,18 @@ def test_offline_a_run_pauses_and_goes_on_by_itself(open_page: OpenPage) -> None
         assert asked == []  # nobody is asked as long as there is no network: this may last for hours
         page.context.set_offline(False)
         finished(page)
-        assert page.inner_text("#run-title") == "Done: 400 of 400 rows"
+        expect(page.locator("#run-title")).to_have_text("Done: 400 of 400 rows")
 
 
 def test_a_run_paused_by_hand_while_offline_stays_paused(open_page: OpenPage) -> None:
     with Service(max_texts=4, cache_entries=0) as service:
         page = open_page(service.url)
         load_content(page, "lines.jsonl", as_lines({"text": f"A fine text, number {n}"} for n in range(400)))
-        page.click("#start")
-        page.wait_for_function("() => document.querySelector('#progress').value > 0")
+        go_on = under_way(page)
         page.click("#pause")
         page.context.set_offline(True)
         page.context.set_offline(False)
+        go_on()
         expect(page.locator("#run")).to_have_attribute("data-state", "paused")
         page.click("#pause")
         finished(page)
@@ -145,7 +146,7 @@ def test_a_slow_network_is_not_called_waking(open_page: OpenPage, service: Servi
         slow.set()
         page.fill("#text", "Another one, over a slow network.")
         page.wait_for_selector("#answer[data-state=slow]")
-        assert page.inner_text("#verdict") == "Waiting for the answer …"
+        expect(page.locator("#verdict")).to_have_text("Waiting for the answer …")
         assert "wak" not in page.inner_text("#answer .verdict").lower()
         go.set()
         answered(page)
@@ -181,8 +182,8 @@ def test_what_exceeds_the_row_limit_is_said_in_large_print(page: Page) -> None:
         }"""
     )
     page.wait_for_selector("#source[data-state=loaded]")
-    assert page.inner_text("#file-facts").startswith("1,000,000 rows")
-    assert page.inner_text("#cut-notice") == "Only the first 1,000,000 rows are taken: the file goes on."
+    expect(page.locator("#file-facts")).to_have_text(re.compile("^1,000,000 rows"))
+    expect(page.locator("#cut-notice")).to_have_text("Only the first 1,000,000 rows are taken: the file goes on.")
     size = "notice => parseFloat(getComputedStyle(notice).fontSize)"
     assert page.eval_on_selector("#cut-notice", size) > page.eval_on_selector("#file-name", size)
 
