@@ -146,7 +146,7 @@ class CellReader:
         if opening < self._no_close_before:
             return _PLAIN
         text = self._text
-        odd = False
+        line = 0  # the one that `quote` is in, once an odd quote was met
         quote = text.find('"', opening + 1)
         while quote != -1:
             if self.dialect.quoting == "backslash" and _escaped(text, quote, opening):
@@ -156,23 +156,46 @@ class CellReader:
             elif (ends := self._ends_cell(quote + 1, last=last)) is None:
                 return _MORE
             elif ends:
-                return self._judged(row, opening, quote, odd=odd)
+                return self._judged(row, opening, quote, line)
+            elif (line := self._line_of(quote, line or self._second_line(opening), row)) == _PLAIN:
+                return _PLAIN
             else:
-                odd = True
                 quote = text.find('"', quote + 1)
         if not last and len(text) - self._position <= MAX_ROW_CHARS:
             return _MORE
         self._no_close_before = len(text)
         return _PLAIN
 
-    def _judged(self, row: Cells, opening: int, close: int, *, odd: bool) -> int:
+    def _judged(self, row: Cells, opening: int, close: int, line: int) -> int:
         """Tab-separated files are written without quoting by many: there a quote is one only where it makes sense."""
-        tab = self.dialect.delimiter == "\t"
-        across = "\n" in self._text[opening:close] or self.dialect.line_end in self._text[opening:close]
-        if tab and (odd or (across and self._text.find("\t", opening, close) != -1)):
+        inner = self._text[opening:close] if self.dialect.delimiter == "\t" else ""
+        if inner and (line or ("\t" in inner and ("\n" in inner or self.dialect.line_end in inner))):
             return _PLAIN
-        row.odd_quotes += odd
+        if line and line <= close and self._is_row(line, close, row):
+            return _PLAIN
+        row.odd_quotes += line > 0
         return close
+
+    def _line_of(self, quote: int, line: int, row: Cells) -> int:
+        """Where the line of `quote` begins; _PLAIN if one from `line` to there is a row: the cell swallowed it.
+
+        So it did where a quote in it is odd, and another line has as many delimiters as stand before the cell.
+        """
+        while (end := self._text.find(self._break, line, quote)) != -1:
+            if self._is_row(line, end, row):
+                return _PLAIN
+            line = end + 1
+        return line
+
+    def _second_line(self, opening: int) -> int:
+        return self._text.find(self._break, opening) + 1 or len(self._text)
+
+    def _is_row(self, start: int, end: int, row: Cells) -> bool:
+        return self._text.count(self.dialect.delimiter or "", start, end) >= max(1, len(row.cells))
+
+    @property
+    def _break(self) -> str:
+        return self.dialect.line_end[-1]
 
     def _ends_cell(self, behind: int, *, last: bool) -> bool | None:
         """Whether a cell may end before `behind`; None if the next piece decides."""

@@ -94,6 +94,8 @@ def _column(name: str, cells: Sequence[str | None]) -> Column:
 
 
 def _words(cell: str) -> float:
+    if cell.startswith(("{", "[")) and cell.endswith(("}", "]")):  # JSON: not written by hand
+        return 0
     unspaced = len(_UNSPACED.findall(cell))
     return unspaced / 2 if unspaced > len(cell) / 4 else len(_WORD.findall(cell))
 

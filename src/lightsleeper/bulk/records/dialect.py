@@ -1,14 +1,16 @@
 """Which delimiter, quotes and line ends, and whether the first row names the columns: decided on a file's beginning."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, LineEnd, Quoting
 from lightsleeper.bulk.records.columns import words_of_name
-from lightsleeper.bulk.records.rules import DELIMITERS, LEAST_FIT, OTHER_NAMES, TEXT_NAMES
+from lightsleeper.bulk.records.rules import DELIMITERS, LEAST_FIT, OTHER_NAMES, RARE_DELIMITERS, TEXT_NAMES
 
 _NUMBER = re.compile(r"[-+]?[$€£]?[ ]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?[ ]?[%$€£]?")
 _DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?.*")
@@ -45,6 +47,17 @@ class _Trial:
             return 0.0
         widths = [len(row.cells) for row in self.rows]
         return (widths.count(self.width) + sum(width > self.width for width in widths) / 2) / len(widths)
+
+    @property
+    def is_headed(self) -> bool:
+        """Whether the first row surely names the columns."""
+        return sum(_evidences([row.cells for row in self.rows])) > 0
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether its commas are those of texts: a blank behind each, in rows of any width, and no header above."""
+        blanks = all(cell.startswith(" ") for row in self.rows for cell in row.cells[1:])
+        return self.dialect.delimiter == "," and blanks and not self.is_headed
 
     @property
     def strangeness(self) -> int:
@@ -88,8 +101,10 @@ def decide(text: str, *, whole: bool, delimiter: str | None = None) -> Dialect:
     trials = [
         _try(text, replace(base, delimiter=each), whole=whole) for each in ((delimiter,) if delimiter else DELIMITERS)
     ]
+    if not delimiter:  # what may be half a smiley splits nothing without a header
+        trials = [trial for trial in trials if trial.dialect.delimiter not in RARE_DELIMITERS or trial.is_headed]
     best = max(trials, key=lambda trial: (round(trial.fit, 2), trial.width))
-    if not delimiter and best.fit < LEAST_FIT:
+    if not delimiter and (best.fit < LEAST_FIT or best.is_prose):
         # One column: a comma can be quoted there, and no unquoted one may split a text.
         best = _try(text, replace(base, delimiter=ONE_COLUMN), whole=whole)
     if '"' in text:
@@ -143,14 +158,42 @@ def is_header(rows: Sequence[Sequence[str]]) -> bool:
     return total > 0 or (total == 0 and len(evidence) > 1 and all(each >= 0 for each in evidence))
 
 
+def header_of(rows: Sequence[list[str]], said: bool | None) -> tuple[list[str] | None, int]:  # noqa: FBT001  # None: guess
+    """The row of names, if there is one, and how many columns there are."""
+    if not rows:
+        return None, 1
+    header = rows[0] if (is_header(rows) if said is None else said) else None
+    body = rows[1:] if header else rows
+    surplus = itemgetter(slice(len(rows[0]), None))
+    counts = Counter(map(len, body))
+    usual, times = counts.most_common(1)[0] if counts else (len(rows[0]), 0)
+    if header is None:
+        return None, usual
+    if usual > len(header) and times >= _MOSTLY * len(body) and any(map(str.strip, chain(*map(surplus, body)))):
+        # R names no column for the names of its rows.
+        header = ["", *header] if usual == len(header) + 1 else header
+        return header, usual
+    return header, len(header)
+
+
 def title_rows(rows: Sequence[Sequence[str]]) -> int:
-    """How many of the first rows are titles: one cell with something in it, above what surely is a header."""
+    """How many of the first rows are titles: comments, or one cell with something in it, above what surely is a header.
+
+    A comment begins with `#`, and may hold delimiters; a header that does is as wide as the rows below it and has no
+    blank behind.
+    """
     first = rows[: 1 + _MOST_TITLES]
-    count = next((index for index, cells in enumerate(first) if sum(bool(cell.strip()) for cell in cells) > 1), 0)
+    usual = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+    count = next((index for index, cells in enumerate(first) if not _is_title(cells, usual)), 0)
     body = rows[count + 1 :]
     if not count or not body or sum(len(row) == len(rows[count]) for row in body) < _MOSTLY * len(body):
         return 0
     return count if sum(_evidences(rows[count:])) > 0 else 0
+
+
+def _is_title(cells: Sequence[str], usual: int) -> bool:
+    comment = cells and (cells[0].startswith("# ") or (cells[0].startswith("#") and len(cells) != usual))
+    return bool(comment) or sum(bool(cell.strip()) for cell in cells) <= 1
 
 
 def _evidences(rows: Sequence[Sequence[str]]) -> list[int]:
@@ -158,7 +201,9 @@ def _evidences(rows: Sequence[Sequence[str]]) -> list[int]:
     if not rows or all(not cell.strip() for cell in rows[0]):
         return []
     head, body = rows[0], rows[1 : 1 + _HEADER_ROWS]
-    columns = ([row[index].strip() for row in body if index < len(row)] for index in range(len(head)))
+    columns = [[row[index].strip() for row in body if index < len(row)] for index in range(len(head))]
+    if _are_numbered(head) and not all(map(_are_values, columns)):
+        return [3] * len(head)
     return [_evidence(cell, below) for cell, below in zip(head, columns, strict=True)]
 
 
@@ -173,7 +218,7 @@ def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a lis
     known = _is_named(name)
     if filled.count(name) and not known:
         return -2
-    if filled and sum(map(_is_value, filled)) >= _MOSTLY * len(filled):
+    if _are_values(filled):
         return 3
     if known:
         return 2
@@ -182,6 +227,17 @@ def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a lis
     if re.fullmatch(r"[A-Za-z]+([_.][A-Za-z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+", name):
         return 1
     return 0
+
+
+def _are_numbered(head: Sequence[str]) -> bool:
+    """Whether pandas named the columns 0, 1, 2, …, perhaps beside its index, which has no name."""
+    names = head[1:] if len(head) > 1 and not head[0].strip() else head
+    return len(head) > 1 and list(names) == [str(index) for index in range(len(names))]
+
+
+def _are_values(cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell]
+    return len(filled) > 0 and sum(map(_is_value, filled)) >= _MOSTLY * len(filled)
 
 
 def _is_value(text: str) -> bool:

@@ -15,7 +15,10 @@ MAX_ROW_CHARS: Final = 16 * 1024 * 1024
 MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 
 #: In the order in which equally good ones are taken.
-DELIMITERS: Final = ("\t", ";", "|", ",")
+DELIMITERS: Final = ("\t", ";", "|", ",", "^", "~", "\x01")
+
+#: Those that split only below what surely is a header: texts hold them too.
+RARE_DELIMITERS: Final = ("^", "~")
 
 #: Share of the rows that must have the first one's width before a character is taken for a delimiter.
 LEAST_FIT: Final = 0.4

@@ -3,7 +3,6 @@
 The rules stand in `tests/files/README.md`; the page goes by the same (`web/many/reading/`).
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from lightsleeper.bulk.records.containers import Content, opened
 from lightsleeper.bulk.records.dialect import (
     ONE_COLUMN,
     decide,
-    is_header,
+    header_of,
     line_end,
     looks_like_table,
     separator_line,
@@ -36,7 +35,8 @@ _BY_ENDING: Final = {"ndjson": "jsonl", "tab": "tsv", **{name: name for name in 
 _JSON: Final = {"lines": json_rows.lines, "array": json_rows.array, "document": json_rows.document}
 _SHEET_ROWS_SEEN: Final = 1000
 _JSON_ROWS_SEEN: Final = 1000
-_MOSTLY: Final = 0.9
+#: So many control characters are no sign of anything.
+_STRANGE_CHARS: Final = 5
 _SPARSE: Final = 0.5
 
 
@@ -146,8 +146,8 @@ def _beyond_ascii(path: Path, name: str) -> bytes:
 
 
 def _check_text(text: str, name: str) -> None:
-    strange = sum(char < " " and char not in "\t\n\r\f\v\x1a\x1b" for char in text)
-    if strange > len(text) / 20:
+    strange = sum(char < " " and char not in "\x01\t\n\r\f\v\x1a\x1b" for char in text)
+    if strange > max(_STRANGE_CHARS, len(text) / 20):
         raise InvalidInput(f"{name} is not a file of text, and of no kind that is known here")
 
 
@@ -215,37 +215,21 @@ def _from_cells(
     lines = bool(dialect and dialect.delimiter is None)
     filled = [row.cells for row in sample if row.cells not in ([""], [])]
     titles = filled[: title_rows(filled)] if not lines and choices.header is None else []
-    header, width = (None, 1) if lines else _header(filled[len(titles) :], choices.header)
+    header, width = (None, 1) if lines else header_of(filled[len(titles) :], choices.header)
     names = ["text"] if lines else unique_names(header or [], width)
     skip = len(titles) + (header is not None)
     shown = list(table_rows(sample, width, skip=skip, keep_blank=lines))
     table = _described(name, "txt" if lines else "csv", names, [row.cells for row in shown], choices)
     table.header, table.dialect = header, dialect
-    if titles:
-        above = "; ".join(cell.strip() for cells in titles for cell in cells if cell.strip())
-        table.notes.append(f"left out above the header: {above}")
+    if above := [cell.strip() for cells in titles for cell in cells if cell.strip()]:
+        table.notes.append(f"left out above the header: {'; '.join(above)}")
+    if header and len(header) > len(filled[len(titles)]):
+        table.notes.append("the header has one name too few: the first column is taken to have none")
     # Who quotes nothing may well leave commas in the texts of the last column.
     last = table.text_index == width - 1 and width > 1 and not has_quotes and dialect is not None
     joiner = dialect.delimiter if last and dialect else None
     table.rows = table_rows(rows, width, skip=skip, keep_blank=lines, joiner=joiner)
     return table
-
-
-def _header(rows: Sequence[list[str]], said: bool | None) -> tuple[list[str] | None, int]:  # noqa: FBT001  # None: guess
-    """The row of names, if there is one, and how many columns there are."""
-    if not rows:
-        return None, 1
-    header = rows[0] if (is_header(rows) if said is None else said) else None
-    body = rows[1:] if header else rows
-    counts = Counter(map(len, body))
-    usual, times = counts.most_common(1)[0] if counts else (len(rows[0]), 0)
-    if header is None:
-        return None, usual
-    if usual > len(header) and times >= _MOSTLY * len(body):
-        # R names no column for the names of its rows.
-        header = ["", *header] if usual == len(header) + 1 else header
-        return header, usual
-    return header, len(header)
 
 
 def _from_json(rows: Iterator[tuple[str, int]], name: str, file_format: str, choices: Choices) -> Table:

@@ -3,7 +3,7 @@
 import { CellReader } from "./cells.js";
 import { uniqueNames } from "./columns.js";
 import { described, SAMPLE_ROWS } from "./description.js";
-import { decide, isHeader, lineEnd, ONE_COLUMN, separatorLine, titleRows } from "./dialect.js";
+import { decide, isHeader, lineEnd, mostCommon, ONE_COLUMN, separatorLine, titleRows } from "./dialect.js";
 import { TableRows } from "./rows.js";
 import { sheetRows } from "./workbook.js";
 
@@ -123,7 +123,9 @@ function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
   const shown = new TableRows(width, shape).take(sample);
   const table = described(name, lines ? "txt" : "csv", names, shown, choices);
   table.header = header;
-  if (titles.length) table.notes.push(`left out above the header: ${titles.flat().map((cell) => cell.trim()).filter(Boolean).join("; ")}`);
+  const above = titles.flat().map((cell) => cell.trim()).filter(Boolean);
+  if (above.length) table.notes.push(`left out above the header: ${above.join("; ")}`);
+  if (header && header.length > filled[0].length) table.notes.push("the header has one name too few: the first column is taken to have none");
   table.delimiter = dialect && dialect.delimiter !== ONE_COLUMN ? dialect.delimiter : null;
   // Who quotes nothing may well leave commas in the texts of the last column.
   const joiner = table.textIndex === width - 1 && width > 1 && !hasQuotes && dialect ? dialect.delimiter : null;
@@ -145,18 +147,8 @@ function headerOf(rows, said) {
   const body = header ? rows.slice(1) : rows;
   const [usual, times] = mostCommon(body.map((row) => row.length)) ?? [rows[0].length, 0];
   if (!header) return { header, width: usual };
-  if (usual <= header.length || times < MOSTLY * body.length) return { header, width: header.length };
+  const isFilled = body.some((row) => row.slice(header.length).some((cell) => cell.trim()));
+  if (usual <= header.length || times < MOSTLY * body.length || !isFilled) return { header, width: header.length };
   // R names no column for the names of its rows.
   return { header: usual === header.length + 1 ? ["", ...header] : header, width: usual };
-}
-
-/**
- * @param {number[]} numbers
- * @returns {[number, number] | undefined}
- */
-function mostCommon(numbers) {
-  /** @type {Map<number, number>} */
-  const counts = new Map();
-  for (const number of numbers) counts.set(number, (counts.get(number) ?? 0) + 1);
-  return [...counts].reduce((one, other) => (one && one[1] >= other[1] ? one : other), /** @type {[number, number] | undefined} */ (undefined));
 }

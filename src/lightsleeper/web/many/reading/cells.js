@@ -163,7 +163,7 @@ export class CellReader {
   #close(row, opening, last) {
     if (opening < this.#noCloseBefore) return PLAIN;
     const text = this.#text;
-    let odd = false;
+    let line = 0; // the one that `quote` is in, once an odd quote was met
     let quote = text.indexOf('"', opening + 1);
     while (quote !== -1) {
       if (this.dialect.quoting === "backslash" && isEscaped(text, quote, opening)) {
@@ -173,8 +173,9 @@ export class CellReader {
       } else {
         const ends = this.#endsCell(quote + 1, last);
         if (ends === null) return MORE;
-        if (ends) return this.#judged(row, opening, quote, odd);
-        odd = true;
+        if (ends) return this.#judged(row, opening, quote, line);
+        line = this.#lineOf(quote, line || this.#secondLine(opening), row);
+        if (line === PLAIN) return PLAIN;
         quote = text.indexOf('"', quote + 1);
       }
     }
@@ -188,14 +189,48 @@ export class CellReader {
    * @param {Cells} row
    * @param {number} opening
    * @param {number} close
-   * @param {boolean} odd
+   * @param {number} line that of `close`, if an odd quote was met; else 0
    */
-  #judged(row, opening, close, odd) {
+  #judged(row, opening, close, line) {
     const inner = this.delimiter === "\t" ? this.#text.slice(opening, close) : "";
     const across = inner.includes("\n") || inner.includes(this.dialect.lineEnd);
-    if (this.delimiter === "\t" && (odd || (across && inner.includes("\t")))) return PLAIN;
-    row.oddQuotes += Number(odd);
+    if (inner && (line || (across && inner.includes("\t")))) return PLAIN;
+    if (line && line <= close && this.#isRow(line, close, row)) return PLAIN;
+    row.oddQuotes += Number(line > 0);
     return close;
+  }
+
+  /**
+   * Where the line of `quote` begins; PLAIN if one from `line` to there is a row: the cell swallowed it. So it did where a
+   * quote in it is odd, and another line has as many delimiters as stand before the cell.
+   * @param {number} quote
+   * @param {number} line
+   * @param {Cells} row
+   */
+  #lineOf(quote, line, row) {
+    for (let end = this.#text.indexOf(this.#break, line); end !== -1 && end < quote; end = this.#text.indexOf(this.#break, line)) {
+      if (this.#isRow(line, end, row)) return PLAIN;
+      line = end + 1;
+    }
+    return line;
+  }
+
+  /** @param {number} opening */
+  #secondLine(opening) {
+    return this.#text.indexOf(this.#break, opening) + 1 || this.#text.length;
+  }
+
+  /**
+   * @param {number} start
+   * @param {number} end
+   * @param {Cells} row
+   */
+  #isRow(start, end, row) {
+    return this.#text.slice(start, end).split(this.delimiter).length > Math.max(1, row.cells.length);
+  }
+
+  get #break() {
+    return this.dialect.lineEnd.slice(-1);
   }
 
   /**

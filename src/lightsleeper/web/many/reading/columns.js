@@ -105,6 +105,7 @@ function column(name, cells) {
 
 /** @param {string} cell */
 function countWords(cell) {
+  if (/^[{[][^]*[}\]]$/.test(cell)) return 0; // JSON: not written by hand
   const unspaced = cell.match(UNSPACED)?.length ?? 0;
   return unspaced > Array.from(cell).length / 4 ? unspaced / 2 : (cell.match(WORD)?.length ?? 0);
 }

@@ -2,7 +2,7 @@
 
 import { CellReader } from "./cells.js";
 import { hasWordOf } from "./columns.js";
-import { DELIMITERS, LEAST_FIT, OTHER_NAMES, TEXT_NAMES } from "./rules.js";
+import { DELIMITERS, LEAST_FIT, OTHER_NAMES, RARE_DELIMITERS, TEXT_NAMES } from "./rules.js";
 
 /** Of a table with one column: quotes count, and no character that texts hold splits them. */
 export const ONE_COLUMN = "\x1f";
@@ -50,6 +50,17 @@ class Trial {
     return (equal + longer / 2) / widths.length;
   }
 
+  /** Whether the first row surely names the columns. */
+  get isHeaded() {
+    return sum(evidences(this.rows.map(({ cells }) => cells))) > 0;
+  }
+
+  /** Whether its commas are those of texts: a blank behind each, in rows of any width, and no header above. */
+  get isProse() {
+    const blanks = this.rows.every(({ cells }) => cells.slice(1).every((cell) => cell.startsWith(" ")));
+    return this.dialect.delimiter === "," && blanks && !this.isHeaded;
+  }
+
   /** What it leaves unexplained: rows of another width or without end, quotes within quotes and around whole cells. */
   get strangeness() {
     const ragged = this.rows.filter(({ cells }) => cells.length !== this.width).length + this.linesLeft;
@@ -95,9 +106,11 @@ export function decide(text, whole, delimiter = null) {
   /** @type {Dialect} */
   const base = { delimiter: ",", quoting: "doubled", lineEnd: lineEnd(text) };
   const trial = (/** @type {Partial<Dialect>} */ change) => new Trial(text, { ...base, ...change }, whole);
-  let best = (delimiter ? [delimiter] : DELIMITERS).map((each) => trial({ delimiter: each })).reduce(better);
+  // What may be half a smiley splits nothing without a header.
+  const isLikely = (/** @type {Trial} */ { dialect, isHeaded }) => delimiter || isHeaded || !RARE_DELIMITERS.includes(dialect.delimiter ?? "");
+  let best = (delimiter ? [delimiter] : DELIMITERS).map((each) => trial({ delimiter: each })).filter(isLikely).reduce(better);
   // One column: a comma can be quoted there, and no unquoted one may split a text.
-  if (!delimiter && best.fit < LEAST_FIT) best = trial({ delimiter: ONE_COLUMN });
+  if (!delimiter && (best.fit < LEAST_FIT || best.isProse)) best = trial({ delimiter: ONE_COLUMN });
   if (text.includes('"')) {
     /** @type {Dialect["quoting"][]} */
     const ways = text.includes('\\"') ? ["backslash", "none"] : ["none"];
@@ -152,21 +165,41 @@ const isQuoted = (cell) => cell.length > 1 && cell.startsWith('"') && cell.endsW
  */
 export function isHeader(rows) {
   const each = evidences(rows);
-  const total = each.reduce((sum, one) => sum + one, 0);
+  const total = sum(each);
   return total > 0 || (total === 0 && each.length > 1 && each.every((one) => one >= 0));
 }
 
 /**
- * How many of the first rows are titles: one cell with something in it, above what surely is a header.
+ * How many of the first rows are titles: comments, or one cell with something in it, above what surely is a header. A
+ * comment begins with `#`, and may hold delimiters; a header that does is as wide as the rows below it and has no blank
+ * behind.
  * @param {string[][]} rows
  */
 export function titleRows(rows) {
-  const count = rows.slice(0, 1 + MOST_TITLES).findIndex((cells) => cells.filter((cell) => cell.trim()).length > 1);
+  const usual = mostCommon(rows.map((row) => row.length))?.[0];
+  const isTitle = (/** @type {string[]} */ cells) =>
+    cells[0]?.startsWith("# ") || (cells[0]?.startsWith("#") && cells.length !== usual) || cells.filter((cell) => cell.trim()).length <= 1;
+  const count = rows.slice(0, 1 + MOST_TITLES).findIndex((cells) => !isTitle(cells));
   if (count < 1) return 0;
   const [head, ...body] = rows.slice(count);
   const alike = body.filter((row) => row.length === head.length).length;
   if (!body.length || alike < MOSTLY * body.length) return 0;
-  return evidences([head, ...body]).reduce((sum, one) => sum + one, 0) > 0 ? count : 0;
+  return sum(evidences([head, ...body])) > 0 ? count : 0;
+}
+
+/** @param {number[]} numbers */
+const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
+
+/**
+ * The first of the numbers that come most often, and how often.
+ * @param {number[]} numbers
+ * @returns {[number, number] | undefined}
+ */
+export function mostCommon(numbers) {
+  /** @type {Map<number, number>} */
+  const counts = new Map();
+  for (const number of numbers) counts.set(number, (counts.get(number) ?? 0) + 1);
+  return [...counts].reduce((one, other) => (one && one[1] >= other[1] ? one : other), /** @type {[number, number] | undefined} */ (undefined));
 }
 
 /**
@@ -177,7 +210,9 @@ export function titleRows(rows) {
 function evidences(rows) {
   const [head, ...body] = rows.slice(0, 1 + HEADER_ROWS);
   if (!head || head.every((cell) => !cell.trim())) return [];
-  return head.map((cell, index) => evidence(cell, body.filter((row) => index < row.length).map((row) => row[index].trim())));
+  const columns = head.map((_, index) => body.filter((row) => index < row.length).map((row) => row[index].trim()));
+  if (areNumbered(head) && !columns.every(areValues)) return head.map(() => 3);
+  return head.map((cell, index) => evidence(cell, columns[index]));
 }
 
 /**
@@ -192,7 +227,7 @@ function evidence(cell, below) {
   if (isValue(name)) return -3;
   const known = isNamed(name);
   if (!known && filled.includes(name)) return -2;
-  if (filled.length && filled.filter(isValue).length >= MOSTLY * filled.length) return 3;
+  if (areValues(filled)) return 3;
   if (known) return 2;
   if (wordCount(name) > SENTENCE_WORDS || Array.from(name).length > LONG_NAME_CHARS) return /[?:]$/.test(name) ? 0 : -2;
   return /^([A-Za-z]+([_.][A-Za-z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+)$/.test(name) ? 1 : 0;
@@ -205,6 +240,21 @@ function evidence(cell, below) {
  * @param {string[]} all
  */
 const counts = (value, index, all) => /^[0-9]+$/.test(value) && Number(value) === Number(all[0]) + index;
+
+/**
+ * Whether pandas named the columns 0, 1, 2, …, perhaps beside its index, which has no name.
+ * @param {string[]} head
+ */
+function areNumbered(head) {
+  const names = head.length > 1 && !head[0].trim() ? head.slice(1) : head;
+  return head.length > 1 && names.every((name, index) => name === String(index));
+}
+
+/** @param {string[]} cells */
+function areValues(cells) {
+  const filled = cells.filter(Boolean);
+  return filled.length > 0 && filled.filter(isValue).length >= MOSTLY * filled.length;
+}
 
 /** @param {string} text */
 const isValue = (text) => VALUES.some((pattern) => pattern.test(text));

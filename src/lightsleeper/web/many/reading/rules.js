@@ -11,7 +11,9 @@ export const MAX_ROW_CHARS = 16 * 1024 * 1024;
 export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 
 /** In the order in which equally good ones are taken. */
-export const DELIMITERS = ["\t", ";", "|", ","];
+export const DELIMITERS = ["\t", ";", "|", ",", "^", "~", "\x01"];
+/** Those that split only below what surely is a header: texts hold them too. */
+export const RARE_DELIMITERS = ["^", "~"];
 /** Share of the rows that must have the first one's width before a character is taken for a delimiter. */
 export const LEAST_FIT = 0.4;
 

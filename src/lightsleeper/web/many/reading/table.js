@@ -39,6 +39,9 @@ import { WINDOW_BYTES } from "./rules.js";
 
 const BY_ENDING = new Map([["ndjson", "jsonl"], ["tab", "tsv"], ...["txt", "csv", "tsv", "jsonl", "json"].map((name) => /** @type {[string, string]} */ ([name, name]))]);
 
+/** So many control characters are no sign of anything. */
+const STRANGE_CHARS = 5;
+
 /**
  * The table in a file; throws one line if nothing can read it.
  * @param {Blob & {name: string}} file
@@ -68,8 +71,8 @@ export async function openTable(file, choices = {}) {
  * @param {string} name
  */
 function checkText(text, name) {
-  const strange = text.match(/[\0-\x08\x0e-\x19\x1c-\x1f]/g)?.length ?? 0;
-  if (strange > text.length / 20) throw new Error(`${name} is not a file of text, and of no kind that is known here`);
+  const strange = text.match(/[\0\x02-\x08\x0e-\x19\x1c-\x1f]/g)?.length ?? 0;
+  if (strange > Math.max(STRANGE_CHARS, text.length / 20)) throw new Error(`${name} is not a file of text, and of no kind that is known here`);
 }
 
 /**
