@@ -1,11 +1,11 @@
 """One row of a file, whatever the file is, and why it may have no text."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 
-from lightsleeper.bulk.records import json_rows
+from lightsleeper.bulk.records import json_rows, json_values
 from lightsleeper.bulk.records.cells import Cells
 from lightsleeper.bulk.records.columns import is_blank, is_placeholder
 from lightsleeper.bulk.records.encoding import is_damaged, mended
@@ -104,13 +104,24 @@ def json_row(number: int, raw: str, line: int, place: Callable[[str], int]) -> R
         row.problem, row.surplus = json_rows.complaint(row.raw or ""), row.raw or ""
         return row
     kinds = {}
-    for name, value in found:
-        index, cell = place(name), json_rows.cell_of(value)
-        if kind := json_rows.kind_of(value):
+    for written, value in found:
+        name, cell = written, json_values.cell_of(value)
+        if json_values.has_lone_surrogate(name + cell):
+            name, cell = map(json_values.without_lone_surrogates, (name, cell))
+            row.damaged = True
+        index = _free_place(name, row.cells, place)
+        if kind := json_values.kind_of(value):
             kinds[index] = kind
-        if json_rows.has_lone_surrogate(cell):
-            cell, row.damaged = json_rows.without_lone_surrogates(cell), True
         row.cells.extend(repeat(None, index + 1 - len(row.cells)))
         row.cells[index] = cell
     row.kinds = kinds
     return row
+
+
+def _free_place(name: str, cells: Sequence[str | None], place: Callable[[str], int]) -> int:
+    """The column of `name`; if the row has it already, which JSON does not forbid, that of `name 2`."""
+    index, count = place(name), 1
+    while index < len(cells) and cells[index] is not None:
+        count += 1
+        index = place(f"{name} {count}")
+    return index

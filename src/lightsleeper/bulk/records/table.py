@@ -25,6 +25,7 @@ from lightsleeper.bulk.records.dialect import (
     with_carriage_returns,
 )
 from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named
+from lightsleeper.bulk.records.json_document import document
 from lightsleeper.bulk.records.rows import Row, json_row, table_rows
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
 from lightsleeper.bulk.records.workbooks import parquet_rows, xlsx_sheets
@@ -32,7 +33,6 @@ from lightsleeper.errors import InvalidInput
 
 FORMATS: Final = ("txt", "csv", "tsv", "jsonl", "json", "xlsx", "parquet")
 _BY_ENDING: Final = {"ndjson": "jsonl", "tab": "tsv", **{name: name for name in FORMATS}}
-_JSON: Final = {"lines": json_rows.lines, "array": json_rows.array, "document": json_rows.document}
 _SHEET_ROWS_SEEN: Final = 1000
 _JSON_ROWS_SEEN: Final = 1000
 #: So many control characters are no sign of anything.
@@ -124,9 +124,11 @@ def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | 
     text = "".join(decode([window], encoding, final=whole))
     _check_text(text, name)
     characters = decode(chain([window], iter(lambda: content.stream.read(PIECE_BYTES), b"")), encoding)
-    file_format, shape = _format(PurePosixPath(content.name).suffix[1:].lower(), text, choices, whole=whole)
+    file_format, shape = _format(content.name, text, choices, whole=whole)
     if shape:
-        table = _from_json(_JSON[shape](characters), name, file_format, choices)
+        left_out: list[str] = []
+        table = _from_json(_json(shape, characters, left_out), name, file_format, choices)
+        table.notes = left_out + table.notes
     else:
         table = _from_text(characters, text, name, file_format, choices, whole=whole)
     table.encoding = encoding
@@ -151,18 +153,22 @@ def _check_text(text: str, name: str) -> None:
         raise InvalidInput(f"{name} is not a file of text, and of no kind that is known here")
 
 
-def _format(ending: str, text: str, choices: Choices, *, whole: bool) -> tuple[str, str | None]:
+def _format(name: str, text: str, choices: Choices, *, whole: bool) -> tuple[str, str | None]:
     """The format, and for JSON its shape. What a file holds goes before what it is called."""
     said = choices.file_format
     if said in {"txt", "csv", "tsv"}:
         return said, None
-    called = said or _BY_ENDING.get(ending, "")
+    called = said or _BY_ENDING.get(PurePosixPath(name).suffix[1:].lower(), "")
     shape = json_rows.shape_of(text, whole=whole, is_json=called in {"jsonl", "json"})
     if shape:
         return "jsonl" if shape == "lines" else "json", shape
     if called in {"csv", "tsv"} or choices.delimiter or choices.header is not None:
-        return called or "csv", None
-    return ("csv" if looks_like_table(separator_line(text)[1], whole=whole) else "txt"), None
+        return called if called == "tsv" else "csv", None
+    if looks_like_table(separator_line(text)[1], whole=whole):
+        return "csv", None
+    if called in {"jsonl", "json"} and text.strip():
+        raise InvalidInput(f"{name} is no {called}: its beginning holds neither objects nor lists nor strings")
+    return "txt", None
 
 
 def _from_text(
@@ -232,10 +238,18 @@ def _from_cells(
     return table
 
 
+def _json(shape: str, characters: Iterator[str], notes: list[str]) -> Iterator[tuple[str, int]]:
+    if shape == "document":
+        return document(characters, notes)
+    return json_rows.lines(characters) if shape == "lines" else json_rows.array(characters)
+
+
 def _from_json(rows: Iterator[tuple[str, int]], name: str, file_format: str, choices: Choices) -> Table:
     sample = list(islice(rows, _JSON_ROWS_SEEN))
     places: dict[str, int] = {}
     shown = list(_json_rows(iter(sample), places, names=[]))
+    if shown and all(row.problem for row in shown):
+        raise InvalidInput(f"{name}: none of its first {len(shown):,} rows is a JSON object or a string")
     names = list(places)
     table = _described(name, file_format, names, [row.cells for row in shown if not row.problem], choices)
     table.rows = _json_rows(chain(sample, rows), places, names)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final, Protocol, TextIO
 
 from lightsleeper.bulk.records.findings import FOUND, Value, found_values, free_names
-from lightsleeper.bulk.records.json_rows import fields, members
+from lightsleeper.bulk.records.json_rows import fields
+from lightsleeper.bulk.records.json_values import members
 from lightsleeper.bulk.records.rows import Row
 from lightsleeper.bulk.records.spool import Spool
 from lightsleeper.bulk.records.table import Table

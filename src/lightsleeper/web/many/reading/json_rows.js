@@ -1,11 +1,13 @@
 /** JSON → rows: one value a line, an array, or a document with the rows in it. As `bulk/records/json_rows.py`. */
 
-import { rowsWithin } from "./json_document.js";
+import { within } from "./json_document.js";
 import { members, NotJson, reads, skipSpace, valueEnd } from "./json_values.js";
 import { MAX_ROW_CHARS } from "./rules.js";
 
 /** Objects within objects become columns named `user.name`; deeper than this they stay JSON. */
 const MAX_DEPTH = 4;
+/** Lines of a file called json that are looked at before it is taken for something else. */
+const LINES_SEEN = 100;
 
 /** @typedef {{raw: string, line: number}} RawRow */
 
@@ -63,31 +65,72 @@ function flat(prefix, raw, depth) {
  */
 export function shapeOf(text, whole, isJson) {
   const start = skipSpace(text, 0);
-  if (text[start] === "[") {
-    const first = skipSpace(text, start + 1);
-    if (text[first] === "[") return begins(text, first, whole) ? "document" : null;
-    return text[first] === "]" || begins(text, first, whole) ? "array" : null;
+  if (text[start] === "[") return shapeOfList(text, start, whole, isJson);
+  if (text[start] !== "{" && !(isJson && text[start] === '"')) {
+    return isJson && text.split("\n", LINES_SEEN).some((line) => isRow(withoutComma(line.trim()))) ? "lines" : null;
   }
-  if (text[start] !== "{" && !(isJson && text[start] === '"')) return isJson ? "lines" : null;
   const line = text.slice(start).split("\n", 1)[0].trim();
-  if (!reads(() => fields(line))) {
+  if (!isRow(withoutComma(line))) {
     const broken = line.startsWith("{") && text.indexOf('"', start) !== -1;
     if (broken && isDocument(text, start, whole)) return "document";
     return isJson ? "lines" : null;
   }
   const alone = !text.slice(start + line.length).trim();
-  return line.startsWith("{") && alone && whole && rowsWithin(line) ? "document" : "lines";
+  return line.startsWith("{") && alone && whole && within(line) ? "document" : "lines";
 }
 
 /**
+ * An array of rows, one of lists, or a list a line; in a file called otherwise, a text may begin with a bracket.
  * @param {string} text
  * @param {number} start
  * @param {boolean} whole
+ * @param {boolean} isJson
+ * @returns {"array" | "document" | null}
  */
-function begins(text, start, whole) {
-  if (!'{["'.includes(text[start] ?? " ")) return false;
-  return reads(() => valueEnd(text, start)) || (!whole && text[start] === "{");
+function shapeOfList(text, start, whole, isJson) {
+  const first = skipSpace(text, start + 1);
+  const ofLists = text[first] === "[";
+  const end = endOf(text, start);
+  if (end === null) return begins(text, first, whole, isJson) ? (ofLists ? "document" : "array") : null;
+  const behind = text.charAt(skipSpace(text, end));
+  if (!isJson && (!["", "[", ","].includes(behind) || !'{["]'.includes(text[first]))) return null;
+  const aLineEach = behind === "[" && text[first] !== "{";
+  return ofLists || aLineEach ? "document" : "array";
 }
+
+/**
+ * Whether a list that is cut, or broken, begins with a value.
+ * @param {string} text
+ * @param {number} first
+ * @param {boolean} whole
+ * @param {boolean} isJson
+ */
+function begins(text, first, whole, isJson) {
+  if (!isJson && !'{["'.includes(text[first] ?? " ")) return false;
+  const end = endOf(text, first);
+  if (end === null) return !whole && text[first] === "{";
+  return isJson || ["", ",", "]"].includes(text.charAt(skipSpace(text, end)));
+}
+
+/**
+ * Where the value at `start` ends; null if none is there, or not all of it.
+ * @param {string} text
+ * @param {number} start
+ */
+function endOf(text, start) {
+  let end = null;
+  reads(() => (end = valueEnd(text, start)));
+  return /** @type {number | null} */ (end);
+}
+
+/** @param {string} line */
+const isRow = (line) => reads(() => fields(line));
+
+/**
+ * Lines cut out of an array have commas behind them.
+ * @param {string} line
+ */
+const withoutComma = (line) => (/^\{[^]*\},$|^"[^]*",$/.test(line) ? line.slice(0, -1) : line);
 
 /**
  * Whether an object that does not end in its first line is JSON all the same.
@@ -101,6 +144,8 @@ function isDocument(text, start, whole) {
 
 /** Takes a file in pieces and gives every line that is not blank, with its number. */
 export class Lines {
+  /** Nothing is left out. @type {string[]} */
+  notes = [];
   #rest = "";
   #number = 0;
 
@@ -116,18 +161,20 @@ export class Lines {
     for (const line of complete) {
       this.#number += 1;
       const raw = line.startsWith("{") && line.endsWith("}") ? line : line.replace(/^[ \t\r]+|[ \t\r]+$/g, "");
-      if (raw) rows.push({ raw, line: this.#number });
+      if (raw) rows.push({ raw: withoutComma(raw), line: this.#number });
     }
     bound(this.#rest, this.#number + 1);
     return rows;
   }
 }
 
-/** Takes a file in pieces and gives every element of its array; what is not JSON ends it as one last row. */
+/** Takes a file in pieces and gives every element of its array, or of several; what is no JSON is one last row. */
 export class ArrayElements {
+  /** Nothing is left out. @type {string[]} */
+  notes = [];
   #text = "";
   #line = 1;
-  #opened = false;
+  #inside = false;
 
   /**
    * @param {string} piece
@@ -138,18 +185,17 @@ export class ArrayElements {
     let position = 0;
     /** @type {RawRow[]} */
     const rows = [];
-    for (;;) {
-      let start = skipSpace(text, position);
-      if (start < text.length && (!this.#opened || text[start] === ",")) {
-        this.#opened = true;
-        start = skipSpace(text, start + 1);
+    for (let start = skipSpace(text, position); start < text.length; start = skipSpace(text, position)) {
+      this.#line += breaks(text.slice(position, start));
+      position = start;
+      if (text[start] === "," || text[start] === (this.#inside ? "]" : "[")) {
+        if (text[start] !== ",") this.#inside = !this.#inside;
+        position += 1;
+        continue;
       }
-      if (start >= text.length || text[start] === "]") break;
-      let end = last ? text.length : -1;
-      if (reads(() => valueEnd(text, start))) end = valueEnd(text, start);
+      const end = endOf(text, start) ?? (last ? text.length : -1);
       // A number at the very end may go on in the next piece.
       if (end === -1 || (end === text.length && !last)) break;
-      this.#line += breaks(text.slice(position, start));
       rows.push({ raw: text.slice(start, end).trim(), line: this.#line });
       this.#line += breaks(text.slice(start, end));
       position = end;

@@ -29,8 +29,13 @@ export async function fromJson(source, format, shape, choices) {
     places.set(key, names.length);
     return names.push(key) - 1;
   };
-  const shown = await firstRows(source, reader(), place);
+  const first = reader();
+  const shown = await firstRows(source, first, place);
+  if (shown.length && shown.every(({ problem }) => problem)) {
+    throw new Error(`${source.name}: none of its first ${shown.length.toLocaleString("en")} rows is a JSON object or a string`);
+  }
   const table = described(source.name, format, names, shown.filter(({ problem }) => !problem), choices);
+  table.notes.unshift(...first.notes);
   table.batches = async function* () {
     const rows = reader();
     for await (const [piece, last] of source.pieces()) yield rows.push(piece, last).map((row) => jsonRow(row, place));

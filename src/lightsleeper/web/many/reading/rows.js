@@ -123,7 +123,7 @@ export function jsonRow({ raw: written, line }, place) {
   const row = { cells: [], line, raw };
   if (damaged) row.damaged = true;
   try {
-    for (const [name, value] of fields(raw)) setCell(row, place(name), value);
+    for (const [name, value] of fields(raw)) setCell(row, name, value, place);
   } catch (error) {
     if (!(error instanceof NotJson)) throw error;
     return { ...row, cells: [], problem: complaint(raw), surplus: raw };
@@ -133,14 +133,29 @@ export function jsonRow({ raw: written, line }, place) {
 
 /**
  * @param {Row} row
- * @param {number} index
+ * @param {string} name
  * @param {string} value as written
+ * @param {(name: string) => number} place
  */
-function setCell(row, index, value) {
+function setCell(row, name, value, place) {
+  if (!name.isWellFormed()) row.damaged = true;
+  const index = freePlace(name.toWellFormed(), row.cells, place);
   const kind = kindOfValue(value);
   if (kind) row.kinds = { ...row.kinds, [index]: kind };
   const cell = cellOf(value);
   if (!cell.isWellFormed()) row.damaged = true;
   while (row.cells.length <= index) row.cells.push(null);
   row.cells[index] = cell.toWellFormed();
+}
+
+/**
+ * The column of `name`; if the row has it already, which JSON does not forbid, that of `name 2`.
+ * @param {string} name
+ * @param {(string | null)[]} cells
+ * @param {(name: string) => number} place
+ */
+function freePlace(name, cells, place) {
+  let index = place(name);
+  for (let count = 2; index < cells.length && cells[index] !== null; count += 1) index = place(`${name} ${count}`);
+  return index;
 }

@@ -88,6 +88,12 @@ function formatOf(name, text, choices, whole) {
   const called = said ?? BY_ENDING.get(name.toLowerCase().match(/\.([^.]+)$/)?.[1] ?? "") ?? "";
   const shape = shapeOf(text, whole, called === "jsonl" || called === "json");
   if (shape) return { format: shape === "lines" ? "jsonl" : "json", shape };
-  if (called === "csv" || called === "tsv" || choices.delimiter || choices.header !== undefined) return { format: called || "csv", shape };
-  return { format: looksLikeTable(separatorLine(text)[1], whole) ? "csv" : "txt", shape };
+  if (called === "csv" || called === "tsv" || choices.delimiter || choices.header !== undefined) {
+    return { format: called === "tsv" ? called : "csv", shape };
+  }
+  if (looksLikeTable(separatorLine(text)[1], whole)) return { format: "csv", shape };
+  if ((called === "jsonl" || called === "json") && text.trim()) {
+    throw new Error(`${name} is no ${called}: its beginning holds neither objects nor lists nor strings`);
+  }
+  return { format: "txt", shape };
 }

@@ -1,0 +1,182 @@
+"""A JSON document → the rows that are somewhere in it, and what stands beside them."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Final
+
+from lightsleeper.bulk.records.columns import unique_names, words_of_name
+from lightsleeper.bulk.records.dialect import is_header
+from lightsleeper.bulk.records.json_values import NotJson, cell_of, elements, members, skip_space, value_end
+from lightsleeper.bulk.records.rules import MAX_DOCUMENT_BYTES, TEXT_NAMES
+from lightsleeper.errors import InvalidInput
+
+_DIGITS = re.compile("[0-9]+")
+#: Names of what is left out that are listed.
+_LISTED: Final = 10
+
+
+@dataclass(slots=True)
+class Within:
+    """Rows that were found in a document."""
+
+    rows: list[str]
+    #: The keys that lead to them.
+    path: list[str] = field(default_factory=list)
+    #: The names of what stands beside them and is no row.
+    beside: list[str] = field(default_factory=list)
+
+    def note(self) -> list[str]:
+        """What was left out, in words; nothing if nothing was."""
+        if not self.beside:
+            return []
+        more = ", …" if len(self.beside) > _LISTED else ""
+        place = f"the rows are in {'.'.join(self.path)}; " if self.path else ""
+        return [f"{place}left out beside them: {', '.join(self.beside[:_LISTED])}{more}"]
+
+
+def document(pieces: Iterable[str], notes: list[str]) -> Iterator[tuple[str, int]]:
+    """The rows of a JSON document, wherever they are in it; `notes` is told what was left out.
+
+    InvalidInput if it is too large to be read whole.
+    """
+    text = ""
+    for piece in pieces:
+        text += piece
+        if len(text) > MAX_DOCUMENT_BYTES:
+            raise InvalidInput(
+                f"a JSON document of more than {MAX_DOCUMENT_BYTES:,} characters; write one row a line (jq -c '.[]')",
+                limit=MAX_DOCUMENT_BYTES,
+            )
+    rows = list(_values(text))
+    found = within(rows[0]) if len(rows) == 1 else None
+    if found:
+        notes += found.note()
+    elif len(rows) > 1 and all(row.startswith("[") for row in rows):  # a list a line
+        found = Within(_from_lists(rows))
+    yield from ((row, number) for number, row in enumerate(found.rows if found else rows, start=1))
+
+
+def _values(text: str) -> Iterator[str]:
+    """Objects over several lines each may follow each other; what is no JSON is one last value."""
+    position = skip_space(text, 0)
+    while position < len(text):
+        try:
+            end = value_end(text, position)
+        except NotJson:
+            end = len(text)
+        yield text[position:end].strip()
+        position = skip_space(text, end)
+        if text.startswith(",", position):
+            position = skip_space(text, position + 1)
+
+
+def within(raw: str) -> Within | None:
+    """The rows that a JSON document holds: lists, pandas' shapes, else its longest array of texts, at any depth."""
+    try:
+        if raw.startswith("["):
+            return Within(_from_lists(elements(raw)))
+        found = members(raw)
+    except NotJson:
+        return None
+    lists = {name: elements(value) for name, value in found if value.startswith("[")}
+    others = [name for name, _ in found]
+    if lists.keys() >= {"columns", "data"}:
+        rows = _from_lists(lists["data"], lists["columns"])
+        return Within(_keyed("index", lists.get("index", []), rows), [], _without(others, "columns", "data", "index"))
+    tables = [name for name, rows in lists.items() if rows and rows[0].startswith(("{", "["))]
+    if tables:
+        name = max(tables, key=lambda table: (_is_of_texts(table, lists[table][0]), sum(map(len, lists[table]))))
+        rows = lists[name]
+        return Within(_from_lists(rows) if rows[0].startswith("[") else rows, [name], _without(others, name))
+    if len(lists) == len(found) > 0 and len({len(column) for column in lists.values()}) == 1:
+        return Within([_object(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)])
+    return _texts(found, lists) or _from_objects(found)
+
+
+def _is_of_texts(name: str, row: str) -> bool:
+    """Whether a list, or something in its rows, is called text, review or the like."""
+    names = [name, *(each for each, _ in members(row))] if row.startswith("{") else [name]
+    return any(words_of_name(each) & TEXT_NAMES for each in names)
+
+
+def _without(names: Sequence[str], *known: str) -> list[str]:
+    return [name for name in names if name not in known]
+
+
+def _texts(found: Sequence[tuple[str, str]], lists: Mapping[str, list[str]]) -> Within | None:
+    """A list of strings that is called texts, reviews, …, where no string is."""
+    called = [(name, value) for name, value in found if words_of_name(name) & TEXT_NAMES]
+    if len(called) != 1 or called[0][0] not in lists:
+        return None
+    rows = lists[called[0][0]]
+    if not rows or not all(row.startswith('"') for row in rows):
+        return None
+    return Within(rows, [called[0][0]], [name for name, _ in found if name != called[0][0]])
+
+
+def _from_lists(rows: Sequence[str], columns: Sequence[str] | None = None) -> list[str]:
+    """Rows of lists, whose names stand in `columns` or in the first of them, if that is a header."""
+    lists = [elements(row) if row.startswith("[") else None for row in rows]
+    if columns is None and lists[:1] != [None]:
+        shown = [list(map(cell_of, cells)) for cells in lists[:200] if cells is not None]
+        if all(name.startswith('"') for name in lists[0] or []) and is_header(shown):
+            columns, lists, rows = lists[0], lists[1:], rows[1:]
+    width = max(map(len, filter(None, [columns, *lists])), default=0)
+    names = unique_names([cell_of(name) for name in columns or []], width)
+    return [
+        row if cells is None else _object(zip(names, cells, strict=False))
+        for row, cells in zip(rows, lists, strict=True)
+    ]
+
+
+def _from_objects(found: Sequence[tuple[str, str]]) -> Within | None:
+    """Objects in an object: by column (`{"text": {"0": …}}`), by row (`{"a1": {"text": …}}`), or rows further in."""
+    names = [name for name, _ in found]
+    inner = {name: dict(members(value)) for name, value in found if value.startswith("{")}
+    if inner and len(inner) == len(found) and all(inner.values()):
+        keys = list(dict.fromkeys(key for each in inner.values() for key in each))
+        if all(map(_DIGITS.fullmatch, keys)):
+            rows = [_object((name, each[key]) for name, each in inner.items() if key in each) for key in keys]
+            return Within(_keyed("index", list(map(_written, keys)), rows))
+        if len(inner) > 1 and all(_are_alike(each, next(iter(inner.values()))) for each in inner.values()):
+            return Within(_keyed("key", list(map(_written, names)), [value for _, value in found]))
+    for name, value in found:
+        if value.startswith("{") and (deeper := within(value)):
+            beside = [*_without(names, name), *(f"{name}.{other}" for other in deeper.beside)]
+            return Within(deeper.rows, [name, *deeper.path], beside)
+    if len(inner) > 1 and len(inner) == len(found):
+        return Within(_keyed("key", list(map(_written, names)), [value for _, value in found]))
+    return None
+
+
+def _are_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether two objects have more than half of their keys in common."""
+    return 2 * len(one.keys() & other.keys()) > max(len(one), len(other))
+
+
+def _keyed(name: str, keys: Sequence[str], rows: list[str]) -> list[str]:
+    """Every row with its key, as it is written, in front; unless the keys only count: 0, 1, 2 and so on."""
+    if [key.strip('"') for key in keys] == [str(number) for number in range(len(keys))]:
+        return rows
+    taken = {each for row in rows if row.startswith("{") for each, _ in members(row)}
+    while name in taken:
+        name += "_"
+    return [_with_first(name, key, row) for key, row in zip_longest(keys[: len(rows)], rows, fillvalue="null")]
+
+
+def _with_first(name: str, key: str, row: str) -> str:
+    if not row.startswith("{"):
+        return row
+    rest = row[skip_space(row, 1) :]
+    return _object([(name, key)])[:-1] + (f", {rest}" if rest != "}" else rest)
+
+
+def _object(fields: Iterable[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"{_written(name)}: {value}" for name, value in fields) + "}"
+
+
+def _written(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
