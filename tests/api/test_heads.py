@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -183,3 +184,41 @@ def test_what_a_word_does_to_a_number_is_told_too(one: TestClient) -> None:
     without = post(one, "/predict", {"text": TEXT.removeprefix("A ")})
     effect = answer["predictions"][0][0]["score"] - without["predictions"][0][0]["score"]
     assert answer["explanations"][0]["effect"] == pytest.approx(effect, abs=1e-6)
+
+
+CONVERSATIONS: list[tuple[str, str, dict[str, Any]]] = [
+    ("/predict", "/predict", {"text": TEXT, "explain": True}),
+    ("/predict", "/predict", {"inputs": [TEXT, TEXT]}),
+    ("/", "/", {"inputs": TEXT}),
+    ("/v1/models/{name}:predict", "/v1/models/lightsleeper:predict", {"instances": [TEXT]}),
+    ("/v1/models/{name}:classify", "/v1/models/lightsleeper:classify", {"examples": [{"text": TEXT}]}),
+    ("/events", "/events", {**EVENT, **event()}),
+    ("/v2/models/{name}/infer", "/v2/models/lightsleeper/infer", {}),
+]
+
+
+@pytest.mark.parametrize(("path", "address", "body"), CONVERSATIONS)
+def test_what_is_asked_and_answered_is_as_the_document_says(
+    many: TestClient, one: TestClient, path: str, address: str, body: dict[str, Any]
+) -> None:
+    for client in (many, one):
+        converse(client, path, address, body)
+
+
+def converse(client: TestClient, path: str, address: str, body: dict[str, Any]) -> None:
+    if address.endswith("/infer"):
+        offered = client.get("/v2/models/lightsleeper").json()["outputs"]
+        inputs = [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [TEXT]}]
+        body = {"inputs": inputs, "outputs": [{"name": each["name"]} for each in offered]}
+    document = client.get("/openapi.json").json()
+    described = document["paths"][path]["post"]
+
+    def conforms(instance: object, content: dict[str, Any]) -> None:
+        (schema,) = (each["schema"] for each in content.values() if "schema" in each)
+        jsonschema.Draft202012Validator({"components": document["components"], **schema}).validate(instance)
+
+    conforms(body, described["requestBody"]["content"])
+    media_type = "application/cloudevents+json" if path == "/events" else "application/json"
+    answer = client.post(address, json=body, headers={"content-type": media_type, "prefer": "reply"})
+    assert answer.status_code == 200, answer.text
+    conforms(answer.json(), described["responses"]["200"]["content"])

@@ -4,13 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import uvicorn
 
+from lightsleeper.serving import lifespan, server
 from lightsleeper.serving.server import import_uvicorn
+from lightsleeper.serving.settings import Settings
 
 PROGRAM = """
 import sys
+from lightsleeper.serving import lifespan, server
 from lightsleeper.serving.server import import_uvicorn
+from lightsleeper.serving.settings import Settings
 uvicorn = import_uvicorn()
 assert sys.modules["uvicorn"] is uvicorn
 print(uvicorn.Config.__module__, uvicorn.Server.__module__, "click" in sys.modules, getattr(uvicorn, "__version__", ""))
@@ -41,3 +46,13 @@ def test_a_uvicorn_that_needs_all_of_itself_gets_it(tmp_path: Path) -> None:
 
 def test_a_uvicorn_that_is_there_is_taken_as_it_is() -> None:
     assert import_uvicorn() is uvicorn
+
+
+def test_the_model_is_opened_as_every_setting_of_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened: list[tuple[object, ...]] = []
+    for module in ("lightsleeper.model.model", "lightsleeper.serving.lifespan"):
+        monkeypatch.setattr(f"{module}.load_model", lambda *arguments: opened.append(arguments))
+    settings = Settings(bundle=tmp_path, engine="torch", torch_device="cuda", torch_dtype="bfloat16")
+    server._open_model(settings)  # noqa: SLF001  # the whole of `serve` would have to run for it
+    lifespan.open_model(settings)
+    assert opened == [(tmp_path, "torch", "cuda", "bfloat16")] * 2

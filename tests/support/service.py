@@ -17,7 +17,9 @@ from redis_server import free_port
 class Service:
     """`python -m lightsleeper serve` on a free port; keeps everything it says."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, *arguments: str, **settings: object) -> None:
+        """`arguments` of Python: what is started, by default the service alone."""
+        self.arguments = arguments or ("-m", "lightsleeper", "serve")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -31,7 +33,7 @@ class Service:
     def start(self) -> None:
         """Return once the port is open, which it is only when the service is warm."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lightsleeper", "serve"],
+            [sys.executable, *self.arguments],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

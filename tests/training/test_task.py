@@ -102,15 +102,20 @@ def test_independent_labels_keep_their_meaning_in_int8_and_are_measured(many: Pa
 
 def test_a_regression_keeps_its_numbers_and_knows_their_range(tmp_path: Path) -> None:
     source = write_trained("distilbert", tmp_path / "source", task="regression")
-    bundle = prepare(str(source), tmp_path / "bundle")
+    rows = list(texts_of(40, seed=6))
+    (tmp_path / "mine.csv").write_text("text,label\n" + "".join(f"{text},{1 + 2 * on[0]}\n" for text, on in rows))
+    bundle = prepare(str(source), tmp_path / "bundle", data=[tmp_path / "mine.csv"])
     least, largest = bundle.manifest.score_range
     assert bundle.manifest.task == REGRESSION
     assert least < largest
-    rows = list(texts_of(40, seed=6))
     found = load(bundle.folder).predict([text for text, _ in rows])
     errors = [abs(each.score - (1 + 2 * labels[0])) for each, (_, labels) in zip(found, rows, strict=True) if each]
     assert np.mean(errors) < 0.5
     assert all(each.label is None and each.cell is None for each in found if each)
-    (tmp_path / "mine.csv").write_text("text,label\nfine,1\n")
-    with pytest.raises(InvalidInput, match=r"mine\.csv: the model answers with a number"):
+    (measured,) = bundle.manifest.accuracy.values()
+    assert measured["mae"] == pytest.approx(np.mean(errors), abs=1e-4)
+    assert min(measured[name] for name in ("pearson", "pearson_fp32", "spearman")) > 0.9
+    (tmp_path / "mine.csv").write_text("text,label\nfine,good\n")
+    with pytest.raises(InvalidInput, match=r"mine\.csv, row 1 .*'good' stands in label; expected a number"):
         prepare(str(source), tmp_path / "other", data=[tmp_path / "mine.csv"])
+    assert not (tmp_path / "other").exists()

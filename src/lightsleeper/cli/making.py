@@ -27,7 +27,21 @@ def require_torch() -> None:
 
 
 def print_bundle(bundle: "Bundle") -> None:
-    """Say what was made."""
+    """Say what was made, and what was measured of it: float32 and int8 side by side."""
     print(f"{bundle.folder}: {bundle.manifest.model_id}, digest {bundle.digest[:12]}")
     for name, measured in bundle.manifest.accuracy.items():
-        print(f"  {name}: {measured}")
+        figure = next(figure for figure in measured if figure != "rows")
+        before, now = measured[f"{figure}_fp32"], measured[figure]
+        print(row(f"{figure}, {name}", f"{_shown(figure, before)} float32, {_shown(figure, now)} int8"))
+        others = (each for each in measured if each not in ("rows", figure, f"{figure}_fp32"))
+        more = ", ".join(f"{each} {measured[each]:.4f}" for each in others)
+        print(row("", f"{measured['rows']:,} texts; {more} (int8)"))
+
+
+def row(name: str, value: str) -> str:
+    """A line of the table that a command ends in."""
+    return f"{name:<18} {value}"
+
+
+def _shown(figure: str, value: float) -> str:
+    return f"{value:.2%}" if figure == "accuracy" else f"{value:.4f}"

@@ -149,7 +149,8 @@ def _answered(options: argparse.Namespace, table: "Table", tally: Tally) -> "Ite
     texts = (None if reason else row.text(table.text) for row, reason in again)
     for (row, reason), prediction in zip(judged, model.stream(texts), strict=True):
         if prediction:
-            tally.add(prediction.labels, None if prediction.label else prediction.score)
+            nothing = () if prediction.label is None else (_NO_LABEL,)
+            tally.add(prediction.labels or nothing, prediction.score if prediction.label is None else None)
             tally.truncated += prediction.truncated
             tally.unfamiliar += prediction.unfamiliar
         unseen = not prediction and not reason  # by the model, where a person may see a sign

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightsleeper.cli.files import add_labels, add_reading, reading_of
-from lightsleeper.cli.making import add_making, print_bundle, require_torch
+from lightsleeper.cli.making import add_making, print_bundle, require_torch, row
 
 if TYPE_CHECKING:
     from lightsleeper.cli.commands import Commands
@@ -68,22 +68,16 @@ def _prepare(options: argparse.Namespace) -> int:
 def _table(bundle: "Bundle") -> Iterator[str]:
     """What was made, in figures: of the manifest, and of this machine."""
     manifest = bundle.manifest
-    for name, measured in manifest.accuracy.items():
-        yield _row(f"accuracy, {name}", f"{measured['accuracy_fp32']:.2%} float32, {measured['accuracy']:.2%} int8")
     agreement = manifest.quantization["agreement"]
-    yield _row(
+    yield row(
         "agreement",
         f"{agreement['same_label']:.1%} of {agreement['texts']} texts; scores move by "
         f"{agreement['mean_difference']:.4f}, at most by {agreement['largest_difference']:.4f}",
     )
-    yield _row("size", f"{sum(file['bytes'] for file in manifest.files.values()) / 1e6:,.1f} MB")
+    yield row("size", f"{sum(file['bytes'] for file in manifest.files.values()) / 1e6:,.1f} MB")
     texts, seconds = _timed(bundle)
-    yield _row("texts per second", f"{texts / seconds:,.1f}, here")
-    yield _row("wake", f"{_wake_s(bundle):.2f} s from exec to open, here")
-
-
-def _row(name: str, value: str) -> str:
-    return f"{name:<18} {value}"
+    yield row("texts per second", f"{texts / seconds:,.1f}, here")
+    yield row("wake", f"{_wake_s(bundle):.2f} s from exec to open, here")
 
 
 def _timed(bundle: "Bundle") -> tuple[int, float]:

@@ -141,4 +141,4 @@ def _open_model(settings: "Settings") -> "Model":
     from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # already imported by `_import_engine`
     from lightsleeper.model.model import load_model  # noqa: PLC0415  # see above
 
-    return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device)
+    return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device, settings.torch_dtype)

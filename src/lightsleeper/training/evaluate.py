@@ -36,6 +36,10 @@ class Report:
     #: Of each text, in order, whether the predicted label is the true one.
     correct: tuple[bool, ...] = ()
 
+    def figures(self) -> dict[str, float]:
+        """What a manifest says; the first is what int8 must not lose."""
+        return {"accuracy": self.accuracy, "f1": self.f1, "ece": self.ece}
+
     def as_json(self) -> dict[str, Any]:
         """The report as plain values, without a word on single texts."""
         return {name: value for name, value in asdict(self).items() if name != "correct"}

@@ -14,6 +14,7 @@ from lightsleeper.errors import InvalidInput
 from lightsleeper.model.head import THRESHOLD
 from lightsleeper.model.model import Model
 from lightsleeper.training.evaluate import Report, evaluate
+from lightsleeper.training.evaluate_numbers import NumberReport, evaluate_numbers, numbered
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class SetReport:
     #: Of each text, in order, whether it got exactly its labels.
     correct: tuple[bool, ...] = ()
 
+    def figures(self) -> dict[str, float]:
+        """What a manifest says; the first is what int8 must not lose."""
+        return {"accuracy": self.accuracy, "f1": self.f1}
+
     def as_json(self) -> dict[str, float]:
         """The report as plain values, without a word on single texts."""
         return {"rows": self.rows, "accuracy": self.accuracy, "f1": self.f1, "macro_f1": self.macro_f1}
@@ -41,6 +46,9 @@ class SetReport:
         )
 
 
+AnyReport = Report | SetReport | NumberReport
+
+
 def evaluate_records(
     model: Model,
     records: Records,
@@ -48,13 +56,13 @@ def evaluate_records(
     *,
     workers: int,
     counts: Counter[tuple[str, str | None]] | None = None,
-) -> Report | SetReport:
-    """The report on labelled records, as the model's head has it; InvalidInput where the model names nothing.
+) -> AnyReport:
+    """The report on labelled records, as the model's head has it.
 
     `counts`, where there is one label a text, is told how often what was taken for which.
     """
     if model.head.one_output:
-        raise InvalidInput(f"{records.path.name}: the model answers with a number; what is measured is labels")
+        return evaluate_numbers(model, numbered(records, label_column=reading.label_column), workers=workers)
     if model.head.many_labels:
         sets = labelled_sets(records, model.labels, label_column=reading.label_column)
         return evaluate_sets(model, sets, workers=workers)

@@ -32,8 +32,7 @@ from lightsleeper.model.head import REGRESSION
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.training.checkpoint import Checkpoint, find_checkpoint
-from lightsleeper.training.evaluate import Report
-from lightsleeper.training.evaluate_sets import evaluate_records
+from lightsleeper.training.evaluate_sets import AnyReport, evaluate_records
 from lightsleeper.training.export import export, save
 from lightsleeper.training.hub_tokenizer import require_same_ids
 from lightsleeper.training.observe import observe
@@ -72,9 +71,9 @@ def prepare(
 ) -> Bundle:
     """Make the bundle `out` from a sequence classifier: a local folder or a hub id, there at `revision`.
 
-    `data` are labelled files, read as `reading` says, whose accuracy is measured in float32 and in int8; losing more
-    than `max_loss_points` on one of them, or differing from torch in any other way, is a BundleError, and nothing is
-    written.
+    `data` are labelled files, read as `reading` says, on which float32 and int8 are measured; losing more than
+    `max_loss_points` of accuracy (of numbers: of correlation) on one of them, or differing from torch in any other way,
+    is a BundleError, and nothing is written.
     `calibration` is a file of texts like those that will be served, unlabelled; without it general ones are used.
     `keep_checkpoint` adds what the torch engine runs. `task` says what the outputs mean where the checkpoint does not;
     `max_tokens` cuts texts sooner than it would. `say` is told of every stage, with its time, and of doubts.
@@ -203,21 +202,24 @@ def _verified(
         found, exact = (
             evaluate_records(each, reading.records(file), reading, workers=workers) for each in (model, reference)
         )
-        lost = 100 * (exact.accuracy - found.accuracy)
-        # One text of 140 is 0.7 points: a loss counts once it is larger than allowed and no accident.
-        if lost > max_loss_points and chance_of_loss(exact.correct, found.correct) < _ACCIDENT:
-            raise BundleError(
-                f"int8 lost {lost:.2f} points of accuracy on {file.name} ({exact.accuracy:.2%} → {found.accuracy:.2%}),"
-                f" more than {max_loss_points:g}; calibrate on more texts like yours"
-            )
-        accuracy[f"{file.resolve().parent.name}/{file.name}"] = {
-            "rows": found.rows,
-            "accuracy": round(found.accuracy, 5),
-            "accuracy_fp32": round(exact.accuracy, 5),
-            "f1": round(found.f1, 5),
-            **({"ece": round(found.ece, 5)} if isinstance(found, Report) else {}),
-        }
+        accuracy[f"{file.resolve().parent.name}/{file.name}"] = _compared(file, exact, found, max_loss_points)
     return replace(manifest, quantization={**SCHEME, "agreement": asdict(agreement)}, accuracy=accuracy)
+
+
+def _compared(file: Path, exact: AnyReport, found: AnyReport, max_loss_points: float) -> dict[str, Any]:
+    """What the manifest says of int8 against float32 on `file`; BundleError if int8 lost too much."""
+    figures = found.figures()
+    (name, now), before = next(iter(figures.items())), next(iter(exact.figures().values()))
+    lost = 100 * (before - now)
+    # One text of 140 is 0.7 points: a loss counts once it is larger than allowed and no accident.
+    accident = exact.correct and chance_of_loss(exact.correct, found.correct) >= _ACCIDENT
+    if lost > max_loss_points and not accident:
+        raise BundleError(
+            f"int8 lost {lost:.2f} points of {name} on {file.name} ({before:.2%} → {now:.2%}), "
+            f"more than {max_loss_points:g}; calibrate on more texts like yours"
+        )
+    rounded = {figure: round(value, 5) for figure, value in figures.items()}
+    return {"rows": found.rows, name: rounded[name], f"{name}_fp32": round(before, 5), **rounded}
 
 
 def _files(stage: Path) -> dict[str, dict[str, Any]]:

@@ -23,7 +23,6 @@ const facts = mountFacts((model) => {
   many.setModel(model);
 });
 mountKey(() => {
-  facts.reload();
   one.askAgain();
-  many.goOn();
+  facts.reload().then(many.goOn);
 });

@@ -36,6 +36,9 @@ _LIMIT = {"type": ["integer", "null"], "minimum": 1}
 _SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _TEXT = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _TEXTS = list_of(_TEXT, minItems=1, maxItems=64)
+#: Of models that have them: one output has no label, and only of many is each selected or not.
+_OUTPUT = {**STRING, "enum": ["label", "selected", "scores", "logits", "truncated"]}
+
 LABELS = list_of(ref("LabelScoreModel"))
 
 SCHEMAS: dict[str, Any] = {
@@ -75,7 +78,7 @@ SCHEMAS: dict[str, Any] = {
         id={"type": ["string", "null"], "maxLength": 256},
         inputs=list_of(ref("InferTensor"), minItems=1, maxItems=1),
         outputs={
-            **list_of(object_of(["name"], name={**STRING, "enum": ["label", "scores", "logits", "truncated"]})),
+            **list_of(object_of(["name"], name=_OUTPUT)),
             "type": ["array", "null"],
         },
         parameters=_options(truncate=_FLAG, raw_scores=_FLAG, threshold=_SHARE, binary_data_output=_FLAG),

@@ -3,6 +3,7 @@
 import { breathe } from "../shared/dom.js";
 import { members } from "./reading/json_values.js";
 import { DONE } from "./results.js";
+import { NONE } from "../shared/head.js";
 
 const ROWS_AT_ONCE = 1000;
 const NUMBER = /^[-+]?[0-9][0-9.,]*([eE][-+]?[0-9]+)?%?$/;
@@ -53,7 +54,18 @@ function freeNames(taken) {
 function findings(results, row) {
   if (results.status[row] !== DONE) return [null, null, null, null, results.reasons.get(row) ?? "not classified"];
   const remarks = [results.truncated[row], results.unfamiliar[row]].map(Boolean);
-  return [results.labels[results.label[row]], results.score[row], ...remarks, null];
+  return [labelCell(results, row), results.score[row], ...remarks, null];
+}
+
+/**
+ * The labels that apply in one cell, as the command writes them.
+ * @param {import("./results.js").Results} results
+ * @param {number} row
+ */
+function labelCell(results, row) {
+  if (results.head.kind === "number") return null;
+  const labels = results.labelsOf(row);
+  return labels.includes(NONE) && results.head.kind === "many" ? "" : labels.join("|");
 }
 
 /**

@@ -1,16 +1,17 @@
-/** Rows and the share of negative ones by a column of the file: categories as bars, dates as columns; each filters. */
+/** Rows, and the share of negative ones or their mean, by a column of the file: categories as bars, dates as columns; each filters. */
 
 import { byId, el } from "../shared/dom.js";
 import { groupable, groupsOf } from "./groups.js";
 import { DONE } from "./results.js";
-import { grouped, percent, plural, toneOf } from "../shared/words.js";
+import { shareOf } from "../shared/head.js";
+import { decimal, grouped, percent, plural, toneOf } from "../shared/words.js";
 
 const MOST_SHOWN = 12;
 
 /**
  * @typedef {import("./dataset.js").Dataset} Dataset
  * @typedef {import("./results.js").Results} Results
- * @typedef {{name: string, group: number, rows: number, watched: number}} Group
+ * @typedef {{name: string, group: number, rows: number, watched: number}} Group `watched`: rows with that label, or of numbers the sum
  */
 
 export class Facets {
@@ -59,7 +60,7 @@ export class Facets {
   draw() {
     const [results, groups] = [this.#results, this.#groups];
     if (!results || !groups || byId("facets").hidden) return;
-    const watched = Math.max(0, results.labels.findIndex((label, index) => toneOf(label, index) === "negative"));
+    const { watched } = results;
     const counted = count(results, groups, watched).filter(({ rows }) => rows);
     if (!groups.isTime) counted.sort((one, other) => other.rows - one.rows);
     const shown = groups.isTime ? counted : counted.slice(0, MOST_SHOWN);
@@ -68,18 +69,18 @@ export class Facets {
     list.dataset.tone = toneOf(results.labels[watched] ?? "", watched);
     const highest = Math.max(1, ...shown.map(({ rows }) => rows));
     fillList(list, shown, (group) => this.#pick(group));
-    shown.forEach((group, index) => drawGroup(list.children[index], group, highest, this.#picked, wordsFor(results.labels[watched] ?? "")));
-    byId("facet-note").textContent = this.#noteOf(counted, shown, groups.note, wordsFor(results.labels[watched] ?? ""));
+    shown.forEach((group, index) => drawGroup(list.children[index], group, highest, this.#picked, results));
+    byId("facet-note").textContent = this.#noteOf(counted, shown, groups.note, results);
   }
 
   /**
    * @param {Group[]} counted
    * @param {Group[]} shown
    * @param {string} note
-   * @param {string} word
+   * @param {Results} results
    */
-  #noteOf(counted, shown, note, word) {
-    const facts = [`Coloured: the share that is ${word}.`];
+  #noteOf(counted, shown, note, { head, watchedName }) {
+    const facts = [head.kind === "number" ? "Coloured: the mean score." : `Coloured: the share that is ${watchedName}.`];
     if (counted.length > shown.length) facts.push(`${plural(counted.length - shown.length, "smaller group")} not shown.`);
     if (note) facts.push(`Dates ${note}.`);
     return facts.join(" ");
@@ -109,7 +110,7 @@ function count(results, { keys, groupOf }, watched) {
     const group = counted[groupOf[row]];
     if (!group || results.status[row] !== DONE) continue;
     group.rows += 1;
-    group.watched += Number(results.label[row] === watched);
+    group.watched += results.head.kind === "number" ? results.score[row] : Number(results.has(row, watched));
   }
   return counted;
 }
@@ -135,20 +136,18 @@ function fillList(list, shown, pick) {
  * @param {Group} group
  * @param {number} highest
  * @param {number} picked
- * @param {string} word
+ * @param {Results} results
  */
-function drawGroup(item, { name, group, rows, watched }, highest, picked, word) {
+function drawGroup(item, { name, group, rows, watched }, highest, picked, { head, watchedName }) {
   const button = /** @type {HTMLElement} */ (item.firstElementChild);
   const [nameElement, track, value] = /** @type {any} */ (button.children);
-  const share = percent(watched / rows);
+  const mean = watched / rows;
+  const told = head.kind === "number" ? decimal(mean) : percent(mean);
   button.dataset.group = String(group);
   button.setAttribute("aria-pressed", String(group === picked));
-  button.title = `${name}: ${plural(rows, "row")}, ${share} ${word}`;
+  button.title = `${name}: ${plural(rows, "row")}, ${head.kind === "number" ? "mean " : ""}${told} ${watchedName}`.trimEnd();
   nameElement.textContent = name;
-  value.textContent = `${grouped(rows)} · ${share}`;
+  value.textContent = `${grouped(rows)} · ${told}`;
   track.style.setProperty("--rows", String(rows / highest));
-  track.style.setProperty("--watched", String(watched / rows));
+  track.style.setProperty("--watched", String(shareOf(head, mean)));
 }
-
-/** @param {string} label */
-const wordsFor = (label) => (toneOf(label, 0) === "negative" ? "negative" : label);

@@ -15,7 +15,8 @@ const PATIENT_TRIES = 12;
  * @property {(row: number) => string} textOf
  * @property {number} chunkTexts texts of one request
  * @property {number} chunkChars characters of one request, about
- * @property {(row: number, best: {label: string, score: number}, remarks: {truncated: boolean, unfamiliar: boolean}) => void} onAnswer
+ * @property {() => number | undefined} mostLabels of an answer that are of use
+ * @property {(row: number, ranked: import("./results.js").Scored[], remarks: {truncated: boolean, unfamiliar: boolean}) => void} onAnswer
  * @property {(row: number, reason: string) => void} onFailure
  * @property {() => void} onChange state or notice changed, or answers came
  */
@@ -161,7 +162,7 @@ export class Job {
   /** @param {number[]} rows */
   #ask(rows) {
     const text = rows.map((row) => this.#work.textOf(row));
-    return predict({ text, top_k: 1 }, { signal: this.#abort.signal });
+    return predict({ text, top_k: this.#work.mostLabels() }, { signal: this.#abort.signal });
   }
 
   /**
@@ -173,8 +174,7 @@ export class Job {
     const unfamiliar = new Set(content.unfamiliar ?? []);
     rows.forEach((row, index) => {
       const remarks = { truncated: truncated.has(index), unfamiliar: unfamiliar.has(index) };
-      const { label = "score", score } = content.predictions[index][0]; // a number has no name
-      this.#work.onAnswer(row, { label, score }, remarks);
+      this.#work.onAnswer(row, content.predictions[index], remarks);
     });
     if (instance) this.instances.add(instance);
     if (performance.now() >= this.#notBefore) this.waitingFor = null;

@@ -24,7 +24,7 @@ export function mountMany({ openText }) {
   });
   return {
     /** @param {any} model */
-    setModel: (model) => (run.model = model),
+    setModel: (model) => run.setModel(model),
     goOn: () => run.needsKey && run.job?.resume(),
   };
 }

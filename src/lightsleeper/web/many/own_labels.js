@@ -41,7 +41,7 @@ export class OwnLabels {
     [this.#dataset, this.#results, this.#groups] = [dataset, results, null];
     const columns = dataset.columns.map((_, index) => index).filter((index) => index !== dataset.column && isCategory(dataset, index) && dataset.filling[index].distinct <= MOST_VALUES);
     columns.sort((one, other) => Number(LABEL_NAME.test(dataset.columns[other])) - Number(LABEL_NAME.test(dataset.columns[one])));
-    byId("own").hidden = !columns.length;
+    byId("own").hidden = !columns.length || results.head.kind !== "one"; // elsewhere a row has no one label
     byId("own-column").replaceChildren(new Option("choose one", ""), ...columns.map((index) => new Option(dataset.columns[index], String(index))));
     byId("own-map").replaceChildren();
     byId("own-report").hidden = true;
@@ -85,7 +85,7 @@ export class OwnLabels {
   /** @param {number} row */
   #disagrees(row) {
     const said = this.#said(row);
-    return said !== -1 && this.#results?.status[row] === DONE && this.#results.label[row] !== said;
+    return said !== -1 && this.#results?.status[row] === DONE && !this.#results.has(row, said);
   }
 
   draw() {
@@ -99,9 +99,9 @@ export class OwnLabels {
     for (let row = 0; row < results.count; row += 1) {
       const said = this.#said(row);
       if (said === -1 || results.status[row] !== DONE) continue;
-      counts[said][results.label[row]] += 1;
+      counts[said][results.answers[results.answer[row]][0]] += 1;
       compared += 1;
-      right += Number(results.label[row] === said);
+      right += Number(results.has(row, said));
     }
     byId("own-accuracy").textContent = compared ? `${percent(right / compared)} right of ${plural(compared, "row")}` : "Say what the values mean";
     byId("own-note").textContent = `${plural(results.done - compared, "answered row")} left out.`;

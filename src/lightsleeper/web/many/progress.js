@@ -1,7 +1,8 @@
 /** What the card of a run says: the result first, how far it is, why it waits. */
 
 import { byId } from "../shared/dom.js";
-import { duration, grouped, plural, toneOf, wholePercent } from "../shared/words.js";
+import { NONE } from "../shared/head.js";
+import { decimal, duration, grouped, plural, wholePercent } from "../shared/words.js";
 
 /** Below this nobody reads a countdown. */
 const SHORTEST_COUNTDOWN_S = 2;
@@ -27,17 +28,18 @@ export function drawProgress(job, results, history) {
 }
 
 /**
- * "60 % negative of 210, 12 unclear"; of other labels the most frequent.
+ * "60 % negative of 210, 12 unclear"; of other labels the most frequent; of numbers their mean.
  * @param {Results} results
  * @param {boolean} active
  */
-function headlineOf({ labels, byLabel, done, unclear, scale }, active) {
+function headlineOf(results, active) {
+  const { labels, byLabel, done, unclear, watched, watchedName } = results;
   if (!done) return active ? "No answer yet" : "No answer";
-  const negative = labels.findIndex((label, index) => toneOf(label, index) === "negative");
-  const watched = scale.diverging ? negative : byLabel.indexOf(Math.max(...byLabel));
-  const name = scale.diverging ? "negative" : labels[watched];
-  const doubts = unclear ? `, ${grouped(unclear)} unclear` : "";
-  return `${wholePercent(byLabel[watched] / done)} ${name} of ${grouped(done)}${active ? " so far" : ""}${doubts}`;
+  const soFar = active ? " so far" : "";
+  if (results.head.kind === "number") return `${plural(done, "row")}${soFar}, mean score ${decimal(results.scoreSum / done)}`;
+  const none = byLabel[labels.indexOf(NONE)] ?? 0;
+  const doubts = unclear ? `, ${grouped(unclear)} unclear` : none ? `, ${grouped(none)} without a label` : "";
+  return `${wholePercent(byLabel[watched] / done)} ${watchedName} of ${grouped(done)}${soFar}${doubts}`;
 }
 
 /**

@@ -1,25 +1,32 @@
 /** The answers to the rows of a file, with the counts and the order that the page shows. */
 
+import { APPLIES_FROM, NONE } from "../shared/head.js";
 import { BINS, scaleOf } from "./scale.js";
-import { isUnclear } from "../shared/words.js";
+import { isUnclear, toneOf } from "../shared/words.js";
 
 export const PENDING = 0;
 export const DONE = 1;
 export const FAILED = 2;
 
-/** @typedef {(row: number) => boolean} Test whether a filter lets a row through */
+/** Values are told apart to this share of their range when they are sorted. */
+const SORT_STEPS = 1e8;
+
+/**
+ * @typedef {(row: number) => boolean} Test whether a filter lets a row through
+ * @typedef {{label?: string, score: number}} Scored
+ * @typedef {import("../shared/head.js").Head} Head
+ */
 
 export class Results {
   /**
    * @param {number} count rows
-   * @param {string[]} labels in the model's order; ones that turn up later are added
+   * @param {Head} head the model's; labels that turn up later are added
    */
-  constructor(count, labels) {
+  constructor(count, head) {
     this.count = count;
-    this.labels = [...labels];
-    this.scale = scaleOf(labels);
     this.status = new Uint8Array(count);
-    this.label = new Uint16Array(count);
+    /** Which of `answers` each row has. */
+    this.answer = new Uint32Array(count);
     this.score = new Float64Array(count);
     /** Where each row stands on the scale. */
     this.bin = new Uint8Array(count);
@@ -29,10 +36,54 @@ export class Results {
     this.reasons = new Map();
     this.done = 0;
     this.unclear = 0;
+    this.scoreSum = 0;
+    this.setHead(head);
+  }
+
+  /** @param {Head} head before there is an answer */
+  setHead(head) {
+    this.head = head;
+    this.labels = head.kind === "many" ? [...head.labels, NONE] : [...head.labels];
+    this.scale = scaleOf(head);
+    /** @type {number[][]} the different answers: indices of labels, the best first */
+    this.answers = this.labels.map((_, index) => [index]);
+    if (head.kind === "number") this.answers.push([]);
+    /** @type {Map<string, number>} */
+    this.known = new Map(this.answers.map((answer, index) => [answer.join(), index]));
     /** @type {number[]} rows by label */
     this.byLabel = this.labels.map(() => 0);
-    /** @type {number[][]} rows by label and by bin of the scale */
-    this.bins = this.labels.map(() => Array(BINS).fill(0));
+    /** @type {number[][]} rows by best label and by bin of the scale */
+    this.bins = this.answers.map(() => Array(BINS).fill(0));
+  }
+
+  /** The label that a summary is about: what is negative where that has an opposite, else the most frequent. */
+  get watched() {
+    if (this.scale.diverging) return this.labels.findIndex((label, index) => toneOf(label, index) === "negative");
+    const counted = this.byLabel.slice(0, this.labels.at(-1) === NONE ? -1 : undefined);
+    return Math.max(0, counted.indexOf(Math.max(...counted)));
+  }
+
+  /** What a summary calls it. */
+  get watchedName() {
+    return this.scale.diverging ? "negative" : (this.labels[this.watched] ?? "");
+  }
+
+  /** @param {number} row */
+  labelsOf(row) {
+    return this.answers[this.answer[row]].map((label) => this.labels[label]);
+  }
+
+  /**
+   * @param {number} row
+   * @param {number} label
+   */
+  has(row, label) {
+    return this.answers[this.answer[row]].includes(label);
+  }
+
+  /** @param {number} score of the best label */
+  isUnclear(score) {
+    return this.head.kind === "one" && isUnclear(this.labels, score);
   }
 
   get failed() {
@@ -45,23 +96,27 @@ export class Results {
 
   /**
    * @param {number} row
-   * @param {{label: string, score: number}} best
+   * @param {Scored[]} ranked the best label first; of a number its score alone
    * @param {{truncated: boolean, unfamiliar: boolean}} remarks
    */
-  setDone(row, best, { truncated, unfamiliar }) {
+  setDone(row, ranked, { truncated, unfamiliar }) {
     if (this.status[row] === DONE) return;
-    const label = this.#indexOf(best.label);
+    const [{ score }] = ranked;
+    const answer = this.#answerOf(ranked);
+    const labels = this.answers[answer];
+    const best = labels[0] ?? 0;
     this.reasons.delete(row);
     this.status[row] = DONE;
-    this.label[row] = label;
-    this.score[row] = best.score;
-    this.bin[row] = this.scale.binOf(label, best.score);
+    this.answer[row] = answer;
+    this.score[row] = score;
+    this.bin[row] = this.scale.binOf(best, score);
     this.truncated[row] = Number(truncated);
     this.unfamiliar[row] = Number(unfamiliar);
     this.done += 1;
-    this.unclear += Number(isUnclear(this.labels, best.score));
-    this.byLabel[label] += 1;
-    this.bins[label][this.bin[row]] += 1;
+    this.scoreSum += score;
+    this.unclear += Number(this.isUnclear(score));
+    for (const label of labels) this.byLabel[label] += 1;
+    this.bins[best][this.bin[row]] += 1;
   }
 
   /**
@@ -111,14 +166,42 @@ export class Results {
    */
   #sorted(rows, by, descending) {
     if (by === "row") return descending ? rows.reverse() : rows;
-    const values = by === "label" ? this.label : this.score;
-    const scale = by === "label" ? 1 : 1e6;
+    const values = by === "label" ? this.answer : this.score;
+    const [least, steps] = this.#stepsOf(rows, values);
     const packed = Float64Array.from(rows, (row) => {
-      const value = Math.round(values[row] * scale);
-      const key = this.status[row] !== DONE ? 1e7 : descending ? 1e6 - value : value;
+      const value = Math.round((values[row] - least) * steps);
+      const key = this.status[row] !== DONE ? 2 * SORT_STEPS : descending ? SORT_STEPS - value : value;
       return key * this.count + row;
     });
     return Uint32Array.from(packed.sort(), (number) => number % this.count);
+  }
+
+  /**
+   * The least value of the answered rows, and the steps that make one of all values.
+   * @param {Uint32Array} rows
+   * @param {Uint32Array | Float64Array} values
+   * @returns {[number, number]}
+   */
+  #stepsOf(rows, values) {
+    let [least, largest] = [Infinity, -Infinity];
+    for (const row of rows) {
+      if (this.status[row] !== DONE) continue;
+      least = Math.min(least, values[row]);
+      largest = Math.max(largest, values[row]);
+    }
+    return [least, SORT_STEPS / (largest - least || 1)];
+  }
+
+  /** @param {Scored[]} ranked */
+  #answerOf(ranked) {
+    if (this.head.kind === "number") return 0;
+    const applying = this.head.kind === "many" ? ranked.filter(({ score }) => score >= APPLIES_FROM) : ranked.slice(0, 1);
+    const labels = applying.length ? applying.map(({ label }) => this.#indexOf(label ?? "score")) : [this.#indexOf(NONE)];
+    const key = labels.join();
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    this.known.set(key, this.answers.length);
+    return this.answers.push(labels) - 1;
   }
 
   /** @param {string} label */
@@ -128,7 +211,7 @@ export class Results {
     this.byLabel.push(0);
     this.bins.push(Array(BINS).fill(0));
     const index = this.labels.push(label) - 1;
-    this.scale = scaleOf(this.labels);
+    this.scale = scaleOf({ ...this.head, labels: this.labels });
     return index;
   }
 }

@@ -8,7 +8,8 @@ import { Grid } from "./grid.js";
 import { OwnLabels } from "./own_labels.js";
 import { DONE, FAILED } from "./results.js";
 import { Spectrum } from "./spectrum.js";
-import { grouped, isUnclear, percent, plural, toneOf } from "../shared/words.js";
+import { shareOf } from "../shared/head.js";
+import { decimal, grouped, percent, plural, toneOf } from "../shared/words.js";
 
 /** Often enough to look alive, seldom enough that counting costs little: a second for a million rows. */
 const REDRAW_MS = 300;
@@ -105,7 +106,7 @@ export class Review {
     byId("filter-label").value = label;
     if (!results || !label) return this.filters.set("label", null);
     const wanted = results.labels.indexOf(label);
-    const test = (/** @type {number} */ row) => results.status[row] === DONE && results.label[row] === wanted;
+    const test = (/** @type {number} */ row) => results.status[row] === DONE && results.has(row, wanted);
     this.filters.set("label", { words: `label: ${label}`, test, removed: () => this.#setLabel("") });
   }
 
@@ -141,6 +142,9 @@ export class Review {
 
   /** @param {import("./results.js").Results} results */
   #drawLabels(results) {
+    const named = results.head.kind !== "number";
+    for (const id of ["label-chart", "label-filter"]) byId(id).hidden = !named;
+    byId("label-header").textContent = named ? "Label" : "Remarks";
     const chosen = byId("filter-label").value;
     const bars = results.labels.map((name, index) => {
       const share = results.done ? results.byLabel[index] / results.done : 0;
@@ -164,12 +168,14 @@ export class Review {
       return { ...shown, label: "no answer", tone: "failed", title };
     }
     if (results?.status[row] !== DONE) return shown;
-    const index = results.label[row];
-    const share = results.score[row];
-    const label = results.labels[index];
+    const score = results.score[row];
+    const labels = results.labelsOf(row);
+    const [best = 0] = results.answers[results.answer[row]];
     const remarks = remarksOn(results, row);
     const title = remarks.map(({ title: why }) => why).join("; ");
-    return { ...shown, label: [label, ...remarks.map(({ word }) => `(${word})`)].join(" "), tone: toneOf(label, index), score: percent(share), share, title };
+    const label = [labels.join(", "), ...remarks.map(({ word }) => `(${word})`)].join(" ").trim();
+    const told = results.head.kind === "number" ? decimal(score) : percent(score);
+    return { ...shown, label, tone: toneOf(labels[0] ?? "", best), score: told, share: shareOf(results.head, score), title };
   }
 }
 
@@ -182,6 +188,6 @@ function remarksOn(results, row) {
   const remarks = [];
   if (results.truncated[row]) remarks.push({ word: "cut", title: "only the start of this text was read" });
   if (results.unfamiliar[row]) remarks.push({ word: "unfamiliar", title: "little of this text was understood" });
-  if (isUnclear(results.labels, results.score[row])) remarks.push({ word: "unclear", title: "no clear sentiment" });
+  if (results.isUnclear(results.score[row])) remarks.push({ word: "unclear", title: "no clear sentiment" });
   return remarks;
 }

@@ -1,6 +1,7 @@
 /** A run over a file: started, paused, gone on with; what it finds, and whether that was downloaded. */
 
 import { announce, byId, oncePerFrame } from "../shared/dom.js";
+import { headOf } from "../shared/head.js";
 import { download } from "./download.js";
 import { drawFailures } from "./failures.js";
 import { Job } from "./job.js";
@@ -43,6 +44,12 @@ export class Run {
     this.draw();
   }
 
+  /** @param {any} model what GET /model says */
+  setModel(model) {
+    this.model = model;
+    if (this.results && !this.results.done) this.results.setHead(headOf(model));
+  }
+
   get active() {
     return this.job?.state === "running" || this.job?.state === "paused";
   }
@@ -67,7 +74,7 @@ export class Run {
   async start() {
     if (!this.dataset || this.active) return;
     if (!this.results) {
-      this.results = new Results(this.dataset.count, this.model.labels);
+      this.results = new Results(this.dataset.count, headOf(this.model));
       this.review.show(this.dataset, this.results);
     }
     const { results, dataset } = this;
@@ -76,7 +83,8 @@ export class Run {
       textOf: (row) => dataset.text(row),
       chunkTexts: this.model.limits.max_texts,
       chunkChars: this.model.limits.max_body_bytes / BYTES_PER_CHAR,
-      onAnswer: (row, best, remarks) => results.setDone(row, best, remarks),
+      mostLabels: () => (results.head.kind === "many" ? undefined : 1),
+      onAnswer: (row, ranked, remarks) => results.setDone(row, ranked, remarks),
       onFailure: (row, reason) => results.setFailed(row, reason),
       onChange: () => this.#changed(),
     });

@@ -1,6 +1,7 @@
-/** Where an answer stands on the chart: from surely negative to surely positive, or from unsure to sure. */
+/** Where an answer stands on the chart: from surely negative to surely positive, from unsure to sure, or its number. */
 
-import { percent, toneOf } from "../shared/words.js";
+import { APPLIES_FROM } from "../shared/head.js";
+import { decimal, percent, toneOf } from "../shared/words.js";
 
 /** A third of them are unclear, as `isUnclear` has it: between one third and two. */
 export const BINS = 30;
@@ -15,6 +16,7 @@ const EPSILON = 1e-9;
  * @property {number} to the bin behind its last
  *
  * @typedef {object} Scale
+ * @property {string} title
  * @property {boolean} diverging
  * @property {Zone[]} zones
  * @property {(label: number, score: number) => number} binOf
@@ -22,10 +24,12 @@ const EPSILON = 1e-9;
  */
 
 /**
- * @param {string[]} labels the model's
+ * @param {import("../shared/head.js").Head} head the model's
  * @returns {Scale}
  */
-export function scaleOf(labels) {
+export function scaleOf({ kind, labels, range }) {
+  if (kind === "number") return numberScale(range ?? [0, 1]);
+  if (kind === "many") return applyingScale();
   const tones = labels.map(toneOf);
   const diverging = tones.includes("negative") && tones.includes("positive");
   const least = 1 / Math.max(2, labels.length);
@@ -43,6 +47,7 @@ function divergingScale(labels, certainty) {
   const half = BINS / 2;
   const names = { negative: "negative", positive: "positive" };
   return {
+    title: "From surely negative to surely positive",
     diverging: true,
     zones: [
       { name: "surely negative", tone: "negative", from: 0, to: 10 },
@@ -65,6 +70,7 @@ function divergingScale(labels, certainty) {
  */
 function certaintyScale(certainty) {
   return {
+    title: "How sure",
     diverging: false,
     zones: [
       { name: "unclear", tone: "neutral", from: 0, to: 10 },
@@ -73,5 +79,45 @@ function certaintyScale(certainty) {
     ],
     binOf: (_, score) => Math.min(BINS - 1, Math.floor(certainty(score) * BINS + EPSILON)),
     words: (from, to) => `${percent(from / BINS)} to ${percent(to / BINS)} of the way from a guess to certainty`,
+  };
+}
+
+/**
+ * Of labels that stand each for itself: the score of the best.
+ * @returns {Scale}
+ */
+function applyingScale() {
+  const from = APPLIES_FROM * BINS;
+  return {
+    title: "How probable the best label is",
+    diverging: false,
+    zones: [
+      { name: "no label", tone: "neutral", from: 0, to: from },
+      { name: "likely", tone: "series-0", from, to: 25 },
+      { name: "sure", tone: "series-0", from: 25, to: BINS },
+    ],
+    binOf: (_, score) => Math.min(BINS - 1, Math.floor(score * BINS + EPSILON)),
+    words: (least, largest) => `best label ${percent(least / BINS)} to ${percent(largest / BINS)} probable`,
+  };
+}
+
+/**
+ * Numbers beyond the range stand at its ends.
+ * @param {[number, number]} range
+ * @returns {Scale}
+ */
+function numberScale([least, largest]) {
+  const at = (/** @type {number} */ bin) => decimal(least + ((largest - least) * bin) / BINS);
+  const words = (/** @type {number} */ from, /** @type {number} */ to) => {
+    if (from === 0) return to === BINS ? "any score" : `up to ${at(to)}`;
+    return to === BINS ? `${at(from)} and more` : `${at(from)} to ${at(to)}`;
+  };
+  const thirds = [0, 10, 20].map((from) => ({ name: words(from, from + 10), tone: "series-0", from, to: from + 10 }));
+  return {
+    title: "Scores",
+    diverging: false,
+    zones: thirds,
+    binOf: (_, score) => Math.max(0, Math.min(BINS - 1, Math.floor(((score - least) / (largest - least || 1)) * BINS + EPSILON))),
+    words,
   };
 }

@@ -40,8 +40,9 @@ export class Spectrum {
   /** @param {Results} results */
   draw(results) {
     this.#results = results;
+    byId("spectrum-figure").hidden = !results.head.range;
     this.#totals = Array.from({ length: BINS }, (_, bin) => results.bins.reduce((sum, bins) => sum + bins[bin], 0));
-    byId("spectrum-title").textContent = results.scale.diverging ? "From surely negative to surely positive" : "How sure";
+    byId("spectrum-title").textContent = results.scale.title;
     byId("histogram").replaceChildren(...this.#bars(results));
     byId("histogram").setAttribute("aria-label", this.#summary());
     this.#drawZones();
@@ -64,10 +65,10 @@ export class Spectrum {
     for (let bin = 0; bin < BINS; bin += 1) {
       const isUnclear = results.scale.zones.some(({ name, from, to }) => name === "unclear" && bin >= from && bin < to);
       let top = HEIGHT;
-      results.labels.forEach((label, index) => {
-        const height = (results.bins[index][bin] / highest) * HEIGHT;
+      results.bins.forEach((bins, index) => {
+        const height = (bins[bin] / highest) * HEIGHT;
         top -= height;
-        if (height) bars.push(rect(bin * width + GAP / 2, top, width - GAP, height, isUnclear ? "neutral" : toneOf(label, index)));
+        if (height) bars.push(rect(bin * width + GAP / 2, top, width - GAP, height, isUnclear ? "neutral" : toneOf(results.labels[index] ?? "", index)));
       });
     }
     return bars;

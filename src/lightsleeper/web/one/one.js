@@ -3,27 +3,24 @@
 import { drawBars } from "../shared/bars.js";
 import { announce, byId } from "../shared/dom.js";
 import { clearExplanation, explain } from "./explanation.js";
+import { APPLIES_FROM, headOf, shareOf } from "../shared/head.js";
 import { countDown, delayMs, online, wait } from "../shared/patience.js";
 import { problemOf } from "../shared/problems.js";
 import { openKeyDialog } from "../shared/key.js";
 import { mayBeAsleep, predict, ServiceError } from "../shared/service.js";
 import { mountSnippets } from "./snippets.js";
 import { drawTiming } from "./timing.js";
-import { duration, grouped, isUnclear, milliseconds, percent, plural, toneOf } from "../shared/words.js";
+import { decimal, duration, grouped, isUnclear, milliseconds, percent, plural, toneOf } from "../shared/words.js";
 
 const PAUSE_MS = 300;
 /** An awake service answers well within this; longer means that it is waking, or that the network is slow. */
 const SLOW_MS = 700;
 /** Below this nobody reads a countdown. */
 const SHORTEST_COUNTDOWN_S = 2;
-/** Of labels that stand each for itself: it is then more likely than not. */
-const APPLIES_FROM = 0.5;
 const EXCERPT_CHARS = 120;
 const UNFAMILIAR = "Little of this text was understood: it may be in a language that the model was not made for.";
 
-/** @type {string[]} */
-let labels = [];
-let manyLabels = false;
+let head = headOf({ labels: [] });
 let asking = new AbortController();
 /** What the problem shown advises, before a countdown. */
 let problemAdvice = "";
@@ -60,11 +57,12 @@ export function mountOne() {
   return { showText, askAgain: changed, setModel };
 }
 
-/** @param {{task: string, labels: string[]}} model */
+/** @param {{task: string, labels: string[], score_range: [number, number] | null}} model */
 function setModel(model) {
-  labels = model.labels;
-  manyLabels = model.task === "multi-label-classification";
+  const before = head.kind;
+  head = headOf(model);
   if (byId("answer").dataset.state === "empty") showEmpty();
+  else if (head.kind !== before) restart(); // what was shown was taken for another kind of answer
 }
 
 function currentRequest() {
@@ -97,7 +95,7 @@ async function ask(text, signal) {
   const slow = setTimeout(() => !signal.aborted && showSlow(), SLOW_MS);
   try {
     showAnswer(text, await predictPatiently(text, since, signal));
-    if (byId("explain").checked) await explain(text, labels, signal);
+    if (byId("explain").checked) await explain(text, head, signal);
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     showProblem(error);
@@ -148,7 +146,8 @@ function showEmpty() {
   byId("problem-action").hidden = true;
   showWake(null);
   byId("cut").hidden = true;
-  drawBars(byId("bars"), labels.map((label, index) => ({ name: label, share: 0, value: "–", tone: toneOf(label, index) })));
+  const names = head.kind === "number" ? ["Score"] : head.labels;
+  drawBars(byId("bars"), names.map((name, index) => ({ name, share: 0, value: "–", tone: toneOf(name, index) })));
   drawTiming(null);
   clearExplanation();
 }
@@ -175,13 +174,13 @@ function showAnswer(text, answer) {
   const [scores] = answer.content.predictions;
   const best = scores[0];
   byId("problem-action").hidden = true;
-  if (best.label === undefined || manyLabels) return showOther(text, answer);
-  const unclear = isUnclear(labels, best.score);
+  if (best.label === undefined || head.kind !== "one") return showOther(text, answer);
+  const unclear = isUnclear(head.labels, best.score);
   const probable = unclear ? `${best.label} ${percent(best.score)}: neither side` : `${percent(best.score)} probable`;
   const unfamiliar = answer.content.unfamiliar ? ` ${UNFAMILIAR}` : "";
   const verdict = unclear ? "No clear sentiment" : best.label;
   write("Answer", verdict, probable + unfamiliar);
-  byId("verdict").dataset.tone = unclear ? "neutral" : toneOf(best.label, labels.indexOf(best.label));
+  byId("verdict").dataset.tone = unclear ? "neutral" : toneOf(best.label, head.labels.indexOf(best.label));
   drawBars(byId("bars"), scores.map(barOf));
   drawTiming(answer);
   showWake(answer.wokeMs);
@@ -195,17 +194,17 @@ function showAnswer(text, answer) {
  * @param {import("../shared/service.js").Answer} answer
  */
 function showOther(text, answer) {
-  const { predictions: [scores], score_range: range, unfamiliar } = answer.content;
-  const applying = manyLabels ? scores.filter(({ score }) => score >= APPLIES_FROM) : [];
-  const number = scores[0].score.toFixed(3);
-  const verdict = manyLabels ? applying.map(({ label }) => label).join(", ") || "No label applies" : number;
-  const between = range ? `A score from ${range[0].toFixed(2)} to ${range[1].toFixed(2)}.` : "A score.";
-  const note = manyLabels ? `${applying.length} of ${scores.length} labels are ${percent(APPLIES_FROM)} probable or more.` : between;
+  const { predictions: [scores], unfamiliar } = answer.content;
+  const many = head.kind === "many";
+  const applying = many ? scores.filter(({ score }) => score >= APPLIES_FROM) : [];
+  const number = decimal(scores[0].score);
+  const verdict = many ? applying.map(({ label }) => label).join(", ") || "No label applies" : number;
+  const between = head.range ? `${head.bounded ? "A score" : "A score; seen when the model was made"}: ${head.range.map(decimal).join(" to ")}.` : "A score.";
+  const note = many ? `${applying.length} of ${scores.length} labels are ${percent(APPLIES_FROM)} probable or more.` : between;
   write("Answer", verdict, note + (unfamiliar ? ` ${UNFAMILIAR}` : ""));
   byId("verdict").dataset.tone = "neutral";
-  const [least, largest] = range ?? [0, 1];
-  const share = Math.min(1, Math.max(0, (scores[0].score - least) / (largest - least || 1)));
-  drawBars(byId("bars"), manyLabels ? scores.map(barOf) : [{ name: "Score", share, value: number, tone: "neutral" }]);
+  const bar = { name: "Score", share: shareOf(head, scores[0].score), value: number, tone: "neutral" };
+  drawBars(byId("bars"), many ? scores.map(barOf) : [bar]);
   drawTiming(answer);
   showWake(answer.wokeMs);
   showCut(text, answer.content.truncated_at);
@@ -214,7 +213,7 @@ function showOther(text, answer) {
 
 /** @param {{label: string, score: number}} scored */
 function barOf({ label, score }) {
-  return { name: label, share: score, value: percent(score), tone: toneOf(label, labels.indexOf(label)) };
+  return { name: label, share: score, value: percent(score), tone: toneOf(label, head.labels.indexOf(label)) };
 }
 
 /** @param {number | null} wokeMs */

@@ -3,7 +3,7 @@
 import { byId, el } from "./dom.js";
 import { delayMs, wait } from "./patience.js";
 import { model, ServiceError } from "./service.js";
-import { grouped, percent } from "./words.js";
+import { decimal, grouped, percent } from "./words.js";
 
 /** @param {(model: any) => void} known called each time the model's facts arrive */
 export function mountFacts(known) {
@@ -73,9 +73,11 @@ function readsOf({ max_tokens: tokens, languages }) {
   return [`${grouped(tokens)} tokens`, ...languages.map((tag) => names.of(tag) ?? tag)].join(", ");
 }
 
-/** @param {Record<string, {accuracy?: number}>} accuracy */
+/** @param {Record<string, {accuracy?: number, pearson?: number}>} accuracy of a number its correlation */
 function accuracyOf(accuracy) {
-  const measured = Object.entries(accuracy).filter(([, { accuracy: share }]) => typeof share === "number");
-  if (!measured.length) return "not measured";
-  return measured.map(([dataset, { accuracy: share }]) => `${percent(share ?? 0)} on ${dataset}`).join(", ");
+  const measured = Object.entries(accuracy).flatMap(([dataset, { accuracy: share, pearson }]) => {
+    if (typeof share === "number") return [`${percent(share)} on ${dataset}`];
+    return typeof pearson === "number" ? [`correlation ${decimal(pearson)} on ${dataset}`] : [];
+  });
+  return measured.join(", ") || "not measured";
 }

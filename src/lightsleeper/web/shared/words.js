@@ -21,6 +21,9 @@ export function wholePercent(share) {
   return share < 0.01 || share > 0.99 ? percent(share) : `${Math.round(share * 100)} %`;
 }
 
+/** @param {number} score that is no share */
+export const decimal = (score) => score.toFixed(3).replace("-", "−");
+
 /** @param {number} ms */
 export function milliseconds(ms) {
   if (ms < 0.95) return `${ms.toFixed(2)} ms`;
@@ -60,7 +63,7 @@ export function isUnclear(labels, score) {
  */
 export function toneOf(label, index) {
   if (/neg|bad|toxic|sad|anger/i.test(label)) return "negative";
-  if (/neu|mixed/i.test(label)) return "neutral";
+  if (/neu|mixed|^\(none\)$/i.test(label)) return "neutral";
   if (/pos|good|joy|love/i.test(label)) return "positive";
   return `series-${index % 6}`;
 }
