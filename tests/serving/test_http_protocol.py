@@ -187,6 +187,10 @@ def test_a_message_that_two_readers_could_read_in_two_ways_is_a_400_and_the_end(
         b"GET /livez HTTP/1.1\r\nHost: a\nX-B: c\r\n\r\n",
         b"GET /livez HTTP/1.1\r\n Host: a\r\n\r\n",
         b"GET /livez HTTP/1.1\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a/livez\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: somebody@a\r\n\r\n",
+        b"POST /livez HTTP/1.1\r\nHost: a,b c\r\nContent-Length: 0\r\n\r\n",
         b"GET /livez HTTP/2.0\r\nHost: a\r\n\r\n",
         b"GET /livez HTTP/1.2\r\nHost: a\r\n\r\n",
         b"GET /livez HTTP/11\r\nHost: a\r\n\r\n",
@@ -272,6 +276,26 @@ def write_answers(transport: LingeringTransport) -> None:
     transport.hold_next()
     transport.write(b"head without a body")
     transport.close()
+
+
+@pytest.mark.parametrize("host", ["", "a:80", "[::1]:8080", "xn--bcher-kva.example", "a_b.example", "127.0.0.1:0"])
+def test_a_host_of_any_form_is_one(port: int, host: str) -> None:
+    [answer] = talk(port, f"GET /livez HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert answer.status == 200
+
+
+def test_an_absolute_address_without_a_path_is_that_of_the_root(port: int) -> None:
+    first, second, _ = talk(port, request("GET", "http://test"), request("GET", "http://test?a=b"), LAST)
+    assert first.json == second.json == {"status": "alive"}
+
+
+def test_an_older_client_is_sent_no_interim_answer(port: int) -> None:
+    """HTTP/1.0 knows none: it would take it for the answer."""
+    with connected(port) as client:
+        client.sendall(request(headers=f"Expect: 100-continue\n{sized(TEXT)}", version="1.0"))
+        client.sendall(TEXT)
+        came = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert came.startswith(b"HTTP/1.1 200 ")
 
 
 def test_no_tunnel_is_opened(port: int) -> None:

@@ -121,7 +121,8 @@ async def _http_error(request: Request, error: Exception) -> Any:  # noqa: ANN40
     kinds: dict[int, type[RequestError]] = {404: NotFound, 405: MethodNotAllowed}
     kind = kinds.get(error.status_code, RequestError)
     response = refuse(request.scope, kind(f"{request.method} {shortened(request.scope['path'])}: {error.detail}"))
-    response.status_code = error.status_code
+    if kind is RequestError:
+        response.status_code = error.status_code
     response.headers.update({name.lower(): value for name, value in (error.headers or {}).items()})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["allow"] = _methods_at(request)

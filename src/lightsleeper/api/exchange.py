@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.types import Receive
 
 from lightsleeper.api.asgi import Request, Response
-from lightsleeper.api.body import Disconnected, read_body
+from lightsleeper.api.body import Disconnected, decoded, encoding_of, read_body
 from lightsleeper.api.predict_request import LARGE_BYTES, Limits
 from lightsleeper.api.server_timing import server_timing
 from lightsleeper.errors import DeadlineExceeded, Overloaded, ShuttingDown
@@ -68,7 +68,7 @@ async def exchange(
 ) -> Response:
     """What `answer` makes of what `parse` makes of the body; withdrawn when the client leaves.
 
-    Raises what they raise, what `read_body` raises, and DeadlineExceeded.
+    Raises what they raise, what `read_body` and `decoded` raise, and DeadlineExceeded.
     """
     this = Exchange(request)
     limits: Limits = request.state.limits
@@ -87,9 +87,13 @@ async def exchange(
 
 
 async def _parsed(parse: Callable[[bytes, Request], Asked], body: bytes, request: Request) -> Asked:
-    if len(body) < LARGE_BYTES:
-        return parse(body, request)
-    return await asyncio.to_thread(parse, body, request)
+    if len(body) < LARGE_BYTES and not encoding_of(request.headers):
+        return _decode_and_parse(parse, body, request)
+    return await asyncio.to_thread(_decode_and_parse, parse, body, request)
+
+
+def _decode_and_parse(parse: Callable[[bytes, Request], Asked], body: bytes, request: Request) -> Asked:
+    return parse(decoded(body, request.headers, request.state.limits.max_body_bytes), request)
 
 
 class _WithdrawOnDisconnect:

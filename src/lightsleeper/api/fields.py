@@ -71,14 +71,13 @@ def choice(fields: Mapping[str, Any], name: str, values: Sequence[str]) -> str:
     return str(value)
 
 
-def required(fields: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401  # JSON is anything
-    """The field of that name; InvalidInput naming what was sent in its place, if anything was."""
+def required(fields: Mapping[str, Any], name: str, within: str = "") -> Any:  # noqa: ANN401  # JSON is anything
+    """The field of that name; InvalidInput naming what was sent in its place, if anything was. `within` as above."""
     if name in fields:
         return fields[name]
-    other = next((other for other in fields if other in _TEXT_NAMES), None)
-    if other is None:
-        raise InvalidInput(f"{name} is missing", field=name)
-    raise InvalidInput(f"{name} is missing; {other!r} was sent: did you mean {name!r}?", field=name)
+    other = next((other for other in fields if other.lower() in _TEXT_NAMES), None)
+    sent = f"; {other!r} was sent: did you mean {name!r}?" if other else ""
+    raise InvalidInput(f"{within}{name} is missing{sent}", field=within + name)
 
 
 def refuse_slips(fields: Mapping[str, Any], known: Collection[str]) -> None:
@@ -96,9 +95,9 @@ def unknown(name: str, meant: str | None = None) -> InvalidInput:
 
 
 def near(name: str, known: Collection[str], text: str | None = None) -> str | None:
-    """The one of `known` that `name` nearly is, or `text` where it is what others call the texts."""
-    if text and name.lower() in _TEXT_NAMES:
-        return text
+    """The one of `known` that `name` nearly is, or `text` where it nearly is what others call the texts."""
     from difflib import get_close_matches  # noqa: PLC0415  # only a mistake needs it
 
-    return next(iter(get_close_matches(name[:_NAME_CHARS].lower(), known, 1, _NEAR)), None)
+    names = (*known, *_TEXT_NAMES) if text else known
+    found = next(iter(get_close_matches(name[:_NAME_CHARS].lower(), names, 1, _NEAR)), None)
+    return found if found is None or found in known else text

@@ -9,19 +9,20 @@ def identify(scope: Scope) -> str | None:
     if path == "/v2" or path.startswith("/v2/"):
         return "open_inference"
     if path == "/v1/models" or path.startswith("/v1/models/"):
-        return "cloud_events" if scope["method"] == "POST" and _is_event(scope) else "kserve_v1"
+        return "cloud_events" if path.endswith(":predict") and _is_event(scope) else "kserve_v1"
     if path == "/info":
         return "tei"
     if path == "/events":
         return "cloud_events"
     if path == "/" and scope["method"] in {"POST", "OPTIONS"}:
         return "cloud_events" if scope["method"] == "OPTIONS" or _is_event(scope) else "hugging_face"
-    return None
+    # Wherever else it was delivered by mistake: a broker must be told so in the one way that ends it.
+    return "cloud_events" if _is_event(scope) else None
 
 
 def _is_event(scope: Scope) -> bool:
     """Whether the head is that of a CloudEvent: in binary mode its attributes are headers, else the type says it."""
-    return any(
+    return scope["method"] == "POST" and any(
         name.startswith(b"ce-") or (name == b"content-type" and value.lower().startswith(b"application/cloudevents"))
         for name, value in scope["headers"]
     )

@@ -78,8 +78,9 @@ def refuse(scope: Scope, error: LightsleeperError) -> Response:
     dialect: str = scope.setdefault(DIALECT, identify(scope)) or ""
     status = _STATUS_OF.get(dialect, {}).get(type(error)) or STATUS.get(type(error), 500)
     body: dict[str, Any]
+    message = _with_field(error) if dialect in _STATUS_OF else error.message
     if dialect in _STATUS_OF:
-        body = {"error": error.message}
+        body = {"error": message}
         if dialect == "tei":
             status, body["error_type"] = _tei(error, status)
     else:
@@ -90,8 +91,14 @@ def refuse(scope: Scope, error: LightsleeperError) -> Response:
     if dialect in _STATUS_OF:
         headers["x-error-code"] = error.code
     if dialect == "hugging_face":  # its Python client prints this one
-        headers["x-error-message"] = error.message.encode("ascii", "replace").decode()
+        headers["x-error-message"] = message.encode("ascii", "replace").decode()
     return _Refusal(error.code, json.dumps(body), status, headers)
+
+
+def _with_field(error: LightsleeperError) -> str:
+    """The message, which in these dialects is all that is said of an error: so it names the field as well."""
+    field = error.field if isinstance(error, InvalidInput) else None
+    return error.message if field is None or field.partition("[")[0] in error.message else f"{field}: {error.message}"
 
 
 def _detail(error: LightsleeperError) -> dict[str, Any]:

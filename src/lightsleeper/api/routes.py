@@ -9,6 +9,7 @@ from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import is_json, load_json, without_bom
 from lightsleeper.api.direct_route import DirectRoute, know_each_other
 from lightsleeper.api.exchange import Exchange, exchange
+from lightsleeper.api.identify import identify
 from lightsleeper.api.predict_request import Asked, parse_predict_request
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import ShuttingDown, UnsupportedMediaType
@@ -23,6 +24,9 @@ _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 async def predict(request: Request) -> Response:
     """Labels and scores of one text, or of each text of a list, in order."""
+    headers = request.headers
+    if (headers.get("ce-specversion") or not is_json(headers)) and identify(request.scope):
+        return await dialects.answer(request, "predict")  # an event: whoever delivers it takes nothing else
     request.scope[DIALECT] = "native"
     return await exchange(request, _parse, _answer)
 

@@ -201,7 +201,8 @@ def _invalid(error: ValidationError) -> InvalidInput:
     if field == "text" and complaint["type"] != "missing":
         return InvalidInput("text must be a string or a list of strings", field="text")
     context: dict[str, Any] = complaint.get("ctx", {})
-    return InvalidInput(f"{field or 'the body'}: {complaint['msg']}", field=field or None, limit=context.get("ge"))
+    limit = context.get("ge", context.get("le"))
+    return InvalidInput(f"{field or 'the body'}: {complaint['msg']}", field=field or None, limit=limit)
 
 
 def _path(location: Iterable[str | int]) -> str:

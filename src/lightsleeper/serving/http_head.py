@@ -4,6 +4,7 @@ A proxy in front may be the other reader: what it takes for a body and we for a 
 https://www.rfc-editor.org/rfc/rfc9112#section-6.3 and #section-11.2
 """
 
+import re
 from collections.abc import Iterable
 
 import httptools
@@ -18,6 +19,9 @@ _VERSIONS = frozenset({"1.0", "1.1"})
 #: Whom a request is for, and where it ends.
 _WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
+#: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2 with a port: a space or a slash in it is no host's.
+_HOST = re.compile(rb"[\w.~!$&'()*+,;=%:\[\]-]*")
+
 #: What ends and separates a header: ": " and a line's end.
 _HEADER_BYTES = 4
 
@@ -29,8 +33,7 @@ def check_head(version: str, url: bytes, headers: Iterable[tuple[bytes, bytes]],
     if len(url) > max_url_bytes:
         raise UrlTooLong(f"the URL has more than {max_url_bytes} bytes", limit=max_url_bytes)
     watched = [header for header in headers if header[0] in _WATCHED]
-    if len(watched) != 1 or watched[0][0] != b"host":  # of most requests without a body, it is all there is
-        _check_watched(watched, version)
+    _check_watched(watched, version)
 
 
 def _check_watched(headers: Iterable[tuple[bytes, bytes]], version: str) -> None:
@@ -38,6 +41,8 @@ def _check_watched(headers: Iterable[tuple[bytes, bytes]], version: str) -> None
     for name, value in headers:
         if name == b"host":
             hosts += 1
+            if not _HOST.fullmatch(value):
+                raise MalformedRequest("`Host` is a name or an address, perhaps with a port", field="host")
             continue
         ends += 1
         if name == b"content-length" and len(value) > _MAX_LENGTH_DIGITS:
@@ -68,6 +73,7 @@ def path_and_query(method: str, url: bytes) -> tuple[str, bytes]:
         raise MethodNotAllowed("CONNECT: this is no proxy")
     try:
         parsed = httptools.parse_url(url)
-        return parsed.path.decode("ascii"), parsed.query or b""
-    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError):
+        # `http://host` without a path, as to a proxy, is its root: https://www.rfc-editor.org/rfc/rfc9110#section-4.2.3
+        return (parsed.path or b"/").decode("ascii"), parsed.query or b""
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
         raise MalformedRequest("the URL is not valid") from None

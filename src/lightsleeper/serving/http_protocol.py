@@ -150,6 +150,8 @@ class HttpProtocol(HttpToolsProtocol):
             raise Overloaded(f"{limits.max_pipelined} requests of this connection wait", limit=limits.max_pipelined)
         self._in_head, self._in_body = False, True
         self._trailers = 0
+        if version == "1.0":  # knows no interim answer: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+            self.expect_100_continue = False
         self._begin(keep_alive=version != "1.0" and self.parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:

@@ -171,6 +171,9 @@ def test_what_will_never_be_answered_is_refused_so_that_it_is_not_delivered_agai
         ({"data": "x", "id": 5}, "id"),
         ({"data": "x", "time": 5}, "time"),
         ({"data": "x", "extension": {"a": 1}}, "extension"),
+        ({"data": "x", "extension": 1.5}, "extension"),
+        ({"data": "x", "data_base64": "eA=="}, "data_base64"),
+        ({"data": "x", "id": None}, "no id"),
         ({"data": "x", "Extension": "a"}, "Extension"),
         ({}, "text 0"),
         ({"data": None}, "text 0"),
@@ -180,6 +183,12 @@ def test_a_document_that_is_no_event_of_ours_is_refused(client: TestClient, even
     response = structured(client, **event)
     assert response.status_code == 400
     assert said in response.json()["error"]
+
+
+def test_an_attribute_that_is_null_is_one_that_is_not_there(client: TestClient) -> None:
+    event = structured(client, data="fine", subject=None, time=None, dataschema=None, extension=None, data_base64=None)
+    assert event.status_code == 200
+    assert "extension" not in event.json()
 
 
 @pytest.mark.parametrize("kind", ["-batch+json", "+avro", "+protobuf", "-batch+json; charset=utf-8"])
@@ -194,6 +203,28 @@ def test_no_event_is_answered_with_404_which_would_bring_it_back(client: TestCli
     assert (response.status_code, response.headers["x-error-code"]) == (400, "unknown_model")
     reply = event_of(binary(client, b'{"instances": ["fine"]}', "/v1/models/lightsleeper:predict"))
     assert reply.get_source() == "/lightsleeper/lightsleeper"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/eventsx", "/v1/models/other:predict"])
+def test_an_event_to_a_wrong_path_does_not_come_back_for_ever(client: TestClient, path: str) -> None:
+    """A broker repeats what got a 404, ten times by default."""
+    response = binary(client, b'"fine"', path)
+    assert response.status_code == 400
+    assert isinstance(response.json()["error"], str)
+
+
+def test_an_event_delivered_to_predict_is_answered_with_one(client: TestClient) -> None:
+    """Plain JSON is a failure to Knative's brokers, which deliver the event again."""
+    reply = event_of(binary(client, b'{"text": "fine"}', "/predict"))
+    assert reply.get_data() == event_of(binary(client, b'{"text": "fine"}')).get_data()
+    headers = {"content-type": STRUCTURED}
+    accepted = client.post("/predict", content=json.dumps({**EVENT, "data": "fine"}), headers=headers)
+    assert (accepted.status_code, accepted.content) == (202, b"")
+
+
+def test_an_event_to_tensorflow_s_classify_is_read_as_its_body(client: TestClient) -> None:
+    response = binary(client, b'{"examples": [{"text": "fine"}]}', "/v1/models/lightsleeper:classify")
+    assert (response.status_code, set(response.json())) == (200, {"result"})
 
 
 def test_a_probe_is_told_what_may_be_sent(client: TestClient) -> None:

@@ -86,6 +86,20 @@ def test_json_and_binary_outputs_may_be_mixed(client: TestClient) -> None:
     assert (truncated["datatype"], response.content[length:]) == ("BOOL", b"\0\0\0")
 
 
+def test_a_count_beyond_the_limit_is_named_and_not_the_shape(client: TestClient) -> None:
+    response = binary(client, ["x"] * 100)
+    assert (response.status_code, response.json()["error"]) == (400, "inputs[0]: more than 64 texts in one request")
+
+
+@pytest.mark.parametrize("size", [5.0, True, "5", -5, 10**40])
+def test_a_size_that_is_no_whole_number_of_bytes_is_refused(client: TestClient, size: object) -> None:
+    described = {"name": "x", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": size}}
+    head = json.dumps({"inputs": [described]}).encode()
+    response = client.post(INFER, content=head + packed(["x"]), headers={LENGTH: str(len(head))})
+    assert response.status_code == 400
+    assert "binary_data_size is not the 5 bytes" in response.json()["error"]
+
+
 def test_a_body_that_is_all_one_text_is_answered_in_binary(client: TestClient) -> None:
     response = client.post(INFER, content=TEXTS[0].encode(), headers={LENGTH: "0"})
     label, scores = json.loads(response.content[: int(response.headers[LENGTH])])["outputs"]
@@ -140,7 +154,12 @@ def test_an_id_is_returned_and_made_where_there_is_none(client: TestClient) -> N
         ({"inputs": [tensor(["x"], parameters={"binary_data_size": 5})]}, "binary_data_size"),
         ({"inputs": [tensor([])]}, "empty list"),
         ({"inputs": [tensor([" "])]}, "text 0 is empty"),
-        ({"inputs": [tensor(["x"] * 65)]}, "64"),
+        ({"inputs": [tensor([" "])]}, "inputs[0]"),
+        ({"inputs": [tensor(["x"] * 65)]}, "inputs[0]: more than 64"),
+        ({"inputs": [tensor(["x"], shape=[True])]}, "shape must be [1]"),
+        ({"inputs": [tensor(["x"], shape=[1.0])]}, "shape must be [1]"),
+        ({"outputs": [{"name": {"text": "x"}}]}, "outputs[0].name must be a string"),
+        ({"outputs": [{}]}, "outputs[0].name must be a string"),
         ({"outputs": {}}, "outputs must be a list"),
         (
             {"inputs": [{"name": {}, "shape": [1], "datatype": "BYTES", "data": ["x"]}]},
@@ -151,7 +170,7 @@ def test_an_id_is_returned_and_made_where_there_is_none(client: TestClient) -> N
         ({"parameters": {"timeout": False}}, "timeout must be a whole number"),
         ({"outputs": [{"name": "scores", "parameters": {"classification": ""}}]}, "classification must be"),
         ({"outputs": [{"name": "nothing"}]}, "unexpected inference output 'nothing' for model 'lightsleeper'"),
-        ({"outputs": [{"name": "scores"}, {"name": "scores"}]}, "unexpected inference output"),
+        ({"outputs": [{"name": "scores"}, {"name": "scores"}]}, "asked for twice"),
         ({"outputs": [{"name": "label", "parameters": {"classification": 1}}]}, "classes"),
         ({"outputs": "scores"}, "outputs"),
         ({"parameters": {"truncate": False}, "inputs": [tensor(["good " * 600])]}, "512"),

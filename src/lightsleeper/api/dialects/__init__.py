@@ -6,6 +6,7 @@ Begin with `ROUTES`, then `hugging_face`.
 """
 
 import asyncio
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
@@ -37,19 +38,19 @@ def load(dialect: str) -> ModuleType:
     return _loaded[dialect]
 
 
+async def answer(request: Request, endpoint: str) -> Response:
+    """What the function of that name answers in the module of the request's dialect, which it has."""
+    dialect = identify(request.scope)
+    assert dialect is not None  # noqa: S101  # every path below has one
+    request.scope[DIALECT] = dialect
+    # In a thread: what a dialect needs (the CloudEvents SDK: 0.1 s) must not hold up everybody else.
+    module = _loaded.get(dialect) or await asyncio.to_thread(load, dialect)
+    response: Response = await getattr(module, endpoint)(request)
+    return response
+
+
 def _route(path: str, endpoint: str, *methods: str) -> DirectRoute:
-    """A route whose `endpoint` is the function of that name in the module of the request's dialect."""
-
-    async def answer(request: Request) -> Response:
-        dialect = identify(request.scope)
-        assert dialect is not None  # noqa: S101  # every path below has one
-        request.scope[DIALECT] = dialect
-        # In a thread: what a dialect needs (the CloudEvents SDK: 0.1 s) must not hold up everybody else.
-        module = _loaded.get(dialect) or await asyncio.to_thread(load, dialect)
-        response: Response = await getattr(module, endpoint)(request)
-        return response
-
-    return DirectRoute(path, answer, methods=list(methods), name=endpoint)
+    return DirectRoute(path, partial(answer, endpoint=endpoint), methods=list(methods), name=endpoint)
 
 
 def _versioned(model: str, suffix: str, endpoint: str, method: str) -> list[DirectRoute]:

@@ -86,10 +86,15 @@ def _json_or_text(data: bytes) -> object:
 
 
 def _document(body: bytes) -> tuple[dict[str, Any], Any]:
-    attributes = dict(mapping(load_json(body), "the event"))
+    sent = mapping(load_json(body), "the event")
+    # https://github.com/cloudevents/spec/blob/main/cloudevents/formats/json-format.md#21-type-system-mapping: null is
+    # an attribute that is not there.
+    attributes = {name: value for name, value in sent.items() if value is not None}
     data = attributes.pop("data", None)
     encoded = attributes.pop("data_base64", None)
     if encoded is not None:
+        if data is not None:
+            raise InvalidInput("the event has data and data_base64: send one of them", field="data_base64")
         try:
             data = b64decode(encoded, validate=True)
         except (binascii.Error, ValueError, TypeError):

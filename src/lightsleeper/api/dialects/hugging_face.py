@@ -71,7 +71,7 @@ def _text(item: object, name: str) -> str:
     if isinstance(item, dict):
         if "text_pair" in item:
             raise InvalidInput("this model reads one text, not pairs: leave text_pair out", field=f"{name}.text_pair")
-        item = required(item, "text")
+        item = required(item, "text", f"{name}.")
     if not isinstance(item, str):
         raise InvalidInput(f'{name} must be a text or {{"text": …}}', field=name)
     return item

@@ -166,10 +166,14 @@ def _texts(inputs: object, tail: bytes, limits: Limits) -> list[str]:
             raise InvalidInput(f"{len(tail)} bytes follow the JSON that no tensor has", field=LENGTH_HEADER)
         texts = _flat(required(tensor, "data"), name)
     else:
-        if size != len(tail):
-            raise InvalidInput(f"input {name!r}: binary_data_size is not the {len(tail)} bytes that follow the JSON")
+        if type(size) is not int or size != len(tail):
+            raise InvalidInput(
+                f"input {name!r}: binary_data_size is not the {len(tail)} bytes that follow the JSON",
+                field="binary_data_size",
+            )
         texts = list(_unpack(tail, name, limits))
-    _check_shape(tensor.get("shape"), len(texts), name)
+    if len(texts) <= limits.max_texts:  # how many there are of too many is not known
+        _check_shape(tensor.get("shape"), len(texts), name)
     return texts
 
 
@@ -186,7 +190,7 @@ def _flat(data: object, name: str) -> list[str]:
 
 def _check_shape(shape: object, texts: int, name: str) -> None:
     """`[n]` or `[n, 1]`."""
-    if shape not in ([texts], [texts, 1]):
+    if shape not in ([texts], [texts, 1]) or any(type(length) is not int for length in shape):
         raise InvalidInput(f"input {name!r}: shape must be [{texts}] or [{texts}, 1], as many as texts", field="shape")
 
 
@@ -226,9 +230,13 @@ def _outputs(fields: Mapping[str, Any], request: Request, *, binary: bool) -> di
     outputs: dict[str, Output] = {}
     for index, each in enumerate(asked):
         output = mapping(each, f"outputs[{index}]")
-        name = str(output.get("name"))
+        name = output.get("name")
+        if not isinstance(name, str):
+            raise InvalidInput(f"outputs[{index}].name must be a string", field="outputs")
         if name not in known or name in outputs:
-            raise InvalidInput(f"unexpected inference output {name[:100]!r} for model {model!r}", field="outputs")
+            twice = ": it is asked for twice" if name in outputs else ""
+            shown = repr(name[:_SHOWN_CHARS])
+            raise InvalidInput(f"unexpected inference output {shown} for model {model!r}{twice}", field="outputs")
         outputs[name] = _output(options(output, "parameters", f"outputs[{index}]."), name, binary)
     return outputs
 
