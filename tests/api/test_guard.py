@@ -268,7 +268,8 @@ def test_a_client_behind_trusted_proxies_cannot_choose_its_address(forwarded: st
     async def who(request: Request) -> Response:
         return PlainTextResponse(client_of(request.scope))
 
-    app = ProxyHeadersMiddleware(Starlette(routes=[Route("/", who)]), ["127.0.0.1", "10.0.0.0/8"])  # type: ignore[arg-type]
+    routes = Starlette(routes=[Route("/", who)])
+    app = ProxyHeadersMiddleware(routes, ["127.0.0.1", "10.0.0.0/8"])  # type: ignore[arg-type]  # two words for ASGI
     door = TestClient(Guard(app, [], refuse), client=("127.0.0.1", 5))  # type: ignore[arg-type]  # see above
     assert door.get("/", headers={"x-forwarded-for": forwarded}).text == client
 
@@ -277,7 +278,8 @@ def test_an_untrusted_peer_may_claim_what_it_likes() -> None:
     async def who(request: Request) -> Response:
         return PlainTextResponse(client_of(request.scope))
 
-    app = ProxyHeadersMiddleware(Starlette(routes=[Route("/", who)]), ["127.0.0.1"])  # type: ignore[arg-type]
+    routes = Starlette(routes=[Route("/", who)])
+    app = ProxyHeadersMiddleware(routes, ["127.0.0.1"])  # type: ignore[arg-type]  # two words for ASGI
     door = TestClient(Guard(app, [], refuse), client=("203.0.113.9", 5))  # type: ignore[arg-type]  # see above
     assert door.get("/", headers={"x-forwarded-for": "192.0.2.1"}).text == "203.0.113.9"
 

@@ -141,7 +141,7 @@ def test_a_column_of_numpy_is_read(classifier: TextClassifier) -> None:
 
 
 @pytest.mark.parametrize("text", ["one text", b"bytes"])
-def test_one_text_is_not_taken_for_a_list_of_letters(classifier: TextClassifier, text: Any) -> None:  # noqa: ANN401
+def test_one_text_is_no_list_of_letters(classifier: TextClassifier, text: Any) -> None:  # noqa: ANN401  # on purpose
     with pytest.raises(TypeError, match=r"\[text\]"):
         classifier.predict(text)
 

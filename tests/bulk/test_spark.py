@@ -117,7 +117,8 @@ def test_a_worker_opens_the_model_once_for_all_its_tasks(spark: "SparkSession", 
 
         for _ in label(batches):
             pass
-        mine = [opened for (pid, *_), opened in library._opened.items() if pid == os.getpid()]  # noqa: SLF001
+        here = os.getpid()
+        mine = [opened for (pid, *_), opened in library._opened.items() if pid == here]  # noqa: SLF001  # this process
         yield pd.DataFrame({"worker": [os.getpid()], "model": [id(mine[0])], "models": [len(mine)]})
 
     few = reviews.limit(4000).repartition(8)

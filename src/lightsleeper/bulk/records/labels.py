@@ -240,7 +240,8 @@ def _complaint(other: Mapping[str, int], labels: Sequence[str], column: str) -> 
     more = f" and {len(most) - _LISTED} others" if len(most) > _LISTED else ""
     numbers = sorted({int(_folded(written)) for written in other if _is_whole(_folded(written))})
     # Two labels, and a scale of more than two stars.
-    stars = len(labels) == 2 and numbers and numbers[0] >= 0 and 2 < numbers[-1] <= _MOST_STARS  # noqa: PLR2004
+    scale = numbers and numbers[0] >= 0 and 2 < numbers[-1] <= _MOST_STARS  # noqa: PLR2004  # 0, 1, 2 may be ids
+    stars = len(labels) == 2 and scale  # noqa: PLR2004  # the bad one and the good one
     example = f"4,5={labels[1]};1,2={labels[0]}" if stars else f"{most[0][0][:_LABEL_CHARS]}={labels[0]}"
     return (
         f"column {column}: {listed}{more} are none of {', '.join(labels)}: say what they are with "
