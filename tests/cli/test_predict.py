@@ -1,6 +1,7 @@
 """`predict` on files: a process, what it writes, what it leaves alone."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -228,3 +229,49 @@ def test_a_full_disk_is_one_line() -> None:
     assert done.returncode == 1
     assert b"No space left on device" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_standard_output_under_its_other_name_is_added_to_and_never_replaced(tmp_path: Path) -> None:
+    source, log = tmp_path / "s.csv", tmp_path / "log.csv"
+    source.write_text("text\nGreat\n")
+    log.write_text("kept\n")
+    command = [*COMMAND, "--quiet", "--file", str(source), "--out", "/dev/stdout"]
+    with log.open("ab") as out:
+        subprocess.run(command, stdout=out, check=True, timeout=100)
+    assert log.read_text().splitlines()[:2] == [
+        "kept",
+        "text,predicted_label,predicted_score,truncated,unfamiliar,error",
+    ]
+    assert subprocess.run(command, capture_output=True, check=True, timeout=100).stdout.startswith(b"text,")
+
+
+@pytest.mark.parametrize(
+    ("closed", "complaint"),
+    [
+        ("<&-", b"standard input is closed"),
+        (">&-", b"standard output is closed"),
+        (">/dev/full", b"standard output: No space"),
+    ],
+)
+def test_streams_that_are_not_there_are_one_line_each(closed: str, complaint: bytes) -> None:
+    command = f'printf "Great\\n" | exec "$0" -m lightsleeper predict --quiet --file - {closed}'
+    done = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, check=False, timeout=100)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"lightsleeper: " + complaint)
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_damaged_input_is_not_laid_to_the_result(tmp_path: Path) -> None:
+    source = tmp_path / "s.csv.gz"
+    source.write_bytes(gzip.compress(b"text\nGreat\n" * 50_000)[:-8])
+    done = predict("--file", source, "--out", tmp_path / "out.csv")
+    assert done.returncode == 1
+    assert b"s.csv is damaged" in done.stderr
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_column_called_surplus_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    predict("--file", "-", "--format", "csv", "--out", out, stdin=b'surplus,text\n1,Great\n2,"Fine",3\n')
+    second = json.loads(out.read_text().splitlines()[1])
+    assert (second["surplus"], second["surplus_by_lightsleeper"]) == ("2", ["3"])

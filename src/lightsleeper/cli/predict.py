@@ -125,6 +125,8 @@ def _predict_file(options: argparse.Namespace) -> None:
     out = None if options.out in {None, "-"} else Path(options.out)
     output_format = options.output_format or (output_format_of(out) if out else "csv")
     choices, tally = choices_of(options), Tally()
+    if path is None and sys.stdin is None:
+        raise InvalidInput("standard input is closed; name a file with --file")
     with open_table(path or sys.stdin.buffer, choices=choices) as table:
         source = stat_of(sys.stdin) if path is None else path.stat()
         with output(out, source=source) as stream:

@@ -92,7 +92,7 @@ def test_an_unknown_text_column_is_refused_with_the_known_ones() -> None:
 
 
 def test_an_unknown_encoding_is_refused() -> None:
-    for name in ("utf-9", "rot13", "base64"):
+    for name in ("utf-9", "rot13", "base64", "idna", "undefined", "unicode_escape", "a\0b"):
         with (
             pytest.raises(InvalidInput, match="no encoding"),
             open_table(file_cases.FOLDER / "semicolons.csv", choices=Choices(encoding=name)),

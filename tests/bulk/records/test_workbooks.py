@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lightsleeper.bulk.records import workbooks
-from lightsleeper.bulk.records.table import open_table
+from lightsleeper.bulk.records.table import Choices, open_table
 from lightsleeper.errors import InvalidInput
 
 
@@ -73,6 +74,28 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     assert rows[0].cells[:3] == ["1581797315601346561", "Great fit", '["a"]']
     assert rows[1].cells[0] == ""
     assert json.loads(rows[0].raw or "")["id"] == 1581797315601346561
+
+
+def test_parquet_loses_no_column_of_two_with_one_name_and_says_which_bytes_are_no_text(tmp_path: Path) -> None:
+    struct = pa.array([{"b": "nested"}, None])
+    columns = [pa.array([b"Great fit", b"caf\xe9"]), pa.array(["x", "y"]), pa.array(["flat", "flat"]), struct]
+    pq.write_table(pa.Table.from_arrays(columns, ["text", "text", "a.b", "a"]), tmp_path / "reviews.parquet")
+    with open_table(tmp_path / "reviews.parquet", choices=Choices(text_column="text")) as table:
+        rows = list(table.rows)
+    assert table.names == ["text", "text 2", "a.b", "a.b 2", "a"]
+    assert [row.cells for row in rows] == [["Great fit", "x", "flat", "nested"], ["café", "y", "flat", None, ""]]
+    assert [row.damaged for row in rows] == [False, True]
+
+
+def test_a_sheet_that_breaks_off_in_a_later_row_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.xlsx"
+    whole = io.BytesIO(workbook(("data", [["id", "text"], *[[number, f"Great {number}"] for number in range(5000)]])))
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            target.writestr(name, content[: len(content) * 2 // 3] if "sheet1" in name else content)
+    with pytest.raises(InvalidInput, match="cannot be read as xlsx"), open_table(path) as table:
+        list(table.rows)
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

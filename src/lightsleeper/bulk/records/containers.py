@@ -1,24 +1,29 @@
 """What a file is, by its first bytes whatever its name says, and the bytes or rows inside it."""
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
+import re
 import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
 from lightsleeper.errors import InvalidInput
 
-_MAGIC_BYTES: Final = 16
+_MAGIC_BYTES: Final = 64
+#: Files within files.
+_MOST_LAYERS: Final = 4
 _STREAMS: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
-#: What no reader here reads, and what to do about it.
+#: What no reader here reads, and what to do about it. A text may begin with the letters of some: those count only where
+#: bytes follow that no text has.
 _REFUSED: Final = (
     (b"%PDF", "a PDF; copy its table into a spreadsheet and save that as csv"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save it as xlsx or csv"),
@@ -38,7 +43,9 @@ _REFUSED: Final = (
     (b"MZ", "a program"),
     (b"{\\rtf", "a formatted text (RTF); save it as plain text"),
 )
-_PAGES: Final = (b"<!doctype html", b"<html")
+_PAGES: Final = (b"<!doctype html", b"<html", b"<head", b"<table", b"<meta")
+_NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]")
+_PLAIN_TEXT_MAGICS: Final = (b"%PDF", b"{\\rtf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,52 +58,78 @@ class Content:
     #: The file's own name, or that of the one inside the archive.
     name: str
 
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; InvalidInput in one line if they are damaged."""
+        with _said_of(self.name):
+            return self.stream.read(size)
+
 
 @contextmanager
-def opened(source: Path | IO[bytes], name: str) -> Iterator[Content]:
+def opened(source: Path | IO[bytes], name: str, layer: int = 1) -> Iterator[Content]:
     """The content of a file, or of a stream that cannot be rewound; InvalidInput in one line if nothing reads it."""
-    try:
-        with source.open("rb") if isinstance(source, Path) else _peekable(source) as stream:
+    if layer > _MOST_LAYERS:
+        raise InvalidInput(f"{name} is packed too many times; unpack it first")
+    with ExitStack() as stack:
+        # Not around what the caller does: its own failures are none of the file's.
+        with _said_of(name):
+            stream = stack.enter_context(source.open("rb") if isinstance(source, Path) else _peekable(source))
             magic = stream.peek(_MAGIC_BYTES)[:_MAGIC_BYTES]
-            with _inside(stream, magic, name, seekable=isinstance(source, Path)) as content:
-                yield content
+            seekable = isinstance(source, Path)
+            content = stack.enter_context(_inside(stream, magic, name, seekable=seekable, layer=layer))
+        yield content
+
+
+@contextmanager
+def _said_of(name: str) -> Iterator[None]:
+    """What goes wrong with bytes, in one line with the name of their file."""
+    try:
+        yield
     except OSError as error:
         if error.errno is None:  # a broken archive says so without a number
             raise InvalidInput(f"{name}: {error}") from error
         raise InvalidInput(f"{name}: {error.strerror}") from error
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-        raise InvalidInput(f"{name} is damaged: {error}") from error
+        why = "its checksum is wrong" if "CRC" in str(error) else error
+        raise InvalidInput(f"{name} is damaged: {why}") from error
 
 
 @contextmanager
 def _peekable(source: IO[bytes]) -> Iterator[io.BufferedReader]:
     """Standard input has `peek`; a stream in memory is given it. Neither is closed: whoever opened it does."""
-    yield source if isinstance(source, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", source))
+    yield (
+        cast("io.BufferedReader", source)
+        if hasattr(source, "peek")
+        else io.BufferedReader(cast("io.RawIOBase", source))
+    )
 
 
 @contextmanager
-def _inside(stream: io.BufferedReader, magic: bytes, name: str, *, seekable: bool) -> Iterator[Content]:
-    for start, what in _REFUSED:
-        if magic.startswith(start):
-            raise InvalidInput(f"{name} is {what}")
-    if magic.lstrip().lower().startswith(_PAGES):
-        raise InvalidInput(f"{name} is a web page; save the table in it as csv")
-    for start, unpack in _STREAMS:
-        if magic.startswith(start):
-            with unpack(stream) as inner:
-                yield Content("bytes", inner, _without_ending(name))  # type: ignore[arg-type]  # typeshed knows three classes
-            return
-    if magic.startswith((b"PK\x03\x04", b"PAR1")):
-        inside = _archive if magic.startswith(b"PK") else _parquet
-        with stream if seekable else _spooled(stream) as whole, inside(whole, name) as content:
+def _inside(stream: io.BufferedReader, magic: bytes, name: str, *, seekable: bool, layer: int) -> Iterator[Content]:
+    _refuse(magic, name)
+    unpack = next((unpack for start, unpack in _STREAMS if magic.startswith(start) and _NOT_TEXT.search(magic)), None)
+    if unpack:
+        packed = cast("IO[bytes]", unpack(stream))  # typeshed knows three classes
+        with packed, opened(packed, _without_ending(name), layer + 1) as content:
             yield content
-        return
-    yield Content("bytes", stream, name)
+    elif magic.startswith(b"PK\x03\x04"):
+        with stream if seekable else _spooled(stream) as whole, _archive(whole, name, layer) as content:
+            yield content
+    elif magic.startswith(b"PAR1") and _NOT_TEXT.search(magic):
+        with stream if seekable else _spooled(stream) as whole:
+            yield Content("parquet", whole, name)
+    else:
+        yield Content("bytes", stream, name)
 
 
-@contextmanager
-def _parquet(stream: IO[bytes], name: str) -> Iterator[Content]:
-    yield Content("parquet", stream, name)
+def _refuse(magic: bytes, name: str) -> None:
+    for start, what in _REFUSED:
+        if magic.startswith(start) and (start in _PLAIN_TEXT_MAGICS or _NOT_TEXT.search(magic)):
+            raise InvalidInput(f"{name} is {what}")
+    begin = magic.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if begin.startswith(_PAGES):
+        raise InvalidInput(f"{name} is a web page; save the table in it as csv")
+    if begin.startswith(b"<?xml"):
+        raise InvalidInput(f"{name} is XML; save the table in it as csv")
 
 
 @contextmanager
@@ -109,7 +142,7 @@ def _spooled(stream: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _archive(stream: IO[bytes], name: str) -> Iterator[Content]:
+def _archive(stream: IO[bytes], name: str, layer: int) -> Iterator[Content]:
     with zipfile.ZipFile(stream) as archive:
         members = [member for member in archive.infolist() if _is_content(member)]
         names = {member.filename for member in members}
@@ -125,7 +158,7 @@ def _archive(stream: IO[bytes], name: str) -> Iterator[Content]:
         if members[0].flag_bits & 1:
             raise InvalidInput(f"{name} is encrypted; unpack it first")
         inner_name = PurePosixPath(members[0].filename).name
-        with archive.open(members[0]) as inner, opened(inner, inner_name) as content:
+        with archive.open(members[0]) as inner, opened(inner, inner_name, layer + 1) as content:
             yield content
 
 

@@ -20,6 +20,9 @@ _PYTHON_NAMES: Final = {
     "windows-1252": "cp1252",
     "windows-1253": "cp1253",
     "windows-1254": "cp1254",
+    "windows-1256": "cp1256",
+    "windows-874": "cp874",
+    "ibm866": "cp866",
     "macintosh": "mac_roman",
     "shift_jis": "cp932",
     "euc-kr": "cp949",
@@ -36,6 +39,7 @@ _MARKS: Final = (
 )
 #: Below this share of familiar characters an encoding is not what the file is written in.
 _LEAST_FAMILIAR: Final = 0.2
+_LOW_BYTES: Final = 9
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _DAMAGE = re.compile("[\udc80-\udcff\ufffd]")
 
@@ -63,15 +67,24 @@ def named(name: str, sample: bytes) -> Encoding:
         label = mark[1] if mark[1].startswith(label) else {"utf-16": "utf-16le", "utf-32": "utf-32-le"}[label]
     if not _is_known(_python_name(label)):
         raise InvalidInput(f"there is no encoding {name!r}", field="encoding")
+    if _is_no_text(label):
+        raise InvalidInput(f"{name!r} is no encoding of texts", field="encoding")
     return Encoding(label, mark[0] if mark[1] == label else 0)
+
+
+def _is_no_text(name: str) -> bool:
+    """What Python counts among the encodings but changes texts: domain names, escapes of its own."""
+    return codecs.lookup(_python_name(name)).name in {"idna", "punycode", "unicode-escape", "raw-unicode-escape"}
 
 
 def _is_known(name: str) -> bool:
     """Whether Python can decode it; `rot13` and `base64` are codecs, too."""
     try:
         return isinstance(b"a".decode(name), str)
-    except (LookupError, UnicodeDecodeError) as error:
-        return isinstance(error, UnicodeDecodeError)
+    except UnicodeDecodeError:
+        return True
+    except (LookupError, ValueError):  # `undefined` knows no text, and a name may hold what no name does
+        return False
 
 
 def detect(sample: bytes) -> Encoding:
@@ -81,8 +94,9 @@ def detect(sample: bytes) -> Encoding:
             return Encoding(name, len(mark))
     text = _decoded(sample, "utf-8")
     bad = len(_ESCAPED.findall(text))
-    zeros = sample.count(0)
-    if zeros and (bad or zeros > len(sample) / 5) and (wide := _utf_16(sample)):
+    # Every other byte of Latin, Greek, Cyrillic, Hebrew and Arabic in UTF-16.
+    low = sum(map(sample.count, range(_LOW_BYTES)))
+    if 0 in sample and (bad or low > len(sample) / 5) and (wide := _utf_16(sample)):
         return Encoding(wide, guessed=True)
     # Text in another encoding looks like UTF-8 only by rare accident; a few bad bytes among good ones are damage.
     if bad == 0 or sum(char > "\x7f" for char in text) - bad >= bad:
@@ -122,7 +136,7 @@ def _western(byte: int) -> str:
 
 
 def _errors(name: str) -> str:
-    single = name in {"utf-8", "macintosh", "koi8-r"} or name.startswith(("windows-", "iso-8859", "cp"))
+    single = name in {"utf-8", "macintosh", "koi8-r", "ibm866"} or name.startswith(("windows-", "iso-8859", "cp"))
     return "surrogateescape" if single else "replace"
 
 

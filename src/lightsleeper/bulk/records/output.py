@@ -20,32 +20,44 @@ def output(path: Path | None, *, source: os.stat_result | None) -> Iterator[Text
     A file is written beside its place and renamed when all went well: an error, an interrupt or a full disk leaves
     what was there. Raises InvalidInput in one line where nothing can be written.
     """
-    if path is None:
-        _refuse_same(source, stat_of(sys.stdout), "standard output")
-        with _standard_output() as stream:
-            yield stream
-        return
     try:
+        there = None if path is None else _stat_at(path)
+        if path is None or _is_standard_output(there):
+            _refuse_same(source, stat_of(sys.stdout), "standard output")
+            with _standard_output() as stream:
+                yield stream
+            return
         target = path.resolve()
-        there = target.stat() if target.exists() else None
         if there is not None:
             _refuse_same(source, there, str(path))
         if there is None or stat.S_ISREG(there.st_mode):
             with _replacing(target, there) as stream:
                 yield stream
         else:  # a pipe, a terminal, /dev/null
-            with target.open("w", encoding="utf-8", newline="") as stream:
+            with path.open("w", encoding="utf-8", newline="") as stream:
                 yield stream
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror or error}") from error
+        raise InvalidInput(f"{path or 'standard output'}: {error.strerror or error}") from error
 
 
-def stat_of(stream: TextIO) -> os.stat_result | None:
-    """What stands behind a stream; None if that is no file of the system's."""
-    with suppress(OSError, ValueError):
-        return os.fstat(stream.fileno())
+def _stat_at(path: Path) -> os.stat_result | None:
+    with suppress(FileNotFoundError):
+        return path.stat()
+    return None
+
+
+def _is_standard_output(there: os.stat_result | None) -> bool:
+    """`/dev/stdout` may be a file that others write to as well, which no other may replace."""
+    ours = stat_of(sys.stdout)
+    return bool(there and ours and os.path.samestat(there, ours))
+
+
+def stat_of(stream: TextIO | None) -> os.stat_result | None:
+    """What stands behind a stream; None if that is no file of the system's, or was closed before the start."""
+    with suppress(OSError, ValueError, AttributeError):
+        return os.fstat(stream.fileno())  # type: ignore[union-attr]  # suppressed
     return None
 
 
@@ -58,6 +70,8 @@ def _refuse_same(source: os.stat_result | None, there: os.stat_result | None, na
 @contextmanager
 def _standard_output() -> Iterator[TextIO]:
     """UTF-8 whatever the terminal says."""
+    if sys.stdout is None:
+        raise InvalidInput("standard output is closed; name a file with --out")
     stream = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     try:
         yield stream

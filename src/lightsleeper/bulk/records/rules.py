@@ -110,6 +110,8 @@ LEGACY_ENCODINGS: Final = {
     "windows-1254": "çğıöşüÇĞİÖŞÜâîû’‘“”–—…\u00a0",
     "windows-1251": _CYRILLIC,
     "koi8-r": _CYRILLIC,
+    "ibm866": _CYRILLIC,
+    "windows-1256": "".join(map(chr, range(0x0621, 0x064B))) + "،؛؟“”«»–—…\u00a0",
     "windows-1253": "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΆΈΉΊΌΎΏ«»–—…“”’\u00a0",
     "shift_jis": _KANA,
     "euc-jp": _KANA,

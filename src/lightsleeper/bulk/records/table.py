@@ -87,6 +87,8 @@ class Table:
     @property
     def text(self) -> int:
         """The index of the column with the texts; InvalidInput that names the columns if none was found."""
+        if self.text_index is None and not self.names:
+            raise InvalidInput(f"{self.name}: no row of it has a column", field="text_column")
         if self.text_index is None:
             raise InvalidInput(
                 f"{self.name}: which column holds the texts? {', '.join(self.names)}: name it with --text-column",
@@ -117,13 +119,13 @@ def open_table(source: Path | IO[bytes], *, name: str | None = None, choices: Ch
 
 
 def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | None) -> Table:
-    window = content.stream.read(WINDOW_BYTES)
+    window = content.read(WINDOW_BYTES)
     whole = len(window) < WINDOW_BYTES
     sample = window if whole or not window.isascii() or again is None else _beyond_ascii(again, name)
     encoding = named(choices.encoding, window) if choices.encoding else detect(sample)
     text = "".join(decode([window], encoding, final=whole))
     _check_text(text, name)
-    characters = decode(chain([window], iter(lambda: content.stream.read(PIECE_BYTES), b"")), encoding)
+    characters = decode(chain([window], iter(lambda: content.read(PIECE_BYTES), b"")), encoding)
     file_format, shape = _format(content.name, text, choices, whole=whole)
     if shape:
         left_out: list[str] = []
@@ -140,7 +142,7 @@ def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | 
 def _beyond_ascii(path: Path, name: str) -> bytes:
     """A piece of the file with characters beyond ASCII, if there is one: what the beginning does not show."""
     with opened(path, name) as content:
-        for piece in iter(lambda: content.stream.read(PIECE_BYTES), b""):
+        for piece in iter(lambda: content.read(PIECE_BYTES), b""):
             if not piece.isascii():
                 first = next(index for index, byte in enumerate(piece) if byte > 0x7F)  # noqa: PLR2004  # ASCII's last
                 return piece[max(0, first - 1) :]
@@ -199,13 +201,24 @@ def _without_start(characters: Iterator[str], count: int) -> Iterator[str]:
 
 def _from_sheet(content: Content, name: str, choices: Choices) -> Table:
     title, others, cells = xlsx_sheets(content.stream, name)
-    rows = (Cells(row if any(row) else [], number) for number, row in enumerate(cells, start=1))
+    rows = (Cells(row, number) for number, row in enumerate(cells, start=1))
     sample = list(islice(rows, _SHEET_ROWS_SEEN))
+    width = max((len(row.cells) for row in sample), default=0)
+    for row in sample:
+        _pad(row, width)
+    rows = (_pad(row, width) for row in rows)
     table = _from_cells(chain(sample, rows), sample, name, choices, dialect=None, has_quotes=True)
     table.format = "xlsx"
     if others:
         table.notes.append(f"the sheet {title!r} was read, not {', '.join(map(repr, others))}")
     return table
+
+
+def _pad(row: Cells, width: int) -> Cells:
+    """A sheet has no end of its rows: what is blank at it is blank, not missing."""
+    if row.cells:
+        row.cells += [""] * (width - len(row.cells))
+    return row
 
 
 def _from_cells(

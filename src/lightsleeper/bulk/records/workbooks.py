@@ -1,13 +1,18 @@
 """xlsx and parquet: read by openpyxl and pyarrow, where they are installed."""
 
 import json
+import re
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING
 
+from lightsleeper.bulk.records.columns import unique_names
 from lightsleeper.errors import InvalidInput
+
+#: How XML writes characters that it does not hold, as Excel does with a carriage return.
+_ESCAPE = re.compile("_x((?!D[89A-F])[0-9A-F]{4})_")
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -22,11 +27,33 @@ def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[
         # `data_only`: what Excel computed, not the formula.
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
+        for sheet in sheets:
+            sheet.reset_dimensions()  # what a file says of its own size is often wrong, and would cut it
         filled = next((sheet for sheet in sheets if _is_filled(sheet)), sheets[0])
     except Exception as error:  # openpyxl raises whatever its XML parser and its classes do
-        raise InvalidInput(f"{name} cannot be read as xlsx: {type(error).__name__}") from error
+        raise _damaged(name, error) from error
     others = [sheet.title for sheet in sheets if sheet is not filled]
-    return filled.title, others, ([_shown(cell) for cell in row] for row in filled.iter_rows(values_only=True))
+    return filled.title, others, _rows(filled, name)
+
+
+def _rows(sheet: "Worksheet", name: str) -> Iterator[list[str]]:
+    """Without the blank cells at the end of each."""
+    rows = sheet.iter_rows(values_only=True)
+    while True:
+        try:
+            row = next(rows, None)
+        except Exception as error:  # see `xlsx_sheets`
+            raise _damaged(name, error) from error
+        if row is None:
+            return
+        cells = [_shown(cell) for cell in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        yield cells
+
+
+def _damaged(name: str, error: Exception) -> InvalidInput:
+    return InvalidInput(f"{name} cannot be read as xlsx: {type(error).__name__}")
 
 
 def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
@@ -37,10 +64,11 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
 
     try:
         file = ParquetFile(stream)
+        names = unique_names(file.schema_arrow.names, len(file.schema_arrow.names))
         for batch in file.iter_batches(batch_size=1024):
-            for row in batch.to_pylist():
+            for row in batch.rename_columns(names).to_pylist():
                 yield json.dumps(row, ensure_ascii=False, default=_plain)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # dates that Python does not have
         raise InvalidInput(f"{name} cannot be read as parquet: {str(error).splitlines()[0]}") from error
 
 
@@ -51,7 +79,7 @@ def require(module: str, name: str, file_format: str) -> None:
 
 
 def _is_filled(sheet: "Worksheet") -> bool:
-    return any(cell is not None for row in sheet.iter_rows(max_row=10, values_only=True) for cell in row)
+    return any(cell is not None for row in sheet.iter_rows(values_only=True) for cell in row)
 
 
 def _shown(cell: object) -> str:
@@ -59,16 +87,29 @@ def _shown(cell: object) -> str:
         return ""
     if isinstance(cell, bool):
         return str(cell).upper()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:  # noqa: PLR2004  # beyond it Excel rounds
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e16:  # noqa: PLR2004  # 16 digits are Excel's most
         return str(int(cell))
-    if isinstance(cell, datetime) and cell.time() == time():
-        return cell.date().isoformat()
-    if isinstance(cell, date | time):
-        return cell.isoformat(*([" "] if isinstance(cell, datetime) else []))
-    return str(cell)
+    if isinstance(cell, datetime | time):
+        return _moment(cell)
+    if isinstance(cell, timedelta):
+        return _duration(cell)
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), cell) if isinstance(cell, str) else str(cell)
+
+
+def _moment(moment: datetime | time) -> str:
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    if isinstance(moment, time):
+        return moment.isoformat(precision)
+    return moment.date().isoformat() if moment.time() == time() else moment.isoformat(" ", precision)
+
+
+def _duration(span: timedelta) -> str:
+    """Hours, however many, as `[h]:mm:ss` shows them."""
+    minutes, seconds = divmod(round(abs(span).total_seconds()), 60)
+    return f"{'-' if span < timedelta() else ''}{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def _plain(value: object) -> object:
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return value.decode("utf-8", "surrogateescape")  # a row says if there are bytes of no text in it
     return float(value) if isinstance(value, Decimal) and value == Decimal(float(value)) else str(value)

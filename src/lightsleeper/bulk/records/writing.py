@@ -67,7 +67,8 @@ class JsonlWriter:
     def _original(self, row: Row) -> str:
         if row.raw is None:
             cells = dict(zip_longest(self._table.names, row.cells))
-            surplus = {"surplus": json.loads(row.surplus)} if row.surplus else {}
+            (name,) = free_names(["surplus"], self._table.names)
+            surplus = {name: json.loads(row.surplus)} if row.surplus else {}
             return json.dumps({**cells, **surplus}, ensure_ascii=False)
         if row.problem:
             return json.dumps({"line": row.raw}, ensure_ascii=False)

@@ -38,9 +38,10 @@ export async function download(format, dataset, results, rows = Array(dataset.co
 /**
  * The names of our columns, made different where the file has such a column already.
  * @param {string[]} taken
+ * @param {string[]} [names]
  */
-function freeNames(taken) {
-  return FOUND.map((name) => {
+function freeNames(taken, names = FOUND) {
+  return names.map((name) => {
     let free = name;
     for (let count = 1; taken.includes(free); count += 1) free = `${name}_by_lightsleeper${count > 1 ? `_${count}` : ""}`;
     return free;
@@ -143,7 +144,8 @@ function originalJson(dataset, row) {
   const { cells, raw, problem, surplus } = dataset.row(row);
   if (raw === undefined) {
     const named = dataset.columns.map((name, index) => `${JSON.stringify(name)}: ${JSON.stringify(cells[index] ?? null)}`);
-    return `{${[...named, ...(surplus ? [`"surplus": ${surplus}`] : [])].join(", ")}}`;
+    const [name] = freeNames(dataset.columns, ["surplus"]);
+    return `{${[...named, ...(surplus ? [`"${name}": ${surplus}`] : [])].join(", ")}}`;
   }
   if (problem) return JSON.stringify({ line: raw });
   return raw.startsWith("{") ? raw.replace(/[\r\n]/g, " ") : `{"text": ${raw}}`;

@@ -96,7 +96,10 @@ async function* cellsOf(pieces, dialect, skipped, line) {
  */
 export async function fromSheet(content, name, choices) {
   const { title, others, rows } = await sheetRows(content, name);
-  const cells = rows.map((row, index) => ({ cells: row, line: index + 1, oddQuotes: 0 }));
+  const width = rows.slice(0, SAMPLE_ROWS).reduce((widest, row) => Math.max(widest, row.length), 0);
+  // A sheet has no end of its rows: what is blank at it is blank, not missing.
+  const full = rows.map((row) => (row.length && row.length < width ? [...row, ...Array(width - row.length).fill("")] : row));
+  const cells = full.map((row, index) => ({ cells: row, line: index + 1, oddQuotes: 0 }));
   async function* once() {
     yield cells;
   }

@@ -2,8 +2,18 @@
 
 import { onlyEntry, zipEntries } from "./zip.js";
 
-const MAGIC_BYTES = 16;
-/** What no reader here reads, and what to do about it. @type {[string, string][]} */
+const MAGIC_BYTES = 64;
+/** Files within files. */
+const MOST_LAYERS = 4;
+const GZIP = "\x1f\x8b";
+const ZIP = "PK\x03\x04";
+const NOT_TEXT = /[\0-\x08\x0e-\x1f\x7f-\xff]/;
+const PLAIN_TEXT_MAGICS = ["%PDF", "{\\rtf"];
+/**
+ * What no reader here reads, and what to do about it. A text may begin with the letters of some: those count only where
+ * bytes follow that no text has.
+ * @type {[string, string][]}
+ */
 const REFUSED = [
   ["%PDF", "is a PDF; copy its table into a spreadsheet and save that as csv"],
   ["\xd0\xcf\x11\xe0", "is an old Excel or Word file; save it as xlsx or csv"],
@@ -39,39 +49,74 @@ const REFUSED = [
  * The content of a file; throws one line if nothing reads it.
  * @param {Blob} file
  * @param {string} name
+ * @param {number} [layer]
  * @returns {Promise<Content>}
  */
-export async function contentOf(file, name) {
-  const bytes = new Uint8Array(await file.slice(0, MAGIC_BYTES).arrayBuffer());
-  const magic = String.fromCharCode(...bytes);
+export async function contentOf(file, name, layer = 1) {
+  if (layer > MOST_LAYERS) throw new Error(`${name} is packed too many times; unpack it first`);
+  const magic = letters(new Uint8Array(await file.slice(0, MAGIC_BYTES).arrayBuffer()));
   refuse(magic, name);
-  if (magic.startsWith("\x1f\x8b")) {
-    return { kind: "bytes", name: name.replace(/\.gz(ip)?$/i, ""), stream: () => unpacked(file.stream(), "gzip") };
+  if (magic.startsWith(GZIP)) {
+    return insideOf(() => unpacked(file.stream(), "gzip", name), name.replace(/\.gz(ip)?$/i, ""), layer);
   }
-  if (!magic.startsWith("PK\x03\x04")) return { kind: "bytes", name, stream: () => file.stream() };
+  if (!magic.startsWith(ZIP)) return { kind: "bytes", name, stream: () => file.stream() };
   const entries = await zipEntries(file, name);
   if (entries.has("xl/workbook.xml")) return { kind: "xlsx", name, stream: () => file.stream(), entries };
   const [innerName, entry] = onlyEntry(entries, name);
-  const start = await first(entry.stream());
-  refuse(String.fromCharCode(...start.subarray(0, MAGIC_BYTES)), innerName);
-  return { kind: "bytes", name: innerName, stream: entry.stream };
+  return insideOf(entry.stream, innerName, layer);
 }
+
+/**
+ * What is packed may be packed once more: that is taken out whole.
+ * @param {() => ReadableStream<Uint8Array>} stream
+ * @param {string} name
+ * @param {number} layer
+ * @returns {Promise<Content>}
+ */
+async function insideOf(stream, name, layer) {
+  const magic = letters((await first(stream())).subarray(0, MAGIC_BYTES));
+  refuse(magic, name);
+  if (!magic.startsWith(GZIP) && !magic.startsWith(ZIP)) return { kind: "bytes", name, stream };
+  return contentOf(await new Response(stream()).blob(), name, layer + 1);
+}
+
+/** @param {Uint8Array} bytes */
+const letters = (bytes) => String.fromCharCode(...bytes);
 
 /**
  * @param {string} magic
  * @param {string} name
  */
 function refuse(magic, name) {
-  const refused = REFUSED.find(([start]) => magic.startsWith(start));
+  const isBinary = NOT_TEXT.test(magic);
+  const refused = REFUSED.find(([start]) => magic.startsWith(start) && (isBinary || PLAIN_TEXT_MAGICS.includes(start)));
   if (refused) throw new Error(`${name} ${refused[1]}`);
-  if (/^\s*<(!doctype html|html)/i.test(magic)) throw new Error(`${name} is a web page; save the table in it as csv`);
+  const begin = magic.replace(/^\xef\xbb\xbf/, "").trimStart();
+  if (/^<(!doctype html|html|head|table|meta)/i.test(begin)) throw new Error(`${name} is a web page; save the table in it as csv`);
+  if (/^<\?xml/i.test(begin)) throw new Error(`${name} is XML; save the table in it as csv`);
 }
 
 /**
  * @param {ReadableStream<Uint8Array>} stream
- * @param {CompressionFormat | "deflate-raw"} format
+ * @param {CompressionFormat} format
+ * @param {string} name
+ * @returns {ReadableStream<Uint8Array>}
  */
-export const unpacked = (stream, format) => stream.pipeThrough(new DecompressionStream(/** @type {CompressionFormat} */ (format)));
+function unpacked(stream, format, name) {
+  const reader = stream.pipeThrough(new DecompressionStream(format)).getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read().catch((error) => {
+        // What browsers do not do: parts behind each other, as `cat` makes them.
+        const why = /junk|end of/i.test(error.message) ? "there is more behind its end" : "its end is missing, or what is in it is not gzip";
+        throw new Error(`${name} cannot be unpacked: ${why}; unpack it first`);
+      });
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: () => reader.cancel().catch(() => {}), // whatever is wrong further on
+  });
+}
 
 /** @param {ReadableStream<Uint8Array>} stream */
 async function first(stream) {

@@ -14,6 +14,7 @@ const MARKS = [
 ];
 /** Below this share of familiar characters an encoding is not what the file is written in. */
 const LEAST_FAMILIAR = 0.2;
+const LOW_BYTES = 9;
 const LONGEST_LATIN_RUN = 3;
 const LARGE_SCRIPT = 200;
 const INSIDE_WORDS = "’–—…\u00a0";
@@ -51,8 +52,9 @@ export function detect(sample) {
   for (const char of text) {
     if (char > "\x7f") /[\udc80-\udcff]/.test(char) && char.length === 1 ? (bad += 1) : (good += 1);
   }
-  const zeros = sample.reduce((count, byte) => count + Number(byte === 0), 0);
-  const wide = zeros && (bad || zeros > sample.length / 5) ? utf16(sample) : null;
+  // Every other byte of Latin, Greek, Cyrillic, Hebrew and Arabic in UTF-16.
+  const low = sample.reduce((count, byte) => count + Number(byte < LOW_BYTES), 0);
+  const wide = sample.includes(0) && (bad || low > sample.length / 5) ? utf16(sample) : null;
   if (wide) return { name: wide, markBytes: 0, guessed: true };
   // Text in another encoding looks like UTF-8 only by rare accident; a few bad bytes among good ones are damage.
   if (bad === 0 || good >= bad) return { name: "utf-8", markBytes: 0, guessed: false };

@@ -59,6 +59,8 @@ export const LEGACY_ENCODINGS = {
   "windows-1254": "çğıöşüÇĞİÖŞÜâîû’‘“”–—…\u00a0",
   "windows-1251": CYRILLIC,
   "koi8-r": CYRILLIC,
+  ibm866: CYRILLIC,
+  "windows-1256": range(0x621, 0x64b) + "،؛؟“”«»–—…\u00a0",
   "windows-1253": "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΆΈΉΊΌΎΏ«»–—…“”’\u00a0",
   shift_jis: KANA,
   "euc-jp": KANA,

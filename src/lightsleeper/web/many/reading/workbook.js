@@ -7,7 +7,12 @@
 
 const XML_ENTITIES = new Map([["lt", "<"], ["gt", ">"], ["amp", "&"], ["quot", '"'], ["apos", "'"]]);
 /** Excel's own formats of dates and times; others are known by their code. */
-const DATE_FORMATS = new Set([14, 15, 16, 17, 18, 19, 20, 21, 22, 45, 46, 47]);
+const DATE_FORMATS = new Set([14, 15, 16, 17, 18, 19, 20, 21, 22, 45, 47]);
+/** Excel's own format of hours, however many. */
+const ELAPSED_FORMAT = "46";
+/** The year 10000, beyond which Excel knows no dates. */
+const END_OF_DATES = 2_958_466;
+const DAYS_TO_1904 = 1462;
 /** Excel counts days from the end of 1899. */
 const EPOCH_MS = Date.UTC(1899, 11, 30);
 const DAY_MS = 86_400_000;
@@ -21,13 +26,15 @@ const DAY_MS = 86_400_000;
 export async function sheetRows(content, name) {
   const part = async (/** @type {string} */ path) => {
     const entry = content.entries?.get(path);
-    return entry ? new Response(entry.stream()).text() : "";
+    return entry ? plain(await new Response(entry.stream()).arrayBuffer()) : "";
   };
-  const sheets = await sheetsOf(part);
+  const { sheets, is1904 } = await sheetsOf(part);
   const shared = [...(await part("xl/sharedStrings.xml")).matchAll(/<si\b[^>]*?(?:\/>|>(.*?)<\/si>)/gs)].map(([, inner]) => textIn(inner ?? ""));
-  const isDate = dateStyles(await part("xl/styles.xml"));
+  const how = { shared, is1904, kinds: kindsOfStyles(await part("xl/styles.xml")) };
   for (const { title, path } of sheets) {
-    const rows = rowsOf(await part(path), shared, isDate);
+    const xml = await part(path);
+    if (!/<\/worksheet>\s*$/.test(xml)) throw new Error(`${name} is damaged: the sheet '${title}' has no end`);
+    const rows = rowsOf(xml, how);
     if (!rows.length) continue;
     return { title, others: sheets.filter((sheet) => sheet.title !== title).map((sheet) => sheet.title), rows };
   }
@@ -41,78 +48,139 @@ async function sheetsOf(part) {
     const target = attribute(tag, "Target");
     return [attribute(tag, "Id"), target.startsWith("/") ? target.slice(1) : `xl/${target}`];
   }));
-  const sheets = [...(await part("xl/workbook.xml")).matchAll(/<sheet\b[^>]*>/g)].map(([tag]) => ({
+  const book = await part("xl/workbook.xml");
+  const sheets = [...book.matchAll(/<sheet\b[^>]*>/g)].map(([tag]) => ({
     title: attribute(tag, "name"),
-    path: paths.get(attribute(tag, "r:id")) ?? "",
+    path: paths.get(attribute(tag, "id")) ?? "",
     isHidden: /hidden/i.test(attribute(tag, "state")),
   }));
   const visible = sheets.filter((sheet) => !sheet.isHidden);
-  return visible.length ? visible : sheets;
+  const is1904 = /^(1|true)$/.test(attribute(book.match(/<workbookPr\b[^>]*>/)?.[0] ?? "", "date1904"));
+  return { sheets: visible.length ? visible : sheets, is1904 };
 }
 
 /**
- * @param {string} xml a sheet's
- * @param {string[]} shared
- * @param {boolean[]} isDate by style
+ * XML as the patterns here expect it: line ends, comments, quoted sections and names with a prefix are written in many ways.
+ * @param {ArrayBuffer} bytes
  */
-function rowsOf(xml, shared, isDate) {
+function plain(bytes) {
+  const isWide = /^(\xff\xfe|\xfe\xff)/.exec(String.fromCharCode(...new Uint8Array(bytes.slice(0, 2))));
+  let xml = new TextDecoder(isWide ? (isWide[0] === "\xff\xfe" ? "utf-16le" : "utf-16be") : "utf-8").decode(bytes);
+  if (xml.includes("\r")) xml = xml.replace(/\r\n?/g, "\n");
+  if (xml.includes("<!")) {
+    xml = xml.replace(/<!\[CDATA\[(.*?)\]\]>|<!--.*?-->/gs, (_, text) => (text ?? "").replaceAll("&", "&amp;").replaceAll("<", "&lt;"));
+  }
+  return /<\w+:(worksheet|sst|workbook|styleSheet|Relationships)\b/.test(xml) ? xml.replace(/<(\/?)[\w.-]+:/g, "<$1") : xml;
+}
+
+/**
+ * @typedef {object} How what the cells of a sheet mean
+ * @property {string[]} shared
+ * @property {boolean} is1904 days are counted from then, as old Macs did
+ * @property {("" | "date" | "duration")[]} kinds by style
+ */
+
+/**
+ * Without the blank cells at the end of each.
+ * @param {string} xml a sheet's
+ * @param {How} how
+ */
+function rowsOf(xml, how) {
   /** @type {string[][]} */
   const rows = [];
   for (const [, attributes, inner] of xml.matchAll(/<row\b([^>]*?)(?:\/>|>(.*?)<\/row>)/gs)) {
     const number = Number(attribute(attributes, "r")) || rows.length + 1;
     while (rows.length < number - 1) rows.push([]);
-    rows.push(cellsOf(inner ?? "", shared, isDate));
+    rows.push(cellsOf(inner ?? "", how));
   }
-  const width = rows.reduce((widest, row) => Math.max(widest, row.length), 0);
-  const full = rows.map((row) => (row.some(Boolean) ? [...row, ...Array(width - row.length).fill("")] : []));
-  return full.some((row) => row.length) ? full : [];
+  return rows.some((row) => row.length) ? rows : [];
 }
 
 /**
  * @param {string} xml a row's
- * @param {string[]} shared
- * @param {boolean[]} isDate
+ * @param {How} how
  */
-function cellsOf(xml, shared, isDate) {
+function cellsOf(xml, how) {
   /** @type {string[]} */
   const cells = [];
   for (const [, attributes, inner] of xml.matchAll(/<c\b([^>]*?)(?:\/>|>(.*?)<\/c>)/gs)) {
     const index = columnOf(attribute(attributes, "r")) ?? cells.length;
     while (cells.length < index) cells.push("");
-    cells[index] = valueOf(inner ?? "", attribute(attributes, "t"), shared, isDate[Number(attribute(attributes, "s"))] ?? false);
+    cells[index] = valueOf(inner ?? "", attribute(attributes, "t"), how.kinds[Number(attribute(attributes, "s"))] ?? "", how);
   }
+  while (cells.length && !cells[cells.length - 1]) cells.pop();
   return cells;
 }
 
 /**
  * @param {string} xml a cell's
  * @param {string} type
- * @param {string[]} shared
- * @param {boolean} isDate
+ * @param {"" | "date" | "duration"} kind
+ * @param {How} how
  */
-function valueOf(xml, type, shared, isDate) {
+function valueOf(xml, type, kind, { shared, is1904 }) {
   if (type === "inlineStr") return textIn(xml);
   const value = decoded(xml.match(/<v\b[^>]*>(.*?)<\/v>/s)?.[1] ?? "");
-  if (type === "s") return shared[Number(value)] ?? "";
+  if (type === "s") {
+    const text = shared[Number(value)];
+    if (text === undefined && value) throw new Error("it is damaged: a text of it is missing");
+    return text ?? "";
+  }
   if (type === "b") return value === "1" ? "TRUE" : "FALSE";
-  return isDate && value && !type.startsWith("str") ? dateOf(Number(value)) : value;
+  if (type === "d") return value.replace("T", " ").replace(/ 00:00:00$/, "");
+  if ((type && type !== "n") || !value || Number.isNaN(Number(value))) return value;
+  if (kind === "duration") return durationOf(Number(value));
+  return kind === "date" && Number(value) < END_OF_DATES ? dateOf(Number(value), is1904) : numberOf(value);
 }
 
-/** @param {number} days since Excel's beginning */
-function dateOf(days) {
-  const [day, time] = new Date(EPOCH_MS + Math.round(days * DAY_MS)).toISOString().slice(0, 19).split("T");
-  if (days < 1) return time;
-  return time === "00:00:00" ? day : `${day} ${time}`;
+/**
+ * As Python writes it.
+ * @param {string} written
+ */
+function numberOf(written) {
+  const number = Number(written);
+  if (/^-?[0-9]+$/.test(written)) return written === "-0" ? "0" : written;
+  if (Number.isInteger(number) && Math.abs(number) < 1e16) return String(number);
+  const [digits, exponent] = number.toExponential().split("e");
+  if (Number(exponent) >= -4 && Number(exponent) < 16) return String(number);
+  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, "0")}`;
 }
 
-/** @param {string} xml the styles */
-function dateStyles(xml) {
+/**
+ * @param {number} days since Excel's beginning
+ * @param {boolean} is1904
+ */
+function dateOf(days, is1904) {
+  // Excel counts a 29 February 1900, which was none.
+  const since = is1904 ? days + DAYS_TO_1904 : days > 0 && days < 60 ? days + 1 : days;
+  const [day, time] = new Date(EPOCH_MS + Math.round(since * DAY_MS)).toISOString().replace("Z", "").split("T");
+  const shown = time.replace(/\.000$/, "");
+  if (days >= 0 && days < 1) return shown;
+  return shown === "00:00:00" ? day : `${day} ${shown}`;
+}
+
+/**
+ * Hours, however many, as `[h]:mm:ss` shows them.
+ * @param {number} days
+ */
+function durationOf(days) {
+  const seconds = Math.round(Math.abs(days) * 86_400);
+  const pad = (/** @type {number} */ number) => String(number % 60).padStart(2, "0");
+  return `${days < 0 ? "-" : ""}${Math.floor(seconds / 3600)}:${pad(Math.floor(seconds / 60))}:${pad(seconds)}`;
+}
+
+/**
+ * @param {string} xml the styles
+ * @returns {("" | "date" | "duration")[]}
+ */
+function kindsOfStyles(xml) {
   const codes = new Map([...xml.matchAll(/<numFmt\b[^>]*>/g)].map(([tag]) => [attribute(tag, "numFmtId"), attribute(tag, "formatCode")]));
   const styles = xml.match(/<cellXfs\b.*?<\/cellXfs>/s)?.[0] ?? "";
   return [...styles.matchAll(/<xf\b[^>]*>/g)].map(([tag]) => {
     const id = attribute(tag, "numFmtId");
-    const code = (codes.get(id) ?? "").replace(/"[^"]*"|\[[^\]]*\]|\\./g, "");
-    return DATE_FORMATS.has(Number(id)) || /[ymdhs]/i.test(code);
+    const code = (codes.get(id) ?? "").replace(/"[^"]*"|\\./g, "");
+    if (id === ELAPSED_FORMAT || /\[(h+|m+|s+)\]/i.test(code)) return "duration";
+    return DATE_FORMATS.has(Number(id)) || /[ymdhs]/i.test(code.replace(/\[[^\]]*\]/g, "")) ? "date" : "";
   });
 }
 
@@ -135,7 +203,10 @@ const textIn = (xml) => {
  * @param {string} tag
  * @param {string} name
  */
-const attribute = (tag, name) => decoded(tag.match(new RegExp(`(?:^|\\s)${name}="([^"]*)"`))?.[1] ?? "");
+function attribute(tag, name) {
+  const [, double, single] = tag.match(new RegExp(`(?:^|\\s)(?:\\w+:)?${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`)) ?? [];
+  return decoded(double ?? single ?? "");
+}
 
 /** @param {string} xml */
 function decoded(xml) {
@@ -143,5 +214,5 @@ function decoded(xml) {
     if (!number) return XML_ENTITIES.get(what) ?? whole;
     return String.fromCodePoint(parseInt(what, number === "#x" ? 16 : 10));
   });
-  return text.replace(/_x([0-9A-F]{4})_/g, (_, code) => String.fromCharCode(parseInt(code, 16)));
+  return text.replace(/_x((?!D[89A-F])[0-9A-F]{4})_/g, (_, code) => String.fromCharCode(parseInt(code, 16)));
 }

@@ -40,8 +40,9 @@ function entriesOf(file, directory) {
     const path = new TextDecoder().decode(new Uint8Array(directory.buffer, at + ENTRY_BYTES, nameBytes));
     const [bytes, offset] = [directory.getUint32(at + 20, true), directory.getUint32(at + 42, true)];
     const method = directory.getUint16(at + 10, true);
+    const checksum = directory.getUint32(at + 16, true);
     const isEncrypted = Boolean(directory.getUint16(at + 8, true) & 1);
-    if (isContent(path)) entries.set(path, { isEncrypted, stream: () => opened(file, offset, bytes, method) });
+    if (isContent(path)) entries.set(path, { isEncrypted, stream: () => opened(file, offset, bytes, method).pipeThrough(checked(checksum, path)) });
     at += ENTRY_BYTES + nameBytes + directory.getUint16(at + 30, true) + directory.getUint16(at + 32, true);
   }
   return entries;
@@ -85,6 +86,31 @@ async function packed(file, offset, bytes, method) {
   if (method === STORED) return stream;
   if (method !== DEFLATED) throw new Error("it is compressed in a way that browsers do not read; unpack it first");
   return stream.pipeThrough(new DecompressionStream(/** @type {CompressionFormat} */ ("deflate-raw")));
+}
+
+const CHECKSUMS = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let sum = byte;
+  for (let bit = 0; bit < 8; bit += 1) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
+  return sum;
+});
+
+/**
+ * Bytes as they come, and an error at their end if they are not those that were packed (CRC-32, as zip has it).
+ * @param {number} checksum
+ * @param {string} path
+ * @returns {TransformStream<Uint8Array, Uint8Array>}
+ */
+function checked(checksum, path) {
+  let sum = 0xffffffff;
+  return new TransformStream({
+    transform(bytes, controller) {
+      for (let index = 0; index < bytes.length; index += 1) sum = CHECKSUMS[(sum ^ bytes[index]) & 0xff] ^ (sum >>> 8);
+      controller.enqueue(bytes);
+    },
+    flush(controller) {
+      if ((sum ^ 0xffffffff) >>> 0 !== checksum) controller.error(new Error(`${path.split("/").at(-1)} is damaged: its checksum is wrong`));
+    },
+  });
 }
 
 /**
