@@ -61,6 +61,24 @@ def test_a_preflight_is_named_as_well(below_a_path: TestClient) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"origin": "https://elsewhere.example", "access-control-request-method": "POST"}, "origin"),
+        ({"origin": ORIGIN, "access-control-request-method": "DELETE"}, "method"),
+        ({"origin": ORIGIN, "access-control-request-method": "POST", "access-control-request-headers": "x"}, "headers"),
+    ],
+)
+def test_a_preflight_that_is_refused_says_so_like_any_other(
+    below_a_path: TestClient, asked: dict[str, str], said: str
+) -> None:
+    answer = below_a_path.options("/predict", headers=asked)
+    assert answer.status_code == 400
+    assert (answer.json()["error"]["code"], said in answer.json()["error"]["message"]) == ("cross_origin_refused", True)
+    assert "origin" in answer.headers["vary"].lower()
+    assert answer.headers["x-request-id"]
+
+
 def test_what_the_server_refused_passes_no_guard_and_asks_no_route() -> None:
     async def unreachable(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise AssertionError

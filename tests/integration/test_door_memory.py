@@ -71,6 +71,20 @@ async def half_heads(port: int) -> None:
             each.close()
 
 
+async def unread_answers(port: int) -> None:
+    """The page's largest file, asked for by many who read none of it."""
+    held: list[socket.socket] = []
+    try:
+        for _ in range(400):
+            held.append(socket.create_connection(("127.0.0.1", port)))
+            held[-1].sendall(request("GET", "/web/docs/swagger-ui-bundle.js") * 4)
+            await asyncio.sleep(0)
+        await asyncio.to_thread(talk, port, LAST)
+    finally:
+        for each in held:
+            each.close()
+
+
 async def large_bodies(port: int) -> None:
     """200 of the largest requests at once, each new to every cache."""
     settings = Settings()
@@ -103,6 +117,7 @@ ATTACKS: dict[str, Callable[[int], Awaitable[object]]] = {
     "requests sent ahead without end": endless(b"", GET),
     "upgrades sent ahead without end": endless(b"", request("GET", "/livez", "Connection: Upgrade\nUpgrade: h2c")),
     "half heads": half_heads,
+    "answers that nobody reads": unread_answers,
     "200 of the largest bodies": large_bodies,
 }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -17,6 +18,7 @@ from uvicorn.server import ServerState
 from faces import Face
 from lightsleeper.serving.door import DoorLimits
 from lightsleeper.serving.http_exchange import LingeringTransport
+from lightsleeper.serving.http_protocol import HttpProtocol
 from lightsleeper.serving.settings import Settings
 from wire import LAST, Answer, answers, chunked, connected, request, served, sized, talk
 
@@ -236,6 +238,9 @@ def test_a_body_whose_chunks_can_be_read_in_two_ways_is_a_400_and_the_end(port: 
     is_refusal(answer, 400, "malformed_request")
 
 
+LARGE = b"x" * 100_000
+
+
 @dataclass
 class Sink:
     """As much of a transport as an answer needs, and what was given to it at a time."""
@@ -265,11 +270,12 @@ def test_a_head_and_its_body_are_written_at_once_and_no_head_is_lost() -> None:
             may_be_sending=lambda: False,
         )
         write_answers(transport)
-    assert sink.writes == [b"headbody", b"more", b"head without a body", b"<end>"]
+    assert sink.writes == [b"headbody", b"more", b"head", LARGE, b"head without a body", b"<end>"]
+    assert sink.writes[3] is LARGE  # whoever does not read it holds no copy
 
 
 def write_answers(transport: LingeringTransport) -> None:
-    for written in (b"head", b"body", b"more"):
+    for written in (b"head", b"body", b"more", b"head", LARGE):
         if written == b"head":
             transport.hold_next()
         transport.write(written)
@@ -296,6 +302,26 @@ def test_an_older_client_is_sent_no_interim_answer(port: int) -> None:
         client.sendall(TEXT)
         came = b"".join(iter(lambda: client.recv(65_536), b""))
     assert came.startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_a_client_does_not_read_is_bounded_in_the_kernel_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its buffers are the pod's memory: left to themselves, those of 600 connections took 1 GB of one file."""
+    sizes = []
+
+    class Watched(HttpProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+            super().connection_made(transport)
+            sizes.append(transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100000")]})
+        await send({"type": "http.response.body", "body": LARGE})
+
+    monkeypatch.setattr("wire.HttpProtocol", Watched)
+    with served(app, LIMITS, lifespan="off") as port:
+        [answer] = talk(port, LAST)
+    assert answer.body == LARGE
+    assert sizes == [2 * LIMITS.send_buffer_bytes]  # Linux adds as much for its own needs
 
 
 def test_no_tunnel_is_opened(port: int) -> None:

@@ -36,15 +36,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     another site could send unasked; Disconnected.
     """
     _refuse_foreign_form(request.headers)
-    encoding = encoding_of(request.headers)
-    if encoding not in {"", "gzip", "x-gzip", "deflate"}:
+    encoding = _encoding_of(request.headers)
+    if encoding and encoding not in {"gzip", "x-gzip", "deflate"}:
         raise UnsupportedMediaType(
             f"content-encoding {encoding[:100]!r} is not read: send gzip, deflate or none", field="content-encoding"
         )
     return await _receive(request, limit)
 
 
-def encoding_of(headers: Headers) -> str:
+def _encoding_of(headers: Headers) -> str:
     """The content encoding; empty where there is none."""
     encoding = headers.get("content-encoding")
     if encoding is None:
@@ -62,9 +62,9 @@ def decoded(body: bytes, headers: Headers, limit: int) -> bytes:
     Raises BodyTooLarge once it is inflated to more than `limit` bytes; InvalidInput if it cannot be inflated;
     UnsupportedMediaType for letters of another character encoding than UTF-8.
     """
-    encoding = encoding_of(headers)
+    encoding = _encoding_of(headers)
     whole = _inflated(body, encoding, limit) if encoding else body
-    _refuse_charset(whole, headers.get("content-type", ""))
+    refuse_charset(whole, headers)
     return whole
 
 
@@ -155,7 +155,8 @@ def _refuse_foreign_form(headers: Headers) -> None:
 
     So JSON passes here, and clients that are no browsers; the rule is that of Go's `http.CrossOriginProtection`.
     """
-    if _media_type(headers.get("content-type", "")) not in _FORM_TYPES:
+    content_type = headers.get("content-type", "")
+    if content_type == JSON or _media_type(content_type) not in _FORM_TYPES:
         return
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
@@ -166,11 +167,12 @@ def _refuse_foreign_form(headers: Headers) -> None:
         raise UnsupportedMediaType(f"a page of another site must send {JSON}", field="content-type")
 
 
-def _refuse_charset(body: bytes, content_type: str) -> None:
-    """Where all is ASCII it is UTF-8 too, whatever it is called."""
-    if "charset" not in content_type.lower():
+def refuse_charset(body: bytes, headers: Headers) -> None:
+    """UnsupportedMediaType for letters of another character encoding; where all is ASCII it is UTF-8 in any."""
+    content_type = headers.get("content-type", "").lower()
+    if content_type == JSON or "charset" not in content_type:
         return
-    charset = content_type.lower().partition("charset")[2].lstrip(" =").partition(";")[0].strip(" \"'")
+    charset = content_type.partition("charset")[2].lstrip(" =").partition(";")[0].strip(" \"'")
     if charset not in {"utf-8", "utf8", "us-ascii", "ascii"} and not body.isascii():
         raise UnsupportedMediaType(f"charset {charset[:100]!r} is not read: send UTF-8", field="content-type")
 

@@ -4,6 +4,7 @@ Imported after the first answer: FastAPI takes half of hello world's wake. The d
 request is answered twice in two ways; what is written here is read by the document, and by Starlette for its 405s.
 """
 
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Send
 
 from lightsleeper.api import routes
 from lightsleeper.api.direct_route import DirectRoute, answer_to
@@ -38,6 +40,22 @@ class _Direct(Route):
         match, child_scope = super().matches(scope)
         child_scope["route"] = self
         return match, child_scope
+
+
+class DirectFirst:
+    """Innermost middleware: to a direct route without FastAPI's way there, which takes a sixth of an answer.
+
+    That is its router, its exit stacks and its handlers of exceptions, of which a direct route leaves none of ours.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`, which answers whatever no direct route takes."""
+        self._app = app
+
+    def __call__(self, scope: "Scope", receive: Receive, send: Send) -> Awaitable[None]:
+        """See ASGI."""
+        route = routes.find(scope) if scope["type"] == "http" else None
+        return (route or self._app)(scope, receive, send)
 
 
 def add_routes(app: FastAPI) -> None:

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from starlette.types import Receive
 
 from lightsleeper.api.asgi import Request, Response
-from lightsleeper.api.body import Disconnected, decoded, encoding_of, read_body
+from lightsleeper.api.body import Disconnected, decoded, read_body, refuse_charset
 from lightsleeper.api.predict_request import LARGE_BYTES, Limits
 from lightsleeper.api.server_timing import server_timing
 from lightsleeper.errors import DeadlineExceeded, Overloaded, ShuttingDown
@@ -73,11 +73,11 @@ async def exchange(
     this = Exchange(request)
     limits: Limits = request.state.limits
     try:
-        async with asyncio.timeout(limits.timeout_s):
+        async with _Patience(request.receive, limits.timeout_s) as patience:
             # The body has no name, so that it goes before the answer: 20 of 2 MB in flight took 32 MB more.
             asked = await _parsed(parse, await read_body(request, limits.max_body_bytes), request)
-            async with _WithdrawOnDisconnect(request.receive):
-                return await answer(this, asked)
+            patience.body_is_whole()
+            return await answer(this, asked)
     except TimeoutError:
         raise DeadlineExceeded(
             f"no answer within {limits.timeout_s:g} s", limit=limits.timeout_s, retry_after_s=1
@@ -87,8 +87,10 @@ async def exchange(
 
 
 async def _parsed(parse: Callable[[bytes, Request], Asked], body: bytes, request: Request) -> Asked:
-    if len(body) < LARGE_BYTES and not encoding_of(request.headers):
-        return _decode_and_parse(parse, body, request)
+    headers = request.headers
+    if len(body) < LARGE_BYTES and headers.get("content-encoding") is None:
+        refuse_charset(body, headers)
+        return parse(body, request)
     return await asyncio.to_thread(_decode_and_parse, parse, body, request)
 
 
@@ -96,36 +98,55 @@ def _decode_and_parse(parse: Callable[[bytes, Request], Asked], body: bytes, req
     return parse(decoded(body, request.headers, request.state.limits.max_body_bytes), request)
 
 
-class _WithdrawOnDisconnect:
-    """Cancels the body of the `async with` when the client leaves, so that its queued texts are dropped.
+class _Patience:
+    """Cancels the body of the `async with` when its time is up or the client has left: its queued texts are dropped.
 
-    ASGI servers do not cancel a handler whose client is gone; they only say so to whoever calls `receive`. The
-    watch begins after `_WATCH_AFTER_S`: an answer from a cache, of which nothing is queued, never pays for it.
+    Ends it with TimeoutError or Disconnected. ASGI servers do not cancel a handler whose client is gone; they only say
+    so to whoever calls `receive`. An answer from a cache pays for one timer, which it stops before it rings: with
+    `asyncio.timeout` and a timer of the watch it was a twentieth of all its work.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, timeout_s: float) -> None:
         self._receive = receive
+        self._timeout_s = timeout_s
         self._watch: asyncio.Task[None] | None = None
-        self._left = False
+        self._whole = self._rang = False
+        self._end: Exception | None = None
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
         self._handler = asyncio.current_task()
-        self._start = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._begin)
+        self._timer = self._loop.call_later(min(_WATCH_AFTER_S, self._timeout_s), self._ring)
+        return self
 
-    async def __aexit__(self, *failure: object) -> None:
-        self._start.cancel()
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._timer.cancel()
         if self._watch:
             self._watch.cancel()
-        if self._left and isinstance(failure[1], asyncio.CancelledError) and self._handler:
-            self._handler.uncancel()
-            raise Disconnected
+        if self._end and self._handler and self._handler.uncancel() == 0 and kind is asyncio.CancelledError:
+            raise self._end
 
-    def _begin(self) -> None:
+    def body_is_whole(self) -> None:
+        """What the client says next is that it leaves."""
+        self._whole = True
+        if self._rang:
+            self._begin_watch()
+
+    def _ring(self) -> None:
+        self._rang = True
+        self._timer = self._loop.call_later(max(0, self._timeout_s - _WATCH_AFTER_S), self._stop, TimeoutError())
+        if self._whole:
+            self._begin_watch()
+
+    def _begin_watch(self) -> None:
         self._watch = asyncio.create_task(self._until_disconnect())
 
     async def _until_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._left = True
-        if self._handler:
+        self._stop(Disconnected())
+
+    def _stop(self, why: Exception) -> None:
+        if self._end is None and self._handler:
+            self._end = why
             self._handler.cancel()

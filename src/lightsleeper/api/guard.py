@@ -9,28 +9,11 @@ import hmac
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lightsleeper.api.asgi import Response
 from lightsleeper.errors import LightsleeperError, Unauthorized
-
-#: For Starlette's CORSMiddleware: what a page of another origin may send, and may read of an answer.
-CORS: dict[str, Any] = {
-    "allow_methods": ["GET", "POST"],
-    "allow_headers": ["authorization", "content-type", "x-api-key", "x-request-id"],
-    "expose_headers": [
-        "ratelimit-limit",
-        "ratelimit-remaining",
-        "ratelimit-reset",
-        "retry-after",
-        "server-timing",
-        "x-cache",
-        "x-instance-id",
-        "x-request-id",
-    ],
-}
 
 #: What is taken over from the caller: nothing that could break a header or a log line.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -161,6 +144,7 @@ def _request_id(scope: Scope) -> bytes:
 
 def _missing(present: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
     """What the route has not set itself: the page brings all of them."""
-    if any(name == b"content-security-policy" for name, _ in present):
-        return ()
+    for name, _ in present:
+        if name == b"content-security-policy":
+            return ()
     return _API_HEADERS

@@ -52,5 +52,7 @@ def _require_room(scope: Scope) -> None:
 
 def _declared_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:
     """Of the body; 0 where they are not declared."""
-    declared = next((value for name, value in headers if name == b"content-length"), b"")
-    return int(declared) if declared.isdigit() and len(declared) <= _LENGTH_DIGITS else 0
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value) if value.isdigit() and len(value) <= _LENGTH_DIGITS else 0
+    return 0

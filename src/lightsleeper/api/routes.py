@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from starlette.types import Scope
+
 from lightsleeper.api import dialects, page
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import is_json, load_json, without_bom
@@ -24,11 +26,12 @@ _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 async def predict(request: Request) -> Response:
     """Labels and scores of one text, or of each text of a list, in order."""
-    headers = request.headers
-    if (headers.get("ce-specversion") or not is_json(headers)) and identify(request.scope):
+    headers, scope = request.headers, request.scope
+    typed = is_json(headers)
+    if (headers.get("ce-specversion") or not typed) and identify(scope):
         return await dialects.answer(request, "predict")  # an event: whoever delivers it takes nothing else
-    request.scope[DIALECT] = "native"
-    return await exchange(request, _parse, _answer)
+    scope[DIALECT] = "native"
+    return await exchange(request, _parse if typed else _parse_untyped, _answer)
 
 
 async def model(request: Request) -> Response:
@@ -60,9 +63,15 @@ def _parse(body: bytes, request: Request) -> Any:  # noqa: ANN401  # `Asked`, or
         if isinstance(fields, dict) and "inputs" in fields and "text" not in fields:
             request.scope[DIALECT] = "tei"
             return dialects.load("tei").parse(fields, request)
-    if not is_json(request.headers):
-        raise UnsupportedMediaType(f"send the request as {JSON}", field="content-type")
     return parse_predict_request(without_bom(body), request.state.limits)
+
+
+def _parse_untyped(body: bytes, request: Request) -> Any:  # noqa: ANN401  # see `_parse`
+    """Of another content type, or none: only text-embeddings-inference's, whose clients do without."""
+    asked = _parse(body, request) if b'"inputs"' in body else None
+    if request.scope[DIALECT] == "native":
+        raise UnsupportedMediaType(f"send the request as {JSON}", field="content-type")
+    return asked
 
 
 async def _answer(this: Exchange, asked: Any) -> Response:  # noqa: ANN401  # see `_parse`
@@ -95,6 +104,14 @@ async def _answer_ours(this: Exchange, asked: Asked) -> Response:
         whole, *parts = answer.logits
         content["explanations"] = [asdict(word) for word in explain(read, whole, parts, head)]
     return Response(_to_json(content), media_type=JSON, headers=this.headers(answer))
+
+
+def find(scope: Scope) -> DirectRoute | None:
+    """The route that this request is for."""
+    for route in ROUTES:
+        if route.takes(scope):
+            return route
+    return None
 
 
 def _require_ready(request: Request) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 #: The model's raw output for one text, one float per label, in label-id order.
@@ -19,8 +18,7 @@ class LabelScore(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """Wall seconds one request spent in each stage; the queue and inference of its slowest text."""
 
     tokenize_s: float = 0.0
@@ -29,8 +27,7 @@ class Timings:
     inference_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(NamedTuple):
     """The answer to one request: one `Logits` per text, in order."""
 
     logits: Sequence[Logits]

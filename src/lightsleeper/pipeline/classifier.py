@@ -6,7 +6,6 @@ Knows no HTTP, no Redis, no ONNX Runtime: each is behind the object it is handed
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -139,4 +138,4 @@ def _without_variants(
     asked = keys[:-variants]
     truncated = [index for index in answer.truncated if index < len(asked)]
     fresh = [done.value for key, done in computed.items() if key in asked]
-    return replace(answer, logits=answer.logits[: len(asked)], truncated=truncated), fresh
+    return answer._replace(logits=answer.logits[: len(asked)], truncated=truncated), fresh

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from lightsleeper import __version__
-from lightsleeper.api.guard import CORS, AnswerHeaders, Guard
+from lightsleeper.api.guard import AnswerHeaders, Guard
 from lightsleeper.api.last_resort import LastResort
 from lightsleeper.api.load_shedding import LoadShedding
 from lightsleeper.api.refusals import refuse
@@ -45,7 +45,7 @@ def whole_app(
     """The whole application around parts that `lifespan` builds, unless the porch has built them."""
     from fastapi import FastAPI  # noqa: PLC0415  # half of hello world's wake, which the first answer does not need
 
-    from lightsleeper.api.documented import add_routes  # noqa: PLC0415  # see above
+    from lightsleeper.api.documented import DirectFirst, add_routes  # noqa: PLC0415  # see above
 
     app = FastAPI(
         title="lightsleeper",
@@ -60,6 +60,7 @@ def whole_app(
     )
     # As a parameter FastAPI deprecates it for the server's, which breaks behind a proxy that keeps the prefix.
     app.root_path = settings.root_path
+    app.add_middleware(DirectFirst)
     for middleware, options in door(settings, telemetry):
         app.add_middleware(middleware, **options)
     add_routes(app)
@@ -72,9 +73,9 @@ def door(settings: Settings, telemetry: "Telemetry | None") -> "Iterator[tuple[A
     yield Guard, {"key_digests": [bytes.fromhex(digest) for digest in settings.api_key_digests], "refuse": refuse}
     yield LastResort, {}
     if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
-        from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  # only where it is used
+        from lightsleeper.api.cross_origin import CORS, CrossOrigin  # noqa: PLC0415  # only where it is used
 
-        yield CORSMiddleware, {"allow_origins": settings.cors_origins, **CORS}
+        yield CrossOrigin, {"allow_origins": settings.cors_origins, **CORS}
     yield AnswerHeaders, {}
     if telemetry:
         yield RequestMetrics, {}

@@ -17,7 +17,7 @@ from lightsleeper.api.last_resort import REFUSED
 from lightsleeper.errors import HeadTooLarge, LightsleeperError, MalformedRequest, Overloaded, TooSlow, UrlTooLong
 from lightsleeper.serving.door import Door
 from lightsleeper.serving.http_clock import RequestClock
-from lightsleeper.serving.http_exchange import Exchange, LingeringTransport, OrderedFlow
+from lightsleeper.serving.http_exchange import Exchange, LingeringTransport, OrderedFlow, bound_send_buffer
 from lightsleeper.serving.http_head import check_head, check_head_size, head_too_large, path_and_query
 from lightsleeper.serving.http_parser import AfterHead, new_parser
 
@@ -56,6 +56,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
+        bound_send_buffer(transport, self._limits.send_buffer_bytes)
         self.flow = OrderedFlow(transport, self.pipeline)
         self.transport = LingeringTransport(
             transport, loop=self.loop, linger_s=self._limits.linger_s, may_be_sending=self._may_be_sending

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lightsleeper.api.guard import FREE_METHODS
 from lightsleeper.api.last_resort import REFUSED
-from lightsleeper.api.routes import ROUTES
+from lightsleeper.api.routes import find
 from lightsleeper.process import age_s
 from lightsleeper.serving.app import door, open_telemetry, whole_app
 from lightsleeper.serving.lifespan import serve_parts
@@ -70,8 +70,7 @@ class Porch:
             scope["root_path"] = self._settings.root_path
         if REFUSED in scope:
             return True
-        route = next((route for route in ROUTES if route.takes(scope)), None)
-        scope[_ROUTE] = route
+        scope[_ROUTE] = route = find(scope)
         return route is not None
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from faces import Face
 from lightsleeper.api.dialects import ROUTES
+from lightsleeper.serving.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,9 @@ def test_what_needs_a_key_says_so_and_how(document: dict[str, Any]) -> None:
     assert "/predict" in posts
     for path, operation in posts.items():
         assert operation["security"] == [{}, {"bearer": []}, {"key": []}], path
-        assert {"401", "413", "415", "429", "503", "504"} <= operation["responses"].keys(), path
+        expected = {"400", "401", "408", "413", "414", "415", "429", "431", "503", "504"}
+        assert expected <= operation["responses"].keys(), path
+        assert "WWW-Authenticate" in operation["responses"]["401"]["headers"], path
         assert "Retry-After" in operation["responses"]["503"]["headers"], path
 
 
@@ -42,6 +46,47 @@ def test_every_reference_leads_somewhere_and_every_operation_has_its_own_name(do
         assert reference.rpartition("/")[2] in document["components"]["schemas"]
     names = [operation["operationId"] for each in document["paths"].values() for operation in each.values()]
     assert len(names) == len(set(names))
+
+
+#: Of every answer of any server, and of every one of ours; nobody's program reads them here.
+UNDOCUMENTED = {
+    "content-type",
+    "content-length",
+    "content-security-policy",
+    "referrer-policy",
+    "x-content-type-options",
+}
+TENSOR = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["A film."]}
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "body"),
+    [
+        ("/predict", "/predict", {"text": "A film."}),
+        ("/predict", "/predict", {"text": " "}),
+        ("/predict", "/predict", {"inputs": "A film."}),
+        ("/predict", "/predict", {"inputs": []}),
+        ("/", "/", {"inputs": "A film."}),
+        ("/", "/", {"inputs": 5}),
+        ("/v1/models/lightsleeper:predict", "/v1/models/{name}:predict", {"instances": ["A film."]}),
+        ("/v1/models/other:predict", "/v1/models/{name}:predict", {}),
+        ("/v2/models/lightsleeper/infer", "/v2/models/{name}/infer", {"inputs": [TENSOR]}),
+        (
+            "/v2/models/lightsleeper/infer",
+            "/v2/models/{name}/infer",
+            {"inputs": [TENSOR], "parameters": {"binary_data_output": True}},
+        ),
+        ("/events", "/events", {}),
+    ],
+)
+def test_every_status_and_header_that_comes_is_documented(
+    face: Face, document: dict[str, Any], path: str, template: str, body: dict[str, object]
+) -> None:
+    with TestClient(face(Settings(rate_limit_texts=1_000, max_queue_s=60))) as client:
+        response = client.post(path, json=body)
+    documented = document["paths"][template]["post"]["responses"][str(response.status_code)]
+    assert set(response.headers) - UNDOCUMENTED <= {name.lower() for name in documented["headers"]}
+    assert response.headers["content-type"] in documented["content"]
 
 
 @pytest.mark.parametrize("options", [False, 0, "", [], "top_k"])

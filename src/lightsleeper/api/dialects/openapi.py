@@ -9,22 +9,33 @@ EVENT = "application/cloudevents+json"
 
 #: Always served, whatever the model is called besides.
 _NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "example": "lightsleeper"}
+_JSON_LENGTH = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "required": False,
+    "description": "Bytes of the JSON, where tensors follow it.",
+    "schema": {"type": "integer", "minimum": 1},
+}
 _VERSION = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
 
 _WORDS = {
     400: "Something in the request cannot be answered; the message names it.",
     401: "No valid API key.",
     404: "No such model or version.",
+    408: "The request took too long to arrive.",
     413: "The body is larger than the limit, as sent or once inflated.",
-    415: "A content encoding, or another site's form, that is not read.",
+    414: "The URL is longer than any of ours.",
+    415: "A content or character encoding, or another site's form, that is not read.",
     422: "Something in the request cannot be answered; the message names it.",
     424: "The model failed on this text.",
     429: "More than may be sent for now, or than can be queued.",
+    431: "More headers, or larger ones, than a request may have.",
     500: "The model failed on this text.",
     503: "No room in the queue, or the process is ending.",
     504: "Not answered in time.",
 }
 _RETRY = {429, 503, 504}
+_UNAUTHORIZED = 401
 
 
 SECURITY_SCHEMES: dict[str, Any] = {
@@ -37,8 +48,21 @@ SECURITY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"key": []}]
 _HEADERS = {
     "Server-Timing": {"description": "Milliseconds by stage.", "schema": STRING},
     "X-Cache": {"description": "hit, miss or partial.", "schema": STRING},
+    "X-Instance-Id": {"description": "The process that answers.", "schema": STRING},
     "X-Request-Id": {"description": "The caller's, or a new one.", "schema": STRING},
+    **{
+        f"RateLimit-{name}": {"description": f"{what}, where there is a limit.", "schema": STRING}
+        for name, what in (
+            ("Limit", "Texts that one client may send in a window"),
+            ("Remaining", "How many of them are left"),
+            ("Reset", "Seconds until the window's end"),
+            ("Policy", "The limit and the window"),
+        )
+    },
 }
+
+#: What the server itself answers, before any route.
+_UNREAD = (400, 408, 414, 431)
 
 
 _TEI_HEADERS = tuple(
@@ -54,15 +78,19 @@ def _answer(schema: str, media_type: str = JSON) -> dict[str, Any]:
     return {"description": "The answer.", "content": {media_type: {"schema": ref(schema)}}, "headers": _HEADERS}
 
 
-def _errors(statuses: tuple[int, ...], schema: str = "DialectError") -> dict[str, Any]:
+def _errors(statuses: tuple[int, ...], schema: str = "DialectError", *codes: str) -> dict[str, Any]:
+    """`codes` are the headers that say the error again."""
+    codes = codes or ("X-Error-Code",)
+    always = {name: {"schema": STRING} for name in codes} | {"X-Request-Id": _HEADERS["X-Request-Id"]}
     retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    asks = {"WWW-Authenticate": {"description": "Bearer.", "schema": STRING}}
     return {
         str(status): {
             "description": _WORDS[status],
             "content": {JSON: {"schema": ref(schema)}},
-            "headers": {"X-Error-Code": {"schema": STRING}, **(retry if status in _RETRY else {})},
+            "headers": always | (retry if status in _RETRY else asks if status == _UNAUTHORIZED else {}),
         }
-        for status in statuses
+        for status in sorted({*statuses, *_UNREAD})
     }
 
 
@@ -121,8 +149,8 @@ def describe(document: dict[str, Any]) -> None:
     answers: dict[str, Any] = predict["responses"]
     _either(answers["200"], list_of(LABELS), LABELS)
     answers["200"]["headers"] = _HEADERS | {name: {"schema": STRING} for name in _TEI_HEADERS}
-    answers |= _errors((400, 424), "TeiError")
-    for status in (401, 413, 415, 422, 429, 500, 503, 504):
+    answers |= _errors((424,), "TeiError")
+    for status in (401, *_UNREAD, 413, 415, 422, 429, 500, 503, 504):
         answers[str(status)] = answers.get(str(status), {}) | _errors((status,), "ErrorResponse")[str(status)]
         _either(answers[str(status)], ref("TeiError"))
 
@@ -134,7 +162,8 @@ def _either(described: dict[str, Any], *others: dict[str, Any]) -> None:
 
 
 def _paths() -> dict[str, Any]:
-    prediction = {"200": {"description": "A list of labels per text.", "content": {JSON: {"schema": list_of(LABELS)}}}}
+    labels = {JSON: {"schema": list_of(LABELS)}}
+    prediction = {"200": {"description": "A list of labels per text.", "content": labels, "headers": _HEADERS}}
     event = {"200": _answer("PredictionEvent", EVENT), "202": {"description": "Accepted; no reply was asked for."}}
     prefer = {"name": "Prefer", "in": "header", "required": False, "schema": STRING, "example": "reply"}
     documented: dict[str, Any] = {
@@ -155,7 +184,7 @@ def _paths() -> dict[str, Any]:
                 "Classify texts, as Hugging Face's clients ask; or an event, as Knative delivers it",
                 "Hugging Face",
                 {JSON: "HuggingFaceRequest"},
-                {**prediction, **_errors(_HUGGING_FACE_ERRORS)},
+                {**prediction, **_errors(_HUGGING_FACE_ERRORS, "DialectError", "X-Error-Code", "X-Error-Message")},
             ),
         },
         "/info": {"get": _get("tei_info", "What answers here", "text-embeddings-inference", "TeiInfo")},
@@ -183,7 +212,9 @@ def _open_inference() -> dict[str, Any]:
         "/v2/models": {"get": _get("v2_models", "The model's name", tag, "Anything")},
     }
     answers = {"200": _answer("InferResponse"), **_errors(_BAD_REQUEST_ERRORS)}
-    answers["200"]["content"]["application/octet-stream"] = {}  # JSON and then tensors, for who asked for them
+    # JSON and then tensors, for who asked for them; then a header tells where the JSON ends.
+    answers["200"]["content"]["application/octet-stream"] = {}
+    answers["200"]["headers"] = _HEADERS | {_JSON_LENGTH["name"]: {"schema": _JSON_LENGTH["schema"]}}
     for suffix, parameters in (("", (_NAME,)), ("_version", (_NAME, _VERSION))):
         path = "/v2/models/{name}" + ("/versions/{version}" if suffix else "")
         documented |= {

@@ -236,7 +236,7 @@ def _outputs(fields: Mapping[str, Any], request: Request, *, binary: bool) -> di
         if name not in known or name in outputs:
             twice = ": it is asked for twice" if name in outputs else ""
             shown = repr(name[:_SHOWN_CHARS])
-            raise InvalidInput(f"unexpected inference output {shown} for model {model!r}{twice}", field="outputs")
+            raise InvalidInput(f"unexpected inference output {shown} for model {model!r}{twice}", field="output")
         outputs[name] = _output(options(output, "parameters", f"outputs[{index}]."), name, binary)
     return outputs
 

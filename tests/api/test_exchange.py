@@ -1,0 +1,139 @@
+"""How a request ends that is not answered: its time is up, its client leaves, the service ends."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.types import Message
+
+from lightsleeper.api.asgi import Request, Response
+from lightsleeper.api.exchange import CLIENT_CLOSED_REQUEST, Exchange, exchange
+from lightsleeper.api.predict_request import Limits
+from lightsleeper.errors import DeadlineExceeded
+
+BODY: Message = {"type": "http.request", "body": b"{}"}
+GONE: Message = {"type": "http.disconnect"}
+#: Nobody waits so long; and none at all.
+EVER_S, NEVER_S = 3_600.0, 0.001
+
+
+class Client:
+    """Says its messages, one each time it is asked, then nothing."""
+
+    def __init__(self, *messages: Message) -> None:
+        self._messages = list(messages)
+        self.silent = asyncio.Event()
+
+    async def __call__(self) -> Message:
+        if self._messages:
+            return self._messages.pop(0)
+        self.silent.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class Work:
+    """An answer that is never ready; notes that it was withdrawn."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.withdrawn = False
+
+    async def __call__(self, _: Exchange, __: object) -> Response:
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.withdrawn = True
+            raise
+        raise AssertionError
+
+
+def request(client: Client, timeout_s: float) -> Request:
+    limits = Limits(max_texts=1, max_text_chars=1, max_body_bytes=10, timeout_s=timeout_s)
+    state: dict[str, Any] = {"limits": limits, "head": None, "classifier": None}
+    return Request({"headers": [], "state": state}, client)
+
+
+def parse(body: bytes, _: Request) -> bytes:
+    return body
+
+
+async def ready(_: Exchange, asked: bytes) -> Response:
+    return Response(asked)
+
+
+async def test_an_answer_that_is_not_ready_in_time_is_withdrawn() -> None:
+    work = Work()
+    with pytest.raises(DeadlineExceeded):
+        await exchange(request(Client(BODY), NEVER_S), parse, work)
+    assert work.withdrawn
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]  # there is one
+
+
+async def test_a_body_that_is_not_there_in_time_is_too_late() -> None:
+    with pytest.raises(DeadlineExceeded):
+        await exchange(request(Client(), NEVER_S), parse, ready)
+
+
+async def test_a_deadline_within_the_deadline_is_the_callers_own() -> None:
+    async def gives_up(_: Exchange, __: bytes) -> Response:
+        try:
+            async with asyncio.timeout(NEVER_S):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return Response(b"gave up")
+        raise AssertionError
+
+    assert (await exchange(request(Client(BODY), EVER_S), parse, gives_up)).body == b"gave up"
+
+
+async def test_who_leaves_withdraws_what_was_asked() -> None:
+    work = Work()
+    answer = await exchange(request(Client(BODY, GONE), EVER_S), parse, work)
+    assert (answer.status_code, work.withdrawn) == (CLIENT_CLOSED_REQUEST, True)
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]  # see above
+
+
+async def test_who_leaves_in_the_middle_of_a_body_is_noticed() -> None:
+    answer = await exchange(request(Client({**BODY, "more_body": True}, GONE), EVER_S), parse, ready)
+    assert answer.status_code == CLIENT_CLOSED_REQUEST
+
+
+async def test_a_body_that_comes_late_is_watched_as_well() -> None:
+    """The watch may begin only once the body is read: the server has one line of messages for both."""
+    late, work = asyncio.Event(), Work()
+    asked = []
+
+    async def receive() -> Message:
+        asked.append(work.began.is_set())
+        if len(asked) == 1:
+            await asyncio.sleep(0.02)  # beyond the moment at which a watch would have begun
+            late.set()
+            return BODY
+        return GONE
+
+    answer = await exchange(request(receive, EVER_S), parse, work)  # type: ignore[arg-type]  # asked like a client
+    assert (answer.status_code, asked[0], late.is_set()) == (CLIENT_CLOSED_REQUEST, False, True)
+
+
+async def test_the_end_of_the_service_passes_through() -> None:
+    work = Work()
+    task = asyncio.create_task(exchange(request(Client(BODY), EVER_S), parse, work))
+    await work.began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert work.withdrawn
+
+
+async def test_a_client_that_stays_gets_its_answer_and_leaves_no_watch_behind() -> None:
+    client, before = Client(BODY), asyncio.all_tasks()
+
+    async def slow(_: Exchange, asked: bytes) -> Response:
+        await client.silent.wait()  # the watch has begun
+        return Response(asked)
+
+    assert (await exchange(request(client, EVER_S), parse, slow)).body == b"{}"
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
