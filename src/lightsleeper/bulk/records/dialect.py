@@ -98,13 +98,12 @@ def with_carriage_returns(pieces: Iterable[str], *, quoted: bool) -> Iterator[st
 def decide(text: str, *, whole: bool, delimiter: str | None = None) -> Dialect:
     """The dialect of a table that begins with `text`; `whole`: there is no more of it."""
     base = Dialect(",", "doubled", line_end(text))
-    trials = [
-        _try(text, replace(base, delimiter=each), whole=whole) for each in ((delimiter,) if delimiter else DELIMITERS)
-    ]
+    possible = (delimiter,) if delimiter else [each for each in DELIMITERS if each in text]
+    trials = [_try(text, replace(base, delimiter=each), whole=whole) for each in possible]
     if not delimiter:  # what may be half a smiley splits nothing without a header
         trials = [trial for trial in trials if trial.dialect.delimiter not in RARE_DELIMITERS or trial.is_headed]
-    best = max(trials, key=lambda trial: (round(trial.fit, 2), trial.width))
-    if not delimiter and (best.fit < LEAST_FIT or best.is_prose):
+    best = max(trials, key=lambda trial: (round(trial.fit, 2), trial.width), default=None)
+    if best is None or (not delimiter and (best.fit < LEAST_FIT or best.is_prose)):
         # One column: a comma can be quoted there, and no unquoted one may split a text.
         best = _try(text, replace(base, delimiter=ONE_COLUMN), whole=whole)
     if '"' in text:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import repeat
+from typing import cast
 
 from lightsleeper.bulk.records import json_rows, json_values
 from lightsleeper.bulk.records.cells import Cells
@@ -31,7 +32,7 @@ class Row:
     #: What of it has no place among the cells.
     surplus: str = ""
     #: Columns that hold something else than text, and what: "a number".
-    kinds: Mapping[int, str] = field(default_factory=dict)
+    kinds: Mapping[int, str] | None = None
     #: Whether a byte or half a character was replaced by what it most likely meant.
     damaged: bool = False
 
@@ -46,7 +47,7 @@ class Row:
             return self.problem
         if text is None:
             return f"no cell for {name}"
-        if kind := self.kinds.get(column):
+        if kind := (self.kinds or {}).get(column):
             return f"{name} is {kind}, not a text"
         if is_blank(text):
             return BLANK
@@ -63,22 +64,25 @@ def table_rows(
     """
     number, empty = 0, []
     for line in lines:
-        if line.cells in ([""], []) and not keep_blank:
+        if len(line.cells) < 2 and line.cells in ([""], []) and not keep_blank:  # noqa: PLR2004  # quick for all others
             empty.append(line.line)
             continue
         if skip:
             skip -= 1
             empty.clear()
             continue
-        for blank in empty if width == 1 else []:
-            number += 1
-            yield Row(number, blank, [""])
-        empty.clear()
+        if empty:
+            for blank in empty if width == 1 else []:
+                number += 1
+                yield Row(number, blank, [""])
+            empty.clear()
         number += 1
         yield _table_row(number, line, width, joiner)
 
 
 def _table_row(number: int, line: Cells, width: int, joiner: str | None) -> Row:
+    if len(line.cells) == width and not is_damaged("".join(line.cells)):
+        return Row(number, line.line, cast("list[str | None]", line.cells))
     cells: list[str | None] = [*line.cells[:width], *repeat(None, width - len(line.cells))]
     row = Row(number, line.line, cells)
     surplus = line.cells[width:]
@@ -114,7 +118,7 @@ def json_row(number: int, raw: str, line: int, place: Callable[[str], int]) -> R
             kinds[index] = kind
         row.cells.extend(repeat(None, index + 1 - len(row.cells)))
         row.cells[index] = cell
-    row.kinds = kinds
+    row.kinds = kinds or None
     return row
 
 

@@ -3,6 +3,7 @@
 The rules stand in `tests/files/README.md`; the page goes by the same (`web/many/reading/`).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ _SHEET_ROWS_SEEN: Final = 1000
 _JSON_ROWS_SEEN: Final = 1000
 #: So many control characters are no sign of anything.
 _STRANGE_CHARS: Final = 5
+_STRANGE = re.compile(r"[\0\x02-\x08\x0e-\x19\x1c-\x1f]")
 _SPARSE: Final = 0.5
 
 
@@ -150,7 +152,7 @@ def _beyond_ascii(path: Path, name: str) -> bytes:
 
 
 def _check_text(text: str, name: str) -> None:
-    strange = sum(char < " " and char not in "\x01\t\n\r\f\v\x1a\x1b" for char in text)
+    strange = len(_STRANGE.findall(text))
     if strange > max(_STRANGE_CHARS, len(text) / 20):
         raise InvalidInput(f"{name} is not a file of text, and of no kind that is known here")
 

@@ -108,9 +108,10 @@ export function decide(text, whole, delimiter = null) {
   const trial = (/** @type {Partial<Dialect>} */ change) => new Trial(text, { ...base, ...change }, whole);
   // What may be half a smiley splits nothing without a header.
   const isLikely = (/** @type {Trial} */ { dialect, isHeaded }) => delimiter || isHeaded || !RARE_DELIMITERS.includes(dialect.delimiter ?? "");
-  let best = (delimiter ? [delimiter] : DELIMITERS).map((each) => trial({ delimiter: each })).filter(isLikely).reduce(better);
+  const trials = (delimiter ? [delimiter] : DELIMITERS.filter((each) => text.includes(each))).map((each) => trial({ delimiter: each })).filter(isLikely);
+  let best = trials.length ? trials.reduce(better) : null;
   // One column: a comma can be quoted there, and no unquoted one may split a text.
-  if (!delimiter && (best.fit < LEAST_FIT || best.isProse)) best = trial({ delimiter: ONE_COLUMN });
+  if (!best || (!delimiter && (best.fit < LEAST_FIT || best.isProse))) best = trial({ delimiter: ONE_COLUMN });
   if (text.includes('"')) {
     /** @type {Dialect["quoting"][]} */
     const ways = text.includes('\\"') ? ["backslash", "none"] : ["none"];
