@@ -100,7 +100,7 @@ def _column(inputs: object) -> object:
 
 def _texts(instances: object, field: str, request: Request) -> list[str]:
     if not isinstance(instances, list):
-        raise InvalidInput(f"{field} must be a list", field=field)
+        raise InvalidInput(f"{field} must be a list of texts", field=field)
     texts = [_text(instance, f"{field}[{index}]") for index, instance in enumerate(instances)]
     check_texts(texts, request.state.limits, field)
     return texts
@@ -118,6 +118,8 @@ def _text(instance: object, name: str) -> str:
 def _text_of(instance: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401  # JSON is anything
     if "b64" in instance:
         raise InvalidInput(f"{name}: b64 is not read, send the text", field=f"{name}.b64")
+    if "text_pair" in instance:
+        raise InvalidInput(f"{name}: this model reads one text, not pairs", code="pair", field=f"{name}.text_pair")
     return next((instance[field] for field in _TEXT_FIELDS if field in instance), None)
 
 
