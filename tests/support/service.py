@@ -29,6 +29,7 @@ class Service:
             "PORT": str(self.port),
         }
         self.said: list[str] = []
+        self._news = threading.Condition()
 
     def start(self) -> None:
         """Return once the port is open, which it is only when the service is warm."""
@@ -49,6 +50,10 @@ class Service:
     @property
     def output(self) -> str:
         return "".join(self.said)
+
+    def wait_for_output(self, words: str) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: words in self.output, timeout=300), self.output
 
     def stop(self) -> int:
         with suppress(ProcessLookupError):
@@ -77,7 +82,9 @@ class Service:
     def _listen(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
-            self.said.append(line)
+            with self._news:
+                self.said.append(line)
+                self._news.notify_all()
             if "running on" in line:
                 self._listening.set()
         self._listening.set()  # or it never will
