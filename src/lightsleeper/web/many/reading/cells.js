@@ -27,6 +27,7 @@ export class CellReader {
   #noCloseBefore = -1;
   /** What `#asAgreed` takes. A tab-separated file has rules of its own. @type {RegExp | null} */
   #agreed = null;
+  #withoutQuotes;
 
   /**
    * @param {Dialect} dialect
@@ -36,6 +37,7 @@ export class CellReader {
     this.dialect = dialect;
     this.delimiter = dialect.delimiter ?? "";
     this.line = line;
+    this.#withoutQuotes = dialect.delimiter === null || dialect.quoting === "none";
     const isUsual = dialect.quoting === "doubled" && dialect.lineEnd === "\n";
     if (!isUsual || this.delimiter.length !== 1 || '\t"'.includes(this.delimiter)) return;
     const other = this.delimiter.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
@@ -78,12 +80,15 @@ export class CellReader {
     const end = text.indexOf(dialect.lineEnd, start);
     if (end === -1 && !last) return null;
     let line = text.slice(start, end === -1 ? text.length : end);
-    const row = { cells: /** @type {string[]} */ ([]), line: this.line, oddQuotes: 0 };
-    if (dialect.delimiter === null || dialect.quoting === "none" || !line.includes('"')) {
+    if (this.#withoutQuotes || !line.includes('"')) {
       if (end !== -1 && dialect.lineEnd === "\n" && line.endsWith("\r")) line = line.slice(0, -1);
-      row.cells = dialect.delimiter === null ? [line] : line.split(dialect.delimiter);
       this.#position = end === -1 ? text.length : end + dialect.lineEnd.length;
-    } else if (!this.#asAgreed(row) && !this.#slowly(row, last)) return null;
+      const row = { cells: dialect.delimiter === null ? [line] : line.split(dialect.delimiter), line: this.line, oddQuotes: 0 };
+      this.line += dialect.lineEnd === "\r\n" ? this.#breaks(start, this.#position) : 1;
+      return row;
+    }
+    const row = { cells: /** @type {string[]} */ ([]), line: this.line, oddQuotes: 0 };
+    if (!this.#asAgreed(row) && !this.#slowly(row, last)) return null;
     this.line += dialect.lineEnd === "\r" ? 1 : this.#breaks(start, this.#position);
     return row;
   }

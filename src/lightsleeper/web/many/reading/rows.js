@@ -89,7 +89,7 @@ export class TableRows {
    */
   #row({ cells: found, line }) {
     const { width, joiner } = this;
-    if (found.length === width && !found.some(isDamaged)) return { cells: found, line };
+    if (found.length === width && !isDamaged(found.join(""))) return { cells: found, line };
     /** @type {Row} */
     const row = { cells: found.slice(0, width), line };
     while (row.cells.length < width) row.cells.push(null);
