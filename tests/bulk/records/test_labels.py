@@ -162,3 +162,9 @@ def test_a_label_that_the_model_has_not_is_named_with_its_place(file: Path, cell
     file.write_text(cells)
     with pytest.raises(InvalidInput, match=r"labelled\.csv, row 1.*'(kind|perhaps)'"):
         list(labelled_sets(read_file(file), ("toxic", "insult", "threat")))
+
+
+def test_a_label_that_is_mapped_to_two_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="'3' is both POSITIVE and NEGATIVE"):
+        parse_map("3,4=POSITIVE;1,3.0=NEGATIVE")
+    assert parse_map("3=POSITIVE;3=positive") == {"3": "POSITIVE"}

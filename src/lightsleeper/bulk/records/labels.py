@@ -130,7 +130,9 @@ def parse_map(argument: str) -> dict[str, str]:
         written, equals, label = part.partition("=")
         if not equals or not label.strip() or not written.strip():
             raise InvalidInput(f"--map: {part!r} is not like 4,5=POSITIVE", field="map")
-        meaning |= {_folded(each): label.strip() for each in written.split(",")}
+        for each in map(_folded, written.split(",")):
+            if _folded(meaning.setdefault(each, label.strip())) != _folded(label):
+                raise InvalidInput(f"--map: {each!r} is both {meaning[each]} and {label.strip()}", field="map")
     return meaning
 
 
