@@ -19,6 +19,8 @@ class Hub(ThreadingHTTPServer):
         self.model_id = model_id
         self.folder = folder
         self.given: list[str] = []
+        #: The code of the error that every file is refused with; empty: none is.
+        self.refuses_files = ""
 
     @property
     def address(self) -> str:
@@ -43,7 +45,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         api = f"/api/models/{self.server.model_id}/"
-        if self.path.startswith("/api/") and not self.path.startswith(api):
+        if self.path.rstrip("/") == api.rstrip("/"):
+            self._answer_about("revision", "main")
+        elif self.path.startswith("/api/") and not self.path.startswith(api):
             self._refuse("RepoNotFound")
         elif self.path.startswith("/api/"):
             self._answer_about(*self.path.removeprefix(api).partition("?")[0].split("/"))
@@ -66,14 +70,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json({"id": self.server.model_id, "sha": COMMIT, "siblings": siblings})
 
     def _answer_file(self) -> None:
+        if self.server.refuses_files:
+            self._refuse(self.server.refuses_files, 403)
+            return
         name = self.path.removeprefix(f"/{self.server.model_id}/resolve/{COMMIT}/")
         content = (self.server.folder / name).read_bytes()
         if self.command == "GET":
             self.server.given.append(name)
         self._send(200, content, {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'})
 
-    def _refuse(self, code: str) -> None:
-        self._send(404, b"", {"X-Error-Code": code})
+    def _refuse(self, code: str, status: int = 404) -> None:
+        self._send(status, b"", {"X-Error-Code": code})
 
     def _send_json(self, value: object) -> None:
         self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})

@@ -163,6 +163,11 @@ def poison(folder: Path) -> None:
     save_file(weights, folder / WEIGHTS, {"format": "pt"})
 
 
+def dangling(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS).symlink_to("nowhere")
+
+
 def headless(kind: type) -> Callable[[Path], None]:
     def save(folder: Path) -> None:
         model = AutoModelForSequenceClassification.from_pretrained(folder)
@@ -199,6 +204,62 @@ def of_a_class_that_needs_a_package(folder: Path) -> None:
 def of_tweets(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
     write_tweet_tokenizer(folder, normalization=True)
+
+
+def with_weights(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:
+    def save(folder: Path) -> None:
+        weights = load_file(folder / WEIGHTS)
+        change(weights)
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS, {"format": "pt"})
+
+    return save
+
+
+def cast(dtype: torch.dtype) -> Callable[[Path], object]:
+    return with_weights(lambda weights: weights.update({name: each.to(dtype) for name, each in weights.items()}))
+
+
+def with_tokenizer(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:
+    def save(folder: Path) -> None:
+        tokenizer = json.loads((folder / "tokenizer.json").read_text())
+        change(tokenizer)
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+    return save
+
+
+def with_index(content: object) -> Callable[[Path], object]:
+    def save(folder: Path) -> None:
+        (folder / WEIGHTS).rename(folder / "model-00001-of-00001.safetensors")
+        (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(content))
+
+    return save
+
+
+def pickled(make: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], object]:
+    def save(folder: Path) -> None:
+        torch.save(make(load_file(folder / WEIGHTS)), folder / "pytorch_model.bin")
+        (folder / WEIGHTS).unlink()
+
+    return save
+
+
+def names(*labels: object) -> Callable[[Path], object]:
+    return setting(id2label={str(index): label for index, label in enumerate(labels)}, label2id={})
+
+
+def settings_of_tokenizer(**said: object) -> Callable[[Path], object]:
+    return lambda folder: (folder / "tokenizer_config.json").write_text(json.dumps(said))
+
+
+def with_a_decoder_s_token(tokenizer: dict[str, Any]) -> None:
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    tokenizer["added_tokens"].append({"id": 400, "content": "[X]", "special": True, **flags})
+
+
+def with_an_id_far_away(tokenizer: dict[str, Any]) -> None:
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary[next(word for word, index in vocabulary.items() if index == 200)] = 20_000
 
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
@@ -265,6 +326,134 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         r"adapter_config\.json: a LoRA adapter of google-bert/bert-base-uncased, not a model: merge",
     ),
     "a part that is missing": (one_part_missing, r"model-00001-of-\d+\.safetensors is missing"),
+    "labels in a list": (
+        setting(id2label=["a", "b"]),
+        r'config\.json: id2label is \["a", "b"\]; expected an object: names by id',
+    ),
+    "ids of labels that are none": (setting(id2label={"x": "a", "y": "b"}), "id2label has the ids x, y; expected 0 to"),
+    "a label that is null": (names(None, "b"), "id2label: null is no name of a label"),
+    "a label that is a list": (names(["a"], "b"), r'id2label: \["a"\] is no name of a label'),
+    "a label that nobody sees": (names("\u200b", "b"), "id2label: '.*' is no name of a label"),
+    "labels that look alike": (names("\u00e9", "e\u0301"), "id2label gives two outputs one name"),
+    "tables of labels that disagree": (
+        setting(id2label={"0": "a", "1": "b"}, label2id={"b": 0, "a": 1}),
+        "id2label calls 'a' 0, label2id 1",
+    ),
+    "a number of labels in words": (setting(num_labels="two"), r'num_labels is "two"; expected a number'),
+    "a task that is a list": (setting(problem_type=["a"]), r'problem_type is \["a"\]; expected a name'),
+    "a padding token before all": (setting(pad_token_id=-1), "pad_token_id is -1; expected the id .* 0 to 399"),
+    "a padding token beyond all": (setting(pad_token_id=400), "pad_token_id is 400; expected the id .* 0 to 399"),
+    "a size in words": (
+        setting(hidden_size="32"),
+        r"config\.json cannot be read: .*hidden_size.* expected int, got str",
+    ),
+    "a size of nothing": (setting(num_attention_heads=0), r"config\.json describes no model that can be built: "),
+    "a huge size": (
+        setting(hidden_size=10**9),
+        r"config\.json describes [\d,]+ weights; the files .* have \d+,\d+ bytes",
+    ),
+    "as many positions as memory has": (
+        setting(max_position_embeddings=10**11),
+        "describes [0-9,]+ weights; the files",
+    ),
+    "layers without end": (setting(num_hidden_layers=10**6), "1,000,000 layers; expected 1 to 128"),
+    "no layers": (setting(num_hidden_layers=0), "0 layers; expected 1 to 128"),
+    "layers that are left out": (setting(num_hidden_layers=1), r"holds bert\.encoder\.layer\.1\..* says 1 layers"),
+    "as many positions as labels": (setting(max_position_embeddings=2), "max_position_embeddings leaves 2 tokens"),
+    "an unknown activation": (setting(hidden_act="nope"), r"config\.json describes no model .*'nope'"),
+    "a number that is none": (
+        lambda folder: replace("config.json", (folder / "config.json").read_bytes().replace(b"1e-12", b"NaN"))(folder),
+        r"config\.json is not JSON: NaN is no number",
+    ),
+    "a decoder": (setting(is_decoder=True), "is_decoder is true; expected an encoder"),
+    "relative positions": (
+        setting(position_embedding_type="relative_key"),
+        "position_embedding_type is 'relative_key'",
+    ),
+    "made for tokens": (
+        setting(architectures=["BertForTokenClassification"]),
+        "architectures is BertForTokenClassification; expected a …ForSequenceClassification",
+    ),
+    "whole numbers for weights": (cast(torch.int8), r"model\.safetensors: \S+ is of I8; expected float32"),
+    "weights of 8 bits": (cast(torch.float8_e4m3fn), r"model\.safetensors: \S+ is of F8_E4M3; expected float32"),
+    "weights beyond float32": (
+        with_weights(
+            lambda weights: weights.update({"classifier.bias": torch.tensor([1e300, 0], dtype=torch.float64)})
+        ),
+        r"model\.safetensors: classifier\.bias holds values that are no finite numbers",
+    ),
+    "a header alone": (
+        lambda folder: (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:100]),
+        r"model\.safetensors cannot be loaded: Error while deserializing header",
+    ),
+    "a header that claims an exabyte": (
+        lambda folder: (folder / WEIGHTS).write_bytes((1 << 60).to_bytes(8, "little") + b"{}"),
+        r"model\.safetensors cannot be loaded: .*header too large",
+    ),
+    "a page for weights": (replace(WEIGHTS, b"<!DOCTYPE html>"), r"model\.safetensors cannot be loaded: "),
+    "a link to nowhere": (
+        dangling,
+        r"model\.safetensors is missing in",
+    ),
+    "an adapter beside a model": (
+        lambda folder: (folder / "adapter_config.json").write_text("{}"),
+        r"adapter_config\.json lies beside model\.safetensors: merge",
+    ),
+    "weights in GGUF": (lambda folder: (folder / WEIGHTS).rename(folder / "m.gguf"), r"has neither .*; found m\.gguf"),
+    "an index of nothing": (with_index({"weight_map": {}}), r"index\.json has no weight_map"),
+    "an index without its metadata": (
+        with_index({"weight_map": {"a": "model-00001-of-00001.safetensors"}}),
+        r"index\.json has no metadata",
+    ),
+    "a part above the folder": (
+        with_index({"metadata": {}, "weight_map": {"a": ".."}}),
+        "names '..', which is no file",
+    ),
+    "a part of two lines": (with_index({"metadata": {}, "weight_map": {"a": "b\nc"}}), "names .*, which is no file"),
+    "text for a pickled file": (
+        lambda folder: [remove(WEIGHTS)(folder), (folder / "pytorch_model.bin").write_text("hello")],
+        r"pytorch_model\.bin cannot be loaded: expected tensors by name",
+    ),
+    "a pickled list": (pickled(list), r"pytorch_model\.bin cannot be loaded: it holds list, expected tensors by name"),
+    "a training run's pickle": (
+        pickled(lambda weights: {"state_dict": weights, "epoch": 3}),
+        r"pytorch_model\.bin cannot be loaded: state_dict is dict, expected tensors by name",
+    ),
+    "a pickled module": (
+        pickled(lambda _: torch.nn.Linear(2, 2)),
+        r"pytorch_model\.bin cannot be loaded: expected tensors by name, .* nothing to be run",
+    ),
+    "settings of a tokenizer in a list": (
+        replace("tokenizer_config.json", b"[]"),
+        r"_config\.json holds list, expected",
+    ),
+    "settings of a tokenizer, cut": (replace("tokenizer_config.json", b"{"), r"tokenizer_config\.json is not JSON"),
+    "special tokens, cut": (replace("special_tokens_map.json", b"{"), r"special_tokens_map\.json is not JSON"),
+    "a flag in words": (
+        settings_of_tokenizer(do_lower_case="false"),
+        r'tokenizer_config\.json: do_lower_case is "false"; expected true or false',
+    ),
+    "a length in words": (
+        settings_of_tokenizer(model_max_length="512"),
+        r'tokenizer_config\.json: model_max_length is "512"; expected a number of tokens',
+    ),
+    "no room for a word": (settings_of_tokenizer(model_max_length=2), "model_max_length leaves 2 tokens for a text"),
+    "a token without a place": (with_tokenizer(with_a_decoder_s_token), r"tokenizer adds \[X\], .* 400 tokens has no"),
+    "a special token without a place": (
+        settings_of_tokenizer(cls_token="[NOPE]"),
+        r"the tokenizer adds \[NOPE\], for which the model with its 400 tokens has no place",
+    ),
+    "an id far away": (
+        with_tokenizer(with_an_id_far_away),
+        r"tokenizer\.json: .* has the id 20,000; the model knows 0 to",
+    ),
+    "no special tokens around a text": (
+        lambda folder: [
+            with_tokenizer(lambda tokenizer: tokenizer.update(post_processor=None))(folder),
+            settings_of_tokenizer(tokenizer_class="PreTrainedTokenizerFast", unk_token="[UNK]")(folder),
+        ],
+        "puts 0 special tokens around a text; expected 2",
+    ),
     "weights outside of the folder": (outside, r"names '\.\./elsewhere\.safetensors', which is no file beside it"),
 }
 
@@ -302,6 +491,37 @@ def test_a_pickled_checkpoint_runs_nothing(source: Path, tmp_path: Path, write: 
 def test_names_of_labels_may_be_anything_that_fits_a_line(source: Path) -> None:
     configure(source, id2label={"0": " très négatif ", "1": '"good", they say'}, label2id={})
     assert find_checkpoint(str(source)).manifest().labels == ("très négatif", '"good", they say')
+
+
+def test_names_that_only_the_table_by_name_has_are_read(source: Path) -> None:
+    file = source / "config.json"
+    said = {name: value for name, value in json.loads(file.read_text()).items() if name != "id2label"}
+    file.write_text(json.dumps({**said, "label2id": {"good": 1, "bad": 0}}))
+    assert find_checkpoint(str(source)).manifest().labels == ("bad", "good")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_every_width_are_read(source: Path, pristine: Path, dtype: torch.dtype) -> None:
+    cast(dtype)(source)
+    assert logits(source) == pytest.approx(logits(pristine), abs=2e-2)
+
+
+@pytest.mark.parametrize("length", [0, -1, None, int(1e30), 100_000])
+def test_a_length_that_says_nothing_leaves_the_model_s_own(source: Path, length: object) -> None:
+    settings_of_tokenizer(model_max_length=length)(source)
+    assert find_checkpoint(str(source)).manifest().max_tokens == 512
+
+
+def test_fewer_tokens_than_a_text_needs_are_refused(source: Path) -> None:
+    with pytest.raises(BundleError, match="--max-tokens leaves 2 tokens for a text; expected 3 or more"):
+        find_checkpoint(str(source), max_tokens=2).manifest()
+
+
+def test_positions_are_not_counted_from_another_padding(tmp_path: Path) -> None:
+    folder = write_trained("roberta", tmp_path / "roberta")
+    configure(folder, pad_token_id=5)
+    with pytest.raises(BundleError, match="pad_token_id is 5, but the tokenizer pads with 1"):
+        read_whole(folder)
 
 
 def test_a_bundle_is_not_taken_for_a_checkpoint(source: Path, tmp_path: Path) -> None:

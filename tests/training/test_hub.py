@@ -18,10 +18,10 @@ pytestmark = pytest.mark.torch
 MODEL = "someone/tiny-sentiment"
 
 
-def prepare(address: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def prepare(address: str, home: Path, *arguments: str, **said: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "lightsleeper", "prepare", *arguments],
-        env={**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"},
+        env={**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", **said},
         capture_output=True,
         text=True,
         check=False,
@@ -66,3 +66,38 @@ def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path, model:
     assert found.returncode == 1
     (line,) = found.stderr.splitlines()
     assert line.startswith(f"lightsleeper: {model} is no folder here and cannot be downloaded: ")
+
+
+def test_offline_a_model_that_was_downloaded_earlier_is_read_and_no_other(tmp_path: Path) -> None:
+    source, home, out = write_checkpoint("distilbert", tmp_path / "source"), tmp_path / "home", tmp_path / "bundle"
+    with serve_hub(MODEL, source) as hub:
+        program = f"from lightsleeper.training.checkpoint import find_checkpoint; find_checkpoint({MODEL!r})"
+        environment = {**os.environ, "HF_ENDPOINT": hub.address, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    found = prepare(hub.address, home, "--model", MODEL, "--out", str(out), HF_HUB_OFFLINE="1")
+    assert found.returncode == 0, found.stderr
+    assert load_model(out).bundle.manifest.revision == COMMIT
+    other = prepare(hub.address, home, "--model", "someone/else", "--out", str(out), HF_HUB_OFFLINE="1")
+    assert other.returncode == 1
+    assert other.stderr == (
+        "lightsleeper: someone/else is no folder here, nor was it downloaded earlier; HF_HUB_OFFLINE is set\n"
+    )
+
+
+def test_a_gated_model_says_what_to_do(tmp_path: Path) -> None:
+    source = write_checkpoint("distilbert", tmp_path / "source")
+    with serve_hub(MODEL, source) as hub:
+        hub.refuses_files = "GatedRepo"
+        found = prepare(hub.address, tmp_path / "home", "--model", MODEL, "--out", str(tmp_path / "bundle"))
+    assert found.returncode == 1
+    assert found.stderr == f"lightsleeper: {MODEL} is gated: accept its terms on the hub, then log in (HF_TOKEN)\n"
+
+
+def test_a_model_of_the_hub_without_weights_is_named(tmp_path: Path) -> None:
+    source = write_checkpoint("distilbert", tmp_path / "source")
+    (source / "model.safetensors").rename(source / "model.gguf")
+    with serve_hub(MODEL, source) as hub:
+        found = prepare(hub.address, tmp_path / "home", "--model", MODEL, "--out", str(tmp_path / "bundle"))
+    (line,) = found.stderr.splitlines()
+    assert line.startswith(f"lightsleeper: {MODEL}: ")
+    assert "has neither model.safetensors nor pytorch_model.bin" in line

@@ -267,6 +267,17 @@ def test_a_graph_with_other_logits_than_torch_is_refused(model: Model) -> None:
         check_export(model.engine, _Skewed(model, 0.01), model, TEXTS)
 
 
+@pytest.mark.parametrize("skew", [float("nan"), float("inf")])
+def test_a_checkpoint_whose_answers_are_no_numbers_is_refused_by_that_reason(model: Model, skew: float) -> None:
+    with pytest.raises(BundleError, match="answers with what is no finite number"):
+        check_export(_Skewed(model, skew), model.engine, model, TEXTS)
+
+
+def test_a_checkpoint_that_answers_all_texts_alike_is_refused(model: Model) -> None:
+    with pytest.raises(BundleError, match="answers every text alike"):
+        check_export(_Skewed(model, 1), model.engine, model, TEXTS[:1] * 3)
+
+
 def test_an_engine_that_feels_its_company_is_refused(model: Model) -> None:
     check_company(model, TEXTS * 2, workers=1)
     sociable = Model(model.bundle, model.tokenizer, _Skewed(model, 0.01, per_text=True))

@@ -12,8 +12,10 @@ from families import texts_of, write_trained
 from lightsleeper.bulk.library import load
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.head import MANY_LABELS, ONE_LABEL, REGRESSION, SCORE
+from lightsleeper.training.checkpoint import find_checkpoint
 from lightsleeper.training.prepare import prepare
 from lightsleeper.training.task import doubt, task_of
+from lightsleeper.training.verify import scores_of
 
 pytestmark = pytest.mark.torch
 
@@ -119,3 +121,29 @@ def test_a_regression_keeps_its_numbers_and_knows_their_range(tmp_path: Path) ->
     with pytest.raises(InvalidInput, match=r"mine\.csv, row 1 .*'good' stands in label; expected a number"):
         prepare(str(source), tmp_path / "other", data=[tmp_path / "mine.csv"])
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "task"),
+    [
+        ("roberta", "multi_label_classification"),
+        ("modernbert", "multi_label_classification"),
+        ("deberta-v3", "regression"),
+    ],
+)
+def test_heads_mean_the_same_on_other_families(tmp_path: Path, kind: str, task: str) -> None:
+    source = write_trained(kind, tmp_path / "source", task=task)
+    bundle = prepare(str(source), tmp_path / "bundle")
+    assert bundle.manifest.task == task_of(find_checkpoint(str(source)).config())
+    rows = list(texts_of(40, seed=8, signals=0 if task != "regression" else 1))
+    texts, model = [text for text, _ in rows], load(bundle.folder)
+    with find_checkpoint(str(source)).opened() as reference:
+        exact = scores_of(reference, texts, workers=1)
+    spread = np.ptp(exact) if task == "regression" else 1.0
+    assert np.abs(model.scores(texts) - exact).mean() / spread < 0.03
+    if task == "regression":
+        assert np.corrcoef(exact[:, 0], [labels[0] for _, labels in rows])[0, 1] > 0.9
+        return
+    names = ("bad", "so-so", "good")
+    found = [set(each.labels) for each in model.predict(texts) if each]
+    assert np.mean([labels == {names[at] for at in on} for labels, (_, on) in zip(found, rows, strict=True)]) > 0.9

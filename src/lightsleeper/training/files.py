@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lightsleeper.errors import BundleError, LightsleeperError
+from lightsleeper.model.manifest_fields import is_line
 
 #: Nothing is fetched, and no code of the checkpoint is run: left to itself the library asks on the terminal whether to.
 AS_IT_LIES = {"local_files_only": True, "trust_remote_code": False}
@@ -17,18 +19,36 @@ SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
 _INDEX = ".index.json"
 WEIGHTS = (SAFETENSORS, SAFETENSORS + _INDEX, PICKLED, PICKLED + _INDEX)
 #: Of other libraries, named where nothing else is found.
-_FOREIGN = ("tf_model.h5", "flax_model.msgpack", "model.onnx", "onnx/model.onnx", "rust_model.ot")
+_FOREIGN = (
+    "*.h5",
+    "*.msgpack",
+    "*.onnx",
+    "onnx/*.onnx",
+    "*.ot",
+    "*.gguf",
+    "*.safetensors",
+    "*.bin",
+    "*.pt",
+    "*.pth",
+    "*.ckpt",
+)
 _ADAPTER = "adapter_config.json"
 
 _POINTER = b"version https://git-lfs"
 _SHOWN_CHARS = 300
+#: Of a terminal.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def weight_files(folder: Path) -> list[Path]:
     """The files with the weights of the checkpoint in `folder`; BundleError if one is missing or not what it says."""
-    first = next((name for name in WEIGHTS if (folder / name).exists()), None)
+    first = next((name for name in WEIGHTS if (folder / name).exists() or (folder / name).is_symlink()), None)
     if first is None:
         raise BundleError(_without_weights(folder))
+    if (folder / _ADAPTER).exists():
+        raise BundleError(
+            f"{_ADAPTER} lies beside {first}: merge the adapter (peft's merge_and_unload), or take it away"
+        )
     names = _parts(folder, first) if first.endswith(_INDEX) else [first]
     require_contents(folder, names, all_of_them=True)
     return [folder / name for name in names]
@@ -52,7 +72,7 @@ def require_contents(folder: Path, names: Iterable[str], *, all_of_them: bool = 
             if all_of_them or path.exists() or path.is_symlink():
                 raise BundleError(f"{name} is missing in {folder}")
             continue
-        with path.open("rb") as file:
+        with reported(f"{name} cannot be read"), path.open("rb") as file:
             start = file.read(len(_POINTER))
         if start == _POINTER:
             raise BundleError(f"{name} is a Git-LFS pointer, not the file itself: run git lfs pull")
@@ -60,11 +80,11 @@ def require_contents(folder: Path, names: Iterable[str], *, all_of_them: bool = 
             raise BundleError(f"{name} is empty")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file; BundleError naming it if there is none."""
+def read_json(path: Path, *, finite: bool = True) -> dict[str, Any]:
+    """The object in a file; BundleError naming it if there is none, or if numbers have to be `finite` and are not."""
     require_contents(path.parent, [path.name], all_of_them=True)
     with reported(f"{path.name} is not JSON"):
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), parse_constant=_refuse_constant if finite else None)
     if not isinstance(content, dict):
         raise BundleError(f"{path.name} holds {type(content).__name__}, expected an object")
     return content
@@ -82,20 +102,35 @@ def reported(what: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what it says, or of its cause's, or its class."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:_SHOWN_CHARS]
+    """The first line of what it says, with the second where the first only announces it; else its class."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    said = " ".join(lines[:2]) if lines and lines[0].endswith(":") else "".join(lines[:1])
+    said = _COLOUR.sub("", said)
+    return said[:_SHOWN_CHARS] if " " in said else f"{type(error).__name__} {said}"[:_SHOWN_CHARS].strip()
+
+
+def listed(values: Sequence[object], most: int = 5) -> str:
+    """The first of them, and how many more there are."""
+    shown = ", ".join(str(value) for value in values[:most])
+    return shown + (f" and {len(values) - most} more" if len(values) > most else "")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _parts(folder: Path, index: str) -> list[str]:
     """The files that an index names, each inside of the folder."""
-    named = read_json(folder / index).get("weight_map")
+    content = read_json(folder / index)
+    named = content.get("weight_map")
     if not isinstance(named, dict) or not named:
         raise BundleError(f"{index} has no weight_map, which names the files of the weights")
     names = sorted({str(name) for name in named.values()})
     for name in names:
-        if PurePosixPath(name).name != name:
+        if PurePosixPath(name).name != name or name == ".." or not is_line(name):
             raise BundleError(f"{index} names {name!r}, which is no file beside it")
+    if not isinstance(content.get("metadata"), dict):
+        raise BundleError(f"{index} has no metadata; expected an object, as transformers writes it")
     return names
 
 
@@ -105,6 +140,6 @@ def _without_weights(folder: Path) -> str:
         return (
             f"{_ADAPTER}: a LoRA adapter of {base}, not a model: merge it (peft's merge_and_unload), save, and try that"
         )
-    other = [name for name in _FOREIGN if (folder / name).exists()]
-    found = f"; found {', '.join(other)}" if other else ""
+    other = sorted(str(path.relative_to(folder)) for pattern in _FOREIGN for path in folder.glob(pattern))
+    found = f"; found {listed(other)}" if other else ""
     return f"{folder} has neither {SAFETENSORS} nor {PICKLED}{found}"

@@ -4,6 +4,7 @@ transformers' own `AutoTokenizer` reads it, because more files than `tokenizer.j
 say that letters are lowered, older checkpoints have SentencePiece's file or vocabularies alone.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import TOKENIZER
-from lightsleeper.training.files import AS_IT_LIES, reported, require_contents
+from lightsleeper.training.families import family_of
+from lightsleeper.training.files import AS_IT_LIES, listed, read_json, reported, require_contents
 
 #: Any of these holds a vocabulary. Without one the library makes up five tokens, and every word is unknown.
 VOCABULARIES = (TOKENIZER, "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
@@ -27,11 +29,25 @@ _LEAST_SHARE = 0.5
 #: What a model without a limit says of itself.
 _NO_LIMIT = 1 << 24
 
+#: One before a text and one after, as all families have it.
+_AROUND = 2
+#: Of a private area, of two planes: in nobody's vocabulary.
+_UNKNOWN = "\ue123 \U0010fffd"
+
+_SETTINGS = ("tokenizer_config.json",)
+_FLAG = ((bool,), "true or false")
+#: Of what type these have to be, where they are there.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space"), _FLAG),
+    "model_max_length": ((int, float), "a number of tokens"),
+    "tokenizer_class": ((str,), "a name"),
+}
+
 _SPECIAL = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 
 
-def read_tokenizer(folder: Path, words: int) -> Any:  # noqa: ANN401  # transformers' base class is untyped
-    """Transformers' tokenizer of the checkpoint in `folder`, whose model knows `words` tokens.
+def read_tokenizer(folder: Path, config: Any) -> Any:  # noqa: ANN401  # transformers' classes are untyped
+    """Transformers' tokenizer of the checkpoint in `folder`, whose model is as `config` says.
 
     BundleError, in one line, where there is none, it cannot be read, or it is another model's.
     """
@@ -39,15 +55,44 @@ def read_tokenizer(folder: Path, words: int) -> Any:  # noqa: ANN401  # transfor
     if not found:
         raise BundleError(f"no tokenizer: expected one of {', '.join(VOCABULARIES)} in {folder}")
     require_contents(folder, TOKENIZER_FILES)
+    _require_kinds(folder)
     if TOKENIZER in found:
         with reported(f"{TOKENIZER} cannot be loaded"):
             Tokenizer.from_file(str(folder / TOKENIZER))
     with reported(f"the tokenizer ({', '.join(found)}) cannot be loaded"):
         tokenizer = AutoTokenizer.from_pretrained(folder, **AS_IT_LIES)
-    known = len(tokenizer)
-    if known > words or known < _LEAST_SHARE * words:
-        raise BundleError(f"the tokenizer knows {known:,} tokens, the model {words:,}: {found[0]} is another model's")
+    _require_known(tokenizer, found[0], config.vocab_size)
+    padded = tokenizer.pad_token_id
+    if family_of(config).positions_from == "padding" and padded not in (None, config.pad_token_id):
+        raise BundleError(f"config.json: pad_token_id is {config.pad_token_id}, but the tokenizer pads with {padded}")
     return tokenizer
+
+
+def _require_kinds(folder: Path) -> None:
+    """BundleError for a file beside the vocabulary that is no object, or of which a field is not what it has to be."""
+    for name in (*_SETTINGS, "special_tokens_map.json", "added_tokens.json"):
+        if not (folder / name).exists():
+            continue
+        said = read_json(folder / name, finite=False)
+        for field, (kinds, expected) in _KINDS.items():
+            if name in _SETTINGS and said.get(field) is not None and type(said[field]) not in kinds:
+                raise BundleError(f"{name}: {field} is {json.dumps(said[field])[:100]}; expected {expected}")
+
+
+def _require_known(tokenizer: Any, file: str, words: int) -> None:  # noqa: ANN401  # see above
+    """BundleError unless the model has an embedding for every token, and the tokenizer most of the model's."""
+    ids = tokenizer.get_vocab()
+    beyond = sorted(token for token, index in ids.items() if index >= words)
+    added = set(map(str, tokenizer.get_added_vocab()))
+    if beyond and added.issuperset(beyond):
+        raise BundleError(
+            f"the tokenizer adds {listed(beyond)}, for which the model with its {words:,} tokens has no place"
+        )
+    known = max(len(ids), len(tokenizer))
+    if known > words or known < _LEAST_SHARE * words:
+        raise BundleError(f"the tokenizer knows {known:,} tokens, the model {words:,}: {file} is another model's")
+    if beyond:
+        raise BundleError(f"{file}: {beyond[0]!r} has the id {ids[beyond[0]]:,}; the model knows 0 to {words - 1:,}")
 
 
 def fast_form(tokenizer: Any) -> Tokenizer:  # noqa: ANN401  # transformers' own
@@ -58,6 +103,11 @@ def fast_form(tokenizer: Any) -> Tokenizer:  # noqa: ANN401  # transformers' own
     fast = Tokenizer.from_str(backend.to_str())
     fast.no_truncation()
     fast.no_padding()
+    around = fast.num_special_tokens_to_add(is_pair=False)
+    if around != _AROUND:
+        raise BundleError(f"the tokenizer puts {around} special tokens around a text; expected {_AROUND}")
+    with reported("the tokenizer cannot read what it does not know"):
+        fast.encode(_UNKNOWN)
     return fast
 
 

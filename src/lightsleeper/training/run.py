@@ -23,9 +23,10 @@ from lightsleeper.training import augment
 from lightsleeper.training.batches import Example, tokenize
 from lightsleeper.training.checkpoint import Checkpoint, local_revision
 from lightsleeper.training.distil import labelled_by
-from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder
+from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder, require_encoder
+from lightsleeper.training.files import SAFETENSORS, read_json
 from lightsleeper.training.held_out import SHARE, Split, Verdict, best, judge, label_weights, score, split
-from lightsleeper.training.hub_tokenizer import save_tokenizer
+from lightsleeper.training.hub_tokenizer import fast_form, read_tokenizer, save_tokenizer
 from lightsleeper.training.labels import describe, names_of
 from lightsleeper.training.mix import Augmentation, Row, Source, epoch_rows, read_rows
 from lightsleeper.training.prepare import MAX_LOSS_POINTS, make_bundle, own_texts, refuse_foreign
@@ -203,11 +204,12 @@ def _origin(encoder: Path) -> dict[str, Any]:
     if (encoder / MANIFEST).exists():
         bundle = open_bundle(encoder)
         return {"bundle": bundle.manifest.model_id, "digest": bundle.digest, "made_by": bundle.manifest.made_by}
-    sha256 = _sha256(encoder / "model.safetensors")
+    require_encoder(encoder)
+    sha256 = _sha256(encoder / SAFETENSORS)
     if sha256 == ENCODER_SHA256:
         return {"id": ENCODER_ID, "sha256": sha256}
     made_by = encoder / _MADE_BY
-    return {"sha256": sha256, **({"made_by": json.loads(made_by.read_text())} if made_by.exists() else {})}
+    return {"sha256": sha256, **({"made_by": read_json(made_by)} if made_by.exists() else {})}
 
 
 def _claim(work: Path, facts: dict[str, Any]) -> None:
@@ -225,11 +227,21 @@ def starting_point(
     """The model and the tokenizer that training starts from."""
     torch.manual_seed(seed)  # draws a new head
     model = load_encoder(folder, list(labels))
-    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    tokenizer = _tokenizer_of(folder, model)
     if emoji:
         words = {sign: meaning for signs in augment.emoji().values() for sign, meaning in signs.items()}
         tokenizer = add_emoji(tokenizer, model, words)
     return model, tokenizer
+
+
+def _tokenizer_of(folder: Path, model: DistilBertForSequenceClassification) -> Tokenizer:
+    """A bundle's own; of a checkpoint what all of its files say, which more than `tokenizer.json` decide."""
+    if (folder / MANIFEST).exists():
+        return Tokenizer.from_file(str(folder / TOKENIZER))
+    try:
+        return fast_form(read_tokenizer(folder, model.config))
+    except BundleError as error:
+        raise BundleError(f"{folder}: {error.message}") from error
 
 
 def _fine_tuned(

@@ -39,6 +39,10 @@ def check_export(reference: Engine, exported: Engine, model: Model, texts: Seque
     """The logits of `texts`; BundleError if the float32 graph computes other ones than torch."""
     tokenized = model.tokenizer.encode(texts)
     logits = np.concatenate([reference.run([text]) for text in tokenized]).astype(np.float64)
+    if not np.isfinite(logits).all():
+        raise BundleError("the checkpoint answers with what is no finite number: its weights or config.json are broken")
+    if len(logits) > 1 and not np.ptp(logits, axis=0).any():
+        raise BundleError("the checkpoint answers every text alike: its weights are not what they were")
     moved = max(float(np.abs(row - exported.run([text])).max()) for row, text in zip(logits, tokenized, strict=True))
     if not moved <= _EXPORT_TOLERANCE:
         raise BundleError(f"the exported graph moves logits by {moved:.2g}, more than {_EXPORT_TOLERANCE}")
