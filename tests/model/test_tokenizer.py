@@ -123,3 +123,12 @@ def test_a_special_token_that_somebody_types_is_text(model: Model, special: str)
     assert tokenizer.token_to_id(special) not in typed.ids[1:-1]
     assert typed.ids == model.tokenizer.encode([f"a {special.lower()} film"])[0].ids
     assert model.tokenizer.cut_at(f"a {special} film") == len(f"a {special} film")
+
+
+def test_a_padding_that_no_memory_holds_is_left_out_before_anything_is_encoded(tmp_path: Path) -> None:
+    padding = {"strategy": {"Fixed": 1 << 62}, "direction": "Left", "pad_to_multiple_of": None}
+    padding |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
+    content = json.loads((EMBEDDED / "tokenizer.json").read_text())
+    (tmp_path / "tokenizer.json").write_text(json.dumps({**content, "padding": padding}))
+    (text,) = Tokenizer(tmp_path / "tokenizer.json", 512).encode(["good"])
+    assert len(text.ids) == 3

@@ -76,15 +76,16 @@ class Tokenizer:
             content = path.read_bytes()
             with _hushed() if _OWN_PATTERNS in content else nullcontext():
                 self._tokenizer = tokenizers.Tokenizer.from_buffer(content)
+                # Files from the hub often have a fixed length baked in, and a hostile one pads to what no memory
+                # holds: cutting and padding happen here and in the engine.
+                self._tokenizer.no_truncation()
+                self._tokenizer.no_padding()
                 self._tokenizer.encode(_TRIAL)
         except BaseException as error:
             if not isinstance(error, Exception) and not _is_panic(error):
                 raise
             reason = (str(error).splitlines() or [type(error).__name__])[0][:_SHOWN_CHARS]
             raise BundleError(f"{path.name} cannot be loaded: {reason}") from error
-        # Files from the hub often have a fixed length baked in; cutting and padding happen here and in the engine.
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
         # A text is text: who types [MASK] or </s> means these letters, and hides or ends nothing.
         self._tokenizer.encode_special_tokens = True
         if self._tokenizer.num_special_tokens_to_add(is_pair=False) != _SPECIAL_TOKENS:
