@@ -68,15 +68,18 @@ def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path, model:
     assert line.startswith(f"lightsleeper: {model} is no folder here and cannot be downloaded: ")
 
 
+READ = f"from lightsleeper.training.checkpoint import find_checkpoint; print(find_checkpoint({MODEL!r}).revision)"
+
+
 def test_offline_a_model_that_was_downloaded_earlier_is_read_and_no_other(tmp_path: Path) -> None:
-    source, home, out = write_checkpoint("distilbert", tmp_path / "source"), tmp_path / "home", tmp_path / "bundle"
+    source, home = write_checkpoint("distilbert", tmp_path / "source"), tmp_path / "home"
     with serve_hub(MODEL, source) as hub:
-        program = f"from lightsleeper.training.checkpoint import find_checkpoint; find_checkpoint({MODEL!r})"
         environment = {**os.environ, "HF_ENDPOINT": hub.address, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
-        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
-    found = prepare(hub.address, home, "--model", MODEL, "--out", str(out), HF_HUB_OFFLINE="1")
-    assert found.returncode == 0, found.stderr
-    assert load_model(out).bundle.manifest.revision == COMMIT
+        subprocess.run([sys.executable, "-c", READ], env=environment, check=True)
+    offline = {**environment, "HF_HUB_OFFLINE": "1"}
+    found = subprocess.run([sys.executable, "-c", READ], env=offline, check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == COMMIT
+    out = tmp_path / "bundle"
     other = prepare(hub.address, home, "--model", "someone/else", "--out", str(out), HF_HUB_OFFLINE="1")
     assert other.returncode == 1
     assert other.stderr == (
