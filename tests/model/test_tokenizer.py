@@ -126,7 +126,7 @@ def test_a_special_token_that_somebody_types_is_text(model: Model, special: str)
 
 
 def test_a_padding_that_no_memory_holds_is_left_out_before_anything_is_encoded(tmp_path: Path) -> None:
-    padding = {"strategy": {"Fixed": 1 << 62}, "direction": "Left", "pad_to_multiple_of": None}
+    padding: dict[str, object] = {"strategy": {"Fixed": 1 << 62}, "direction": "Left", "pad_to_multiple_of": None}
     padding |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
     content = json.loads((EMBEDDED / "tokenizer.json").read_text())
     (tmp_path / "tokenizer.json").write_text(json.dumps({**content, "padding": padding}))
