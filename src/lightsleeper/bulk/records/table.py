@@ -168,7 +168,7 @@ def _format(name: str, text: str, choices: Choices, *, whole: bool) -> tuple[str
         return "jsonl" if shape == "lines" else "json", shape
     if called in {"csv", "tsv"} or choices.delimiter or choices.header is not None:
         return called if called == "tsv" else "csv", None
-    if looks_like_table(separator_line(text)[1], whole=whole):
+    if not said and looks_like_table(separator_line(text)[1], whole=whole):
         return "csv", None
     if called in {"jsonl", "json"} and text.strip():
         raise InvalidInput(f"{name} is no {called}: its beginning holds neither objects nor lists nor strings")

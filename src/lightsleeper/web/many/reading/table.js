@@ -91,7 +91,7 @@ function formatOf(name, text, choices, whole) {
   if (called === "csv" || called === "tsv" || choices.delimiter || choices.header !== undefined) {
     return { format: called === "tsv" ? called : "csv", shape };
   }
-  if (looksLikeTable(separatorLine(text)[1], whole)) return { format: "csv", shape };
+  if (!said && looksLikeTable(separatorLine(text)[1], whole)) return { format: "csv", shape };
   if ((called === "jsonl" || called === "json") && text.trim()) {
     throw new Error(`${name} is no ${called}: its beginning holds neither objects nor lists nor strings`);
   }
