@@ -37,6 +37,9 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16le"),
     (codecs.BOM_UTF16_BE, "utf-16be"),
 )
+#: Control characters that no text holds, Hive's delimiter not among them; so many are no sign of anything.
+_STRANGE: Final = re.compile(r"[\0\x02-\x08\x0e-\x19\x1c-\x1f]")
+_STRANGE_CHARS: Final = 5
 #: Below this share of familiar characters an encoding is not what the file is written in.
 _LEAST_FAMILIAR: Final = 0.2
 _LOW_BYTES: Final = 9
@@ -202,3 +205,9 @@ _LONGEST_LATIN_RUN: Final = 3
 
 _LARGE_SCRIPT: Final = 200
 _INSIDE_WORDS: Final = "’–—…\u00a0"
+
+
+def require_text(text: str, name: str) -> None:
+    """InvalidInput for what hardly is a text, whatever it is."""
+    if len(_STRANGE.findall(text)) > max(_STRANGE_CHARS, len(text) / 20):
+        raise InvalidInput(f"{name} is not a file of text, and of no kind that is known here")

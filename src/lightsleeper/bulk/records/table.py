@@ -3,7 +3,6 @@
 The rules stand in `tests/files/README.md`; the page goes by the same (`web/many/reading/`).
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from lightsleeper.bulk.records.dialect import (
     title_rows,
     with_carriage_returns,
 )
-from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named
+from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named, require_text
 from lightsleeper.bulk.records.json_document import document
 from lightsleeper.bulk.records.rows import Row, json_row, table_rows
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
@@ -36,9 +35,6 @@ FORMATS: Final = ("txt", "csv", "tsv", "jsonl", "json", "xlsx", "parquet")
 _BY_ENDING: Final = {"ndjson": "jsonl", "tab": "tsv", **{name: name for name in FORMATS}}
 _SHEET_ROWS_SEEN: Final = 1000
 _JSON_ROWS_SEEN: Final = 1000
-#: So many control characters are no sign of anything.
-_STRANGE_CHARS: Final = 5
-_STRANGE = re.compile(r"[\0\x02-\x08\x0e-\x19\x1c-\x1f]")
 _SPARSE: Final = 0.5
 
 
@@ -126,7 +122,7 @@ def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | 
     sample = window if whole or not window.isascii() or again is None else _beyond_ascii(again, name)
     encoding = named(choices.encoding, window) if choices.encoding else detect(sample)
     text = "".join(decode([window], encoding, final=whole))
-    _check_text(text, name)
+    require_text(text, name)
     characters = decode(chain([window], iter(lambda: content.read(PIECE_BYTES), b"")), encoding)
     file_format, shape = _format(content.name, text, choices, whole=whole)
     if shape:
@@ -149,12 +145,6 @@ def _beyond_ascii(path: Path, name: str) -> bytes:
                 first = next(index for index, byte in enumerate(piece) if byte > 0x7F)  # noqa: PLR2004  # ASCII's last
                 return piece[max(0, first - 1) :]
     return b""
-
-
-def _check_text(text: str, name: str) -> None:
-    strange = len(_STRANGE.findall(text))
-    if strange > max(_STRANGE_CHARS, len(text) / 20):
-        raise InvalidInput(f"{name} is not a file of text, and of no kind that is known here")
 
 
 def _format(name: str, text: str, choices: Choices, *, whole: bool) -> tuple[str, str | None]:
