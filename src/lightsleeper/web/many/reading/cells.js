@@ -1,5 +1,6 @@
 /** Characters → rows of cells, one row at a time. As `bulk/records/cells.py`, line by line. */
 
+import { agreedCells, agreedRow, MAX_AGREED_CHARS } from "./agreed_row.js";
 import { MAX_ROW_CHARS } from "./rules.js";
 
 /**
@@ -16,8 +17,6 @@ import { MAX_ROW_CHARS } from "./rules.js";
 
 const MORE = -1;
 const PLAIN = -2;
-/** Longer rows are rare. As in Python, where `csv` limits them. */
-const CSV_CHARS = 100_000;
 
 /** Takes a file in pieces; gives every row that is complete. */
 export class CellReader {
@@ -25,8 +24,7 @@ export class CellReader {
   #position = 0;
   /** Before this position no quoted cell closes: what makes a thousand stray quotes no slower than one. */
   #noCloseBefore = -1;
-  /** What `#asAgreed` takes. A tab-separated file has rules of its own. @type {RegExp | null} */
-  #agreed = null;
+  #agreed;
   #withoutQuotes;
 
   /**
@@ -38,11 +36,7 @@ export class CellReader {
     this.delimiter = dialect.delimiter ?? "";
     this.line = line;
     this.#withoutQuotes = dialect.delimiter === null || dialect.quoting === "none";
-    const isUsual = dialect.quoting === "doubled" && dialect.lineEnd === "\n";
-    if (!isUsual || this.delimiter.length !== 1 || '\t"'.includes(this.delimiter)) return;
-    const other = this.delimiter.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
-    const cell = `(?:"[^"\\0]*(?:""[^"\\0]*)*"|[^"${other === "-" ? "\\-" : other}\\r\\n\\0]*)`;
-    this.#agreed = new RegExp(`${cell}(?:${other}${cell})*(?=\\r?\\n)`, "y");
+    this.#agreed = agreedRow(dialect);
   }
 
   /**
@@ -111,8 +105,8 @@ export class CellReader {
     if (!this.#agreed) return false;
     this.#agreed.lastIndex = this.#position;
     const match = this.#agreed.exec(this.#text);
-    if (!match || match[0].length > CSV_CHARS) return false;
-    row.cells = cellsOf(match[0], this.delimiter);
+    if (!match || match[0].length > MAX_AGREED_CHARS) return false;
+    row.cells = agreedCells(match[0], this.delimiter);
     this.#position = this.#text.indexOf("\n", match.index + match[0].length) + 1;
     return true;
   }
@@ -296,22 +290,4 @@ function isEscaped(text, quote, opening) {
   let backslashes = 0;
   while (quote - backslashes - 1 > opening && text[quote - backslashes - 1] === "\\") backslashes += 1;
   return backslashes % 2 === 1;
-}
-
-/**
- * The cells of a row in which every quote stands around a cell, or is doubled.
- * @param {string} row
- * @param {string} delimiter
- */
-function cellsOf(row, delimiter) {
-  const cells = [];
-  for (let at = 0; ; at += 1) {
-    const isQuoted = row[at] === '"';
-    let end = isQuoted ? row.indexOf('"', at + 1) : row.indexOf(delimiter, at);
-    while (isQuoted && row[end + 1] === '"') end = row.indexOf('"', end + 2);
-    if (end === -1) end = row.length;
-    cells.push(isQuoted ? row.slice(at + 1, end).replaceAll('""', '"') : row.slice(at, end));
-    at = isQuoted ? end + 1 : end;
-    if (at >= row.length) return cells;
-  }
 }
