@@ -47,10 +47,14 @@ def face(request: pytest.FixtureRequest) -> Face:
     return FACES[request.param]
 
 
+#: A slow machine is not overloaded: what it may take on follows from how fast it was.
+PATIENT = Settings(max_queue_s=600, request_timeout_s=600)
+
+
 @pytest.fixture(scope="session")
 def client(face: Face) -> Iterator[TestClient]:
-    """A client of the application with default settings, but for the queue: a slow machine is not overloaded."""
-    with TestClient(face(Settings(max_queue_s=60)), raise_server_exceptions=False) as client:
+    """A client of the application with default settings, but for its patience."""
+    with TestClient(face(PATIENT), raise_server_exceptions=False) as client:
         yield client
 
 

@@ -21,7 +21,9 @@ EVENT = {"specversion": "1.0", "id": "1", "source": "/tests", "type": "text"}
 def serve(model: Model, task: str, score_range: tuple[float, ...] = ()) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lightsleeper.serving.lifespan.open_model", lambda _: with_head(model, task, score_range))
-        with TestClient(create_app(Settings(max_queue_s=60)), raise_server_exceptions=False) as client:
+        with TestClient(
+            create_app(Settings(max_queue_s=600, request_timeout_s=600)), raise_server_exceptions=False
+        ) as client:
             yield client
 
 

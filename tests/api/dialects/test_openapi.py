@@ -82,7 +82,7 @@ TENSOR = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["A film."]
 def test_every_status_and_header_that_comes_is_documented(
     face: Face, document: dict[str, Any], path: str, template: str, body: dict[str, object]
 ) -> None:
-    with TestClient(face(Settings(rate_limit_texts=1_000, max_queue_s=60))) as client:
+    with TestClient(face(Settings(rate_limit_texts=1_000, max_queue_s=600, request_timeout_s=600))) as client:
         response = client.post(path, json=body)
     documented = document["paths"][template]["post"]["responses"][str(response.status_code)]
     assert set(response.headers) - UNDOCUMENTED <= {name.lower() for name in documented["headers"]}

@@ -77,8 +77,11 @@ def _standard_output() -> Iterator[TextIO]:
         yield stream
         stream.flush()
     finally:
-        with suppress(BrokenPipeError):
+        try:
             stream.detach()
+        except OSError:  # what could not be written stays in it: Python 3.13 would try again at the end, and complain
+            with suppress(OSError):
+                stream.close()
 
 
 @contextmanager
