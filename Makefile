@@ -4,7 +4,7 @@
 LOCK := $(shell cksum poetry.lock | cut -d' ' -f1)
 INSTALLED := .venv/installed-$(LOCK)
 # Likewise, for what is not in the lock.
-ENGINES := $(shell cksum tests/bulk/examples/requirements.txt | cut -d' ' -f1)
+ENGINES := $(shell cat tests/bulk/examples/requirements*.txt | cksum | cut -d' ' -f1)
 # The one that `python3` is here, if it will do, else the newest that will.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null && echo $$python && break; done)
@@ -155,6 +155,7 @@ $(INSTALLED)/torch: .venv/poetry/ready
 $(INSTALLED)/engines-$(ENGINES): .venv/poetry/ready
 	@$(POETRY) export --all-groups --without-hashes --output .venv/constraints.txt
 	$(PIP) install --quiet --constraint .venv/constraints.txt --requirement tests/bulk/examples/requirements.txt
+	$(PIP) install --quiet --no-deps --requirement tests/bulk/examples/requirements-daft.txt
 	@mkdir -p $(@D) && touch $@
 
 # What the tests of the manifests run: kubectl (helm comes with it), actionlint, and the TypeScript compiler with the types
