@@ -66,7 +66,7 @@ def _from_templates(name: str, draw: Random) -> Written:
     if group.score is None:
         raise ValueError(f"{TEMPLATES.name}: a group {name!r} has no score")
     text = templates().fill(draw.choice(group.texts), draw)
-    return (text.rstrip(".!") if draw.random() < 0.2 else text), group.score  # noqa: PLR2004  # a fifth
+    return (text.rstrip(".!") if draw.random() < 0.2 else text), group.score
 
 
 def _sentence(sentiment: str, draw: Random) -> str:
@@ -83,7 +83,7 @@ def _write_emoji(draw: Random) -> Written:
     signs = [*emoji()[sentiment], *_EMOTICONS.get(sentiment, ())]
     sign = draw.choice(signs)
     # A draw of how it is written: more often one sign, said again, than different ones.
-    shown = sign * draw.choice((1, 1, 2, 3)) if draw.random() < 0.7 else f"{sign} {draw.choice(signs)}"  # noqa: PLR2004
+    shown = sign * draw.choice((1, 1, 2, 3)) if draw.random() < 0.7 else f"{sign} {draw.choice(signs)}"
     company = draw.choice(("", _sentence("neutral", draw), _sentence(sentiment, draw)))
     return f"{company} {shown}".strip(), _EMOJI_SCORES[sentiment]
 
@@ -91,12 +91,12 @@ def _write_emoji(draw: Random) -> Written:
 def _write_rating(draw: Random) -> Written:
     """Points out of five or ten, or stars, alone or beside a plain statement."""
     best, scores = draw.choice(((5, _FIVE), (5, _FIVE), (10, _TEN)))
-    points = draw.randint(0 if best == 10 else 1, best)  # noqa: PLR2004  # nobody gives 0 stars
-    number = draw.choice((str(points), templates().words["number"][points - 2] if 2 <= points <= 6 else str(points)))  # noqa: PLR2004
+    points = draw.randint(0 if best == 10 else 1, best)  # nobody gives 0 stars
+    number = draw.choice((str(points), templates().words["number"][points - 2] if 2 <= points <= 6 else str(points)))
     stars = (f"{number} star{'' if points == 1 else 's'}", "★" * points + "☆" * (5 - points), "⭐" * points)
     forms = (f"{points}/{best}", f"{points} / {best}", f"{points} out of {best}", f"rating: {points}/{best}")
     # Stars go up to five.
-    shown = draw.choice((*forms, *stars, f"{number} stars out of {best}") if best == 5 else forms)  # noqa: PLR2004
+    shown = draw.choice((*forms, *stars, f"{number} stars out of {best}") if best == 5 else forms)
     company = draw.choice(("", "", _sentence("neutral", draw), templates().fill(draw.choice(_RATED), draw)))
     return draw.choice((f"{company} {shown}", f"{shown} {company}")).strip(), scores[points]
 
@@ -164,12 +164,13 @@ def _handles(text: str, draw: Random) -> str:
 def _swaps(text: str, draw: Random) -> str:
     """Names, places and peoples exchanged for others of their list, numbers for others."""
     text = _swappable().sub(lambda word: draw.choice(_lists_of()[word[0]]), text)
-    return _NUMBER.sub(lambda number: number[0] if len(number[0]) < 3 else str(draw.randint(100, 2000)), text)  # noqa: PLR2004  # small ones may be ratings
+    # Small ones may be ratings.
+    return _NUMBER.sub(lambda number: number[0] if len(number[0]) < 3 else str(draw.randint(100, 2000)), text)
 
 
 def _contractions(text: str, draw: Random) -> str:
     """Long forms short, or short ones long; and the punctuation at the end otherwise."""
-    shorten = draw.random() < 0.5  # noqa: PLR2004  # see above
+    shorten = draw.random() < 0.5
     for long, short in _CONTRACTIONS:
         text = text.replace(long, short) if shorten else text.replace(short, long)
     return text.rstrip(".!? ") + draw.choice(("", ".", "!", "..", " ."))

@@ -78,6 +78,6 @@ def _heads(graph: onnx.GraphProto, tensors: dict[str, Floats], width: int) -> in
     """How many heads share `width`: a packed graph numbers them, another cuts [batch, tokens, heads, head width]."""
     if "heads" in tensors:
         return len(tensors["heads"])
-    # The shape of heads has four parts.
-    shape = next(node for node in graph.node if node.op_type == "Concat" and len(node.input) == 4)  # noqa: PLR2004
+    shapes = (node for node in graph.node if node.op_type == "Concat")
+    shape = next(node for node in shapes if len(node.input) == 4)  # noqa: PLR2004  # as many as axes
     return width // int(tensors[shape.input[-1]][0])

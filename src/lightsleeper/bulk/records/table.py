@@ -33,8 +33,7 @@ from lightsleeper.errors import InvalidInput
 
 FORMATS: Final = ("txt", "csv", "tsv", "jsonl", "json", "xlsx", "parquet")
 _BY_ENDING: Final = {"ndjson": "jsonl", "tab": "tsv", **{name: name for name in FORMATS}}
-_SHEET_ROWS_SEEN: Final = 1000
-_JSON_ROWS_SEEN: Final = 1000
+_ROWS_SEEN: Final = 1000
 _SPARSE: Final = 0.5
 
 
@@ -194,12 +193,11 @@ def _without_start(characters: Iterator[str], count: int) -> Iterator[str]:
 def _from_sheet(content: Content, name: str, choices: Choices) -> Table:
     title, others, cells = xlsx_sheets(content.stream, name)
     rows = (Cells(row, number) for number, row in enumerate(cells, start=1))
-    sample = list(islice(rows, _SHEET_ROWS_SEEN))
+    sample = list(islice(rows, _ROWS_SEEN))
     width = max((len(row.cells) for row in sample), default=0)
-    for row in sample:
-        _pad(row, width)
-    rows = (_pad(row, width) for row in rows)
-    table = _from_cells(chain(sample, rows), sample, name, choices, dialect=None, has_quotes=True)
+    sample = [_pad(row, width) for row in sample]
+    padded = chain(sample, (_pad(row, width) for row in rows))
+    table = _from_cells(padded, sample, name, choices, dialect=None, has_quotes=True)
     table.format = "xlsx"
     if others:
         table.notes.append(f"the sheet {title!r} was read, not {', '.join(map(repr, others))}")
@@ -208,8 +206,7 @@ def _from_sheet(content: Content, name: str, choices: Choices) -> Table:
 
 def _pad(row: Cells, width: int) -> Cells:
     """A sheet has no end of its rows: what is blank at it is blank, not missing."""
-    if row.cells:
-        row.cells += [""] * (width - len(row.cells))
+    row.cells += [""] * (width - len(row.cells)) if row.cells else []
     return row
 
 
@@ -250,7 +247,7 @@ def _json(shape: str, characters: Iterator[str], notes: list[str]) -> Iterator[t
 
 
 def _from_json(rows: Iterator[tuple[str, int]], name: str, file_format: str, choices: Choices) -> Table:
-    sample = list(islice(rows, _JSON_ROWS_SEEN))
+    sample = list(islice(rows, _ROWS_SEEN))
     places: dict[str, int] = {}
     shown = list(_json_rows(iter(sample), places, names=[]))
     if shown and all(row.problem for row in shown):
