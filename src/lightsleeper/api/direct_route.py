@@ -33,6 +33,8 @@ class DirectRoute:
         self.methods = frozenset(methods) | ({"HEAD"} if "GET" in methods else set())
         #: What may be done at its path, as `Allow` lists it; see `know_each_other`.
         self.allow = ""
+        #: How paths end that are another's: `:predict` behind a name is no part of the name; see `know_each_other`.
+        self.verbs: tuple[str, ...] = ()
         #: What the metrics call it.
         self.path_format = path.replace(":path}", "}")
 
@@ -43,7 +45,7 @@ class DirectRoute:
         path = path_below_root(scope)
         if "{" not in self.path:
             return path == self.path
-        found = self._pattern.fullmatch(path)
+        found = None if path.endswith(self.verbs) else self._pattern.fullmatch(path)
         if found:
             scope["path_params"] = found.groupdict()
         return found is not None
@@ -65,10 +67,12 @@ class DirectRoute:
 
 
 def know_each_other(routes: list[DirectRoute]) -> list[DirectRoute]:
-    """The same, after each was told what may be done at its path by any of them."""
+    """The same, after each was told what may be done at its path by any of them, and which verbs may follow it."""
     for route in routes:
         there = [other.methods for other in routes if other.path == route.path]
         route.allow = ", ".join(sorted(frozenset().union(*there)))
+        verbs = {other.path.removeprefix(route.path) for other in routes if other.path.startswith(f"{route.path}:")}
+        route.verbs = tuple(sorted(verbs))
     return routes
 
 

@@ -34,9 +34,12 @@ class _Direct(Route):
 
     def __init__(self, direct: DirectRoute) -> None:
         super().__init__(direct.path, direct, methods=direct.methods, name=direct.name)
+        self._verbs = direct.verbs
 
     def matches(self, scope: "Scope") -> "tuple[Match, Scope]":
         """See `Route.matches`."""
+        if scope["path"].endswith(self._verbs):
+            return Match.NONE, {}
         match, child_scope = super().matches(scope)
         child_scope["route"] = self
         return match, child_scope

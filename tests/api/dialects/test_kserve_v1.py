@@ -100,3 +100,13 @@ def test_an_unknown_model_is_a_404_in_kserve_s_words(client: TestClient) -> None
     expected = (404, {"error": "Model with name other does not exist."})
     for response in (client.get("/v1/models/other"), client.post("/v1/models/other:predict", json={})):
         assert (response.status_code, response.json()) == expected
+
+
+@pytest.mark.parametrize("model", [MODEL, f"{MODEL}/versions/1", "/v1/models/other"])
+@pytest.mark.parametrize("verb", ["predict", "classify"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_a_verb_behind_the_colon_is_no_part_of_the_name_and_takes_a_post_alone(
+    client: TestClient, model: str, verb: str, method: str
+) -> None:
+    response = client.request(method, f"{model}:{verb}")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
