@@ -35,7 +35,7 @@ test-torch: $(INSTALLED)/dev torch ## run the tests of training, export and the 
 test-bulk: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/engines-$(ENGINES) ## run the tests in DuckDB, Spark (needs Java 17), Ray, Polars, Daft, Dask, pandas
 	.venv/bin/pytest -m bulk $(ARGS)
 
-bench-bulk: $(INSTALLED)/dev torch $(INSTALLED)/engines-$(ENGINES) ## measure many rows in each engine and in what people use today (ARGS=FILE takes its texts)
+bench-bulk: $(INSTALLED)/serve $(INSTALLED)/dev torch $(INSTALLED)/engines-$(ENGINES) .venv/peers/model2vec/ready .venv/peers/model2vec-training/ready ## measure many rows in each engine and in what people use today (ARGS="FILE --labelled FILE --training FILE")
 	.venv/bin/python tests/benchmarks/many_rows.py $(ARGS)
 
 test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run the tests of the page in a real Chromium

@@ -27,7 +27,8 @@ def main() -> None:
     """Measure what is lacking, and print the tables."""
     options = _options()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the servers are ended, as by Ctrl-C
-    places = _places(options.training)
+    places = places_for(options.training)
+    write_checkpoint(places)
     store = Store(options.results or places.weights / "results")
     if not options.table:
         points = [f"{texts} {number}" for texts in options.texts for number in options.in_flight]
@@ -46,14 +47,17 @@ def read_labelled(file: Path) -> list[tuple[str, str]]:
         return [(row.get("sentence") or row["text"], names.get(row["label"], row["label"])) for row in rows]
 
 
-def _places(training: Path | None) -> Places:
-    """Folders for the embedded bundle; its checkpoint is written into them once."""
+def places_for(training: Path | None) -> Places:
+    """Folders for the embedded bundle."""
     bundle = open_bundle(EMBEDDED)
-    places = Places(ENVIRONMENTS, ENVIRONMENTS / f"bundle-{bundle.digest[:12]}", training)
+    return Places(ENVIRONMENTS, ENVIRONMENTS / f"bundle-{bundle.digest[:12]}", training)
+
+
+def write_checkpoint(places: Places) -> None:
+    """The embedded bundle as others read it, written once."""
     checkpoint = places.weights / "checkpoint"
     if not (checkpoint / "config.json").exists():
         save_checkpoint(checkpoint)
-    return places
 
 
 def _options() -> argparse.Namespace:

@@ -27,7 +27,7 @@ from onnx import numpy_helper
 from lightsleeper.cache.cache import LruCache
 from lightsleeper.model.bundle import EMBEDDED, MODEL, open_bundle, write_manifest
 from lightsleeper.training.export import save
-from load import Server, drive, mixed_texts, one_each, serving
+from load import Server, drive, mixed_texts, one_each, serving, texts_of_length
 
 OURS = [sys.executable, "-m", "lightsleeper", "serve"]
 TEXTS = 300
@@ -93,7 +93,7 @@ def _tokens() -> Iterator[Point]:
     with _service() as server:
         for tokens in TOKENS:
             count = max(16, min(TEXTS, 8_000 // tokens))
-            point = _measured(server, "tokens", tokens, one_each(_of_length(tokens, count)), in_flight=32)
+            point = _measured(server, "tokens", tokens, one_each(texts_of_length(tokens, count)), in_flight=32)
             yield replace(point, unit="tokens", per_s=point.per_s * tokens, per_cpu_s=point.per_cpu_s * tokens)
 
 
@@ -148,13 +148,6 @@ def _service(*, cores: int = 1, bundle: Path = EMBEDDED) -> Iterator[Server]:
     with serving(OURS, environment) as server:
         os.sched_setaffinity(0, before)
         yield server
-
-
-def _of_length(tokens: int, count: int) -> list[str]:
-    """Distinct texts of so many tokens: words of one token each."""
-    words = ("film", "plot", "good", "bad", "never", "always", "music", "scene", "great", "poor", "time", "again")
-    draw = random.Random(tokens)
-    return [" ".join(draw.choices(words, k=tokens - 2)) for _ in range(count)]
 
 
 def _with_labels(labels: int, folder: Path) -> Path:

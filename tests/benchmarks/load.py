@@ -83,6 +83,12 @@ def uniform_texts(count: int, seed: int = 0) -> list[str]:
     return [" ".join(draw.choices(_WORDS, k=16)) for _ in range(count)]
 
 
+def texts_of_length(tokens: int, count: int, seed: int | None = None) -> list[str]:
+    """Distinct texts of so many tokens: words of one token each."""
+    draw = random.Random(tokens if seed is None else seed)
+    return [" ".join(draw.choices(_WORDS, k=tokens - 2)) for _ in range(count)]
+
+
 @dataclass(frozen=True)
 class Sample:
     """The outcome of one run: seconds each request took, and seconds they all took together."""

@@ -1,8 +1,12 @@
 """Many rows, by each engine and by what people use today: CPU-seconds and rows a second, the same texts for all.
 
-`many_rows.py FILE [--rows 100000]`: FILE holds a text a line. Each contender runs in processes of its own, start
-included, one after the other; their CPU time is what the kernel says of all that they started. On a machine that does
-other work, only the CPU time means something.
+    many_rows.py FILE [--rows 100000] [--slow-rows 10000] [--labelled FILE --training FILE]
+
+FILE holds a text a line, or is a .jsonl with `text`. Each contender runs in processes of its own, start included, one
+after the other; their CPU time is what the kernel says of all that they started. On a machine that does other work,
+only the CPU time means something. Beside it: how often each kind of weights is right on the labelled texts, and texts
+of 128 tokens on one thread. Each result is kept as soon as it is there: a run that was ended goes on where it was, and
+deleting the file of results measures anew.
 """
 
 import argparse
@@ -10,115 +14,126 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import asdict
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-import lightsleeper
-from checkpoint import save_checkpoint
+from against_peers import ENVIRONMENTS, places_for, read_labelled, write_checkpoint
+from engines.contenders import CONTENDERS, OURS, Contender, lines_of
+from engines.results import Result, Results, Task, on_paper, table
+from lightsleeper.model.bundle import EMBEDDED, open_bundle
+from peers.bench import Bench
+from peers.contenders import Places
+from peers.processes import last_line
+from peers.table import cpu
 
 #: Whoever is orphaned becomes this process's child (prctl(2)), so that its CPU time is counted here: Ray's servers.
 _PR_SET_CHILD_SUBREAPER = 36
-
-
-def command(file: Path) -> None:
-    """The command line."""
-    out = file.with_suffix(".csv")
-    options = ["--file", str(file), "--format", "txt", "--out", str(out), "--quiet"]
-    subprocess.run([sys.executable, "-m", "lightsleeper", "predict", *options], check=True)
-
-
-def python(file: Path) -> None:
-    """`load().scores`."""
-    lightsleeper.load().scores(_lines(file))
-
-
-def duckdb(file: Path) -> None:
-    """SQL over the file."""
-    import duckdb  # noqa: PLC0415  # each contender imports what it needs
-
-    import lightsleeper.duckdb  # noqa: PLC0415  # see above
-
-    connection = duckdb.connect()
-    lightsleeper.duckdb.register(connection)
-    columns = "columns={'text': 'VARCHAR'}, delim='\\x01', quote='', escape='', header=false"
-    connection.execute(f"SELECT count(sentiment(text)) FROM read_csv('{file}', {columns})")  # our file
-
-
-def spark(file: Path) -> None:
-    """A function of a column, a worker per core."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415  # see above
-
-    from lightsleeper.spark import sentiment  # noqa: PLC0415  # see above
-
-    session = SparkSession.builder.master("local[*]").config("spark.driver.host", "127.0.0.1").getOrCreate()
-    texts = session.read.text(str(file)).repartition(2 * (os.cpu_count() or 1))
-    texts.select(sentiment("value").alias("s")).select("s.label").write.mode("overwrite").parquet(f"{file}.parquet")
-    session.stop()
-
-
-def pipeline(file: Path) -> None:
-    """`transformers.pipeline(batch_size=32)` in float32, texts as they come."""
-    from transformers import pipeline  # noqa: PLC0415  # see above
-
-    with tempfile.TemporaryDirectory() as folder:
-        classify = pipeline("text-classification", model=save_checkpoint(Path(folder)), batch_size=32, truncation=True)
-        for _ in classify(_lines(file)):
-            pass
-
-
-def sorted_batches(file: Path) -> None:
-    """The same in float32, sorted by length first, as sentence-transformers does."""
-    from transformers import pipeline  # noqa: PLC0415  # see above
-
-    with tempfile.TemporaryDirectory() as folder:
-        classify = pipeline("text-classification", model=save_checkpoint(Path(folder)), batch_size=32, truncation=True)
-        for _ in classify(sorted(_lines(file), key=len, reverse=True)):
-            pass
-
-
-CONTENDERS: dict[str, Callable[[Path], None]] = {
-    run.__name__: run for run in (command, python, duckdb, spark, pipeline, sorted_batches)
-}
+_ON_PAPER = ("spark", "service")
 
 
 def main() -> None:
-    """Run all contenders and print the table, or one of them in this process."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    """Measure what is lacking and print the table, or be one contender in this process."""
+    options = _options()
     if options.run:
-        CONTENDERS[options.run](options.file)
+        answer = CONTENDERS[options.run].run(options.file, places_for(None))
+        options.answer.write_text(json.dumps(asdict(answer)), encoding="utf-8")
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
-        texts = Path(folder) / "texts.txt"
+        texts = Path(folder, "texts")
         texts.write_text("".join(islice(_readable(options.file), options.rows)), encoding="utf-8")
-        rows = len(_lines(texts))
-        print(f"{rows:,} rows, {os.cpu_count()} CPUs\n\n| | CPU-s per 1,000 rows | rows/s |\n|---|---|---|")
-        for name in options.only:
-            cpu_s, wall_s = _measured(name, texts)
-            print(f"| {name} | {cpu_s / rows * 1e3:.2f} | {rows / wall_s:,.0f} |", flush=True)
+        slow = Path(folder, "slow")
+        slow.write_text("".join(islice(_readable(texts), options.slow_rows)), encoding="utf-8")
+        turns = Turns(Results(options.results), places_for(options.training), options.labelled)
+        taken = [turns.take(name, slow if CONTENDERS[name].slow else texts) for name in options.only]
+    known = [result for result in taken if result]
+    print(f"{cpu()}; {os.cpu_count()} CPUs\n\n{table([(each, CONTENDERS[each.contender].weights) for each in known])}")
+    if scaled := [each for each in known if each.contender in _ON_PAPER]:
+        print(f"\n{on_paper(scaled, Task())}")
+    print(*(f"\nNot run: {name}: {reason}" for name, reason in turns.failed.items()), sep="\n", end="")
 
 
-def _measured(name: str, file: Path) -> tuple[float, float]:
-    """CPU-seconds of all its processes, and seconds."""
+class Turns:
+    """One contender after the other."""
+
+    def __init__(self, results: Results, places: Places, labelled: Path | None) -> None:
+        self._results, self._places = results, places
+        self._labelled = read_labelled(labelled) if labelled else []
+        self._bundle = open_bundle(EMBEDDED).digest[:12]
+        #: Who could not be run, and why.
+        self.failed: dict[str, str] = {}
+
+    def take(self, name: str, file: Path) -> Result | None:
+        """What is known of a contender, or is measured now; None if it cannot be run."""
+        contender = CONTENDERS[name]
+        texts = "" if contender.own_texts else sha256(file.read_bytes()).hexdigest()[:12]
+        rows = 0 if contender.own_texts else len(lines_of(file))
+        wants_right = contender.answers and bool(self._labelled)
+        known = self._results.find(name, texts, self._bundle, rows, right=wants_right)
+        if known:
+            return known
+        print(f"{name} …", file=sys.stderr, flush=True)
+        try:
+            self._ready(contender)
+            took = {"rows": rows, **measured(name, file)}
+            right = self._right(name) if wants_right else None
+        except RuntimeError as reason:
+            self.failed[name] = str(reason)
+            return None
+        result = Result(contender=name, texts=texts, bundle=self._bundle, right=right, **took)
+        self._results.add(result)
+        return result
+
+    def _ready(self, contender: Contender) -> None:
+        """What it needs, made before the clock starts."""
+        if contender.weights != OURS:
+            write_checkpoint(self._places)
+        if contender.peer:
+            Bench(self._places, [], 0).prepare(contender.peer)
+
+    def _right(self, name: str) -> float:
+        """The share of the labelled texts that it answers right."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "labelled")
+            file.write_text("".join(f"{' '.join(text.split())}\n" for text, _ in self._labelled), encoding="utf-8")
+            labels = _answer(name, file)["labels"]
+        right = [said == label for said, (_, label) in zip(labels, self._labelled, strict=True)]
+        return sum(right) / len(right)
+
+
+def measured(name: str, file: Path) -> dict[str, float]:
+    """CPU-seconds of all its processes, and seconds; or what it says that it measured itself."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run([sys.executable, __file__, str(file), "--run", name], check=True, stderr=subprocess.DEVNULL)
+    answer = _answer(name, file)
     wall_s = time.perf_counter() - started_s
     with suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall_s
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu_s": cpu_s, "wall_s": wall_s, **answer["measured"]}
+
+
+def _answer(name: str, file: Path) -> dict[str, dict[str, float]]:
+    """Run it in a process of its own; RuntimeError says why it ended."""
+    answer, log = file.with_suffix(".answer"), file.with_suffix(".log")
+    words = [sys.executable, __file__, str(file), "--run", name, "--answer", str(answer)]
+    with log.open("wb") as output:
+        end = subprocess.run(words, stdout=output, stderr=output, check=False)
+    if end.returncode:
+        raise RuntimeError(f"ended with status {end.returncode}: {last_line(log)}")
+    content: dict[str, dict[str, float]] = json.loads(answer.read_text(encoding="utf-8"))
+    return content
 
 
 def _readable(file: Path) -> Iterable[str]:
@@ -129,8 +144,22 @@ def _readable(file: Path) -> Iterable[str]:
                 yield " ".join(text.split()) + "\n"
 
 
-def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").splitlines()
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument(
+        "--slow-rows", type=int, default=10_000, help="for those that take an hour for the others' minutes"
+    )
+    parser.add_argument(
+        "--labelled", type=Path, help="csv or tsv with `sentence` or `text`, and `label`: who is right?"
+    )
+    parser.add_argument("--training", type=Path, help="the same, for who must train a head of its own: model2vec")
+    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--results", type=Path, default=ENVIRONMENTS.parent / "many-rows.jsonl")
+    parser.add_argument("--run", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

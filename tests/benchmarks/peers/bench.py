@@ -26,7 +26,7 @@ class Bench:
     @contextmanager
     def start(self, peer: Peer, cores: int) -> Iterator[Load]:
         """The peer, warm; RuntimeError says why it cannot be run."""
-        self._prepare(peer)
+        self.prepare(peer)
         port = free_port()
         command = peer.words(peer.command, self._places, port, cores)
         variables = peer.environment_variables(port, cores, self._places)
@@ -40,7 +40,7 @@ class Bench:
             finally:
                 os.sched_setaffinity(0, self._cores)
 
-    def _prepare(self, peer: Peer) -> None:
+    def prepare(self, peer: Peer) -> None:
         """Write its weights as it reads them, once; RuntimeError for a peer that was not installed or refuses them."""
         environment = self._places.environment(peer)
         if peer.environment and not (environment / "ready").exists():

@@ -19,7 +19,7 @@ def tables(records: Sequence[Record], ours: str, plain: str) -> str:
     ran = [record for record in records if record.rounds]
     cores = sorted({count for record in ran for count in record.rounds})
     parts = [
-        f"{_cpu()}; medians of up to {_rounds(ran)} rounds in turn, least to most in brackets",
+        f"{cpu()}; medians of up to {_rounds(ran)} rounds in turn, least to most in brackets",
         _overview(ran, cores),
     ]
     parts += [_detail(ran, count, texts) for count in cores for texts in _texts(ran, count)]
@@ -131,7 +131,7 @@ def _markdown(rows: Iterable[tuple[str, Sequence[str]]], columns: Sequence[str])
     return "\n".join([*head, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)])
 
 
-def _cpu() -> str:
+def cpu() -> str:
     """The processor, and which of the instructions that int8 and bfloat16 live on it has."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model, flags = (re.search(rf"^{name}\s*:\s*(.*)$", text, re.MULTILINE) for name in ("model name", "flags"))
