@@ -1,6 +1,7 @@
-"""Rows that are given to `csv` are those that the reader itself would read alike."""
+"""Rows that are read many at once are those that the reader would read alike one by one."""
 
 import random
+import re
 
 import pytest
 
@@ -10,9 +11,29 @@ PLAIN = str.maketrans("", "", '",\r\n')
 PARTS = ('"', '""', '"a"', ",", ",", "\n", "\r\n", "\r", "a", "b ", " ", '"c, d"', '"e\nf"', "\0")
 
 
+DIALECTS = [
+    Dialect(",", "doubled", "\n"),
+    Dialect("^", "doubled", "\n"),
+    Dialect("\t", "doubled", "\n"),
+    Dialect(",", "backslash", "\n"),
+    Dialect(",", "none", "\n"),
+    Dialect(None, "none", "\n"),
+    Dialect(",", "doubled", "\r\n"),
+    Dialect(",", "doubled", "\r"),
+]
+
+
 class Slow(CellReader):
-    def _as_agreed(self, row: Cells) -> bool:  # noqa: ARG002  # as it is called
-        return False
+    def _many(self) -> list[Cells]:
+        return []
+
+
+class OneByOne(CellReader):
+    def _plain_lines(self, end: int) -> list[Cells]:  # noqa: ARG002  # as it is called
+        return []
+
+    def _as_agreed(self, pattern: re.Pattern[str]) -> list[Cells]:
+        return super()._as_agreed(re.compile(pattern.pattern.removesuffix("*+")))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -38,7 +59,20 @@ def test_a_file_without_quotes_that_never_close_is_read_alike_in_c(seed: int) ->
     assert quick > 150
 
 
-def _read(reader: type[CellReader], text: str, cut: int) -> list[tuple[list[str], int, int]]:
-    cells = reader(Dialect(",", "doubled", "\n"))
+@pytest.mark.parametrize("dialect", DIALECTS, ids=repr)
+def test_a_file_is_read_alike_many_rows_at_once(dialect: Dialect) -> None:
+    chance = random.Random(7)  # no secret
+    for _ in range(2000):
+        parts = chance.choices([*PARTS, "\n", dialect.delimiter or "x"], k=chance.randint(1, 30))
+        text = "".join(parts) if chance.random() < 0.5 else "".join(parts).replace('"', "")
+        cut = chance.randint(0, len(text))
+        found = [_read(reader, text, cut, dialect) for reader in (CellReader, OneByOne)]
+        assert found[0] == found[1]
+
+
+def _read(
+    reader: type[CellReader], text: str, cut: int, dialect: Dialect = DIALECTS[0]
+) -> list[tuple[list[str], int, int]]:
+    cells = reader(dialect)
     rows = [*cells.push(text[:cut]), *cells.push(text[cut:]), *cells.push("", last=True)]
     return [(row.cells, row.line, row.odd_quotes) for row in rows]

@@ -5,12 +5,13 @@ cell that does not double them, and swallows the rest of a file behind one that 
 `web/many/reading/cells.js` is the same, line by line.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from lightsleeper.bulk.records.agreed_rows import agreed_cells, agreed_pattern
+from lightsleeper.bulk.records.encoding import is_damaged
 from lightsleeper.bulk.records.rules import MAX_ROW_CHARS
 from lightsleeper.errors import InvalidInput
 
@@ -39,12 +40,12 @@ class Cells:
     line: int
     #: Cells whose quotes are neither doubled nor escaped: taken as they stand.
     odd_quotes: int = 0
+    #: Whether it is known that nothing in it was damaged.
+    is_sound: bool = False
 
 
 _MORE: Final = -1
 _PLAIN: Final = -2
-#: Below the limit that `csv` sets for a cell.
-_CSV_CHARS: Final = 100_000
 _ESCAPE = re.compile(r'\\(["\\])|""')
 
 
@@ -59,27 +60,30 @@ class CellReader:
     _position: int = 0
     #: Before this position no quoted cell closes: what makes a thousand stray quotes no slower than one.
     _no_close_before: int = field(default=-1)
-    #: What `_as_agreed` takes. A tab-separated file has rules of its own.
     _agreed: re.Pattern[str] | None = None
     _without_quotes: bool = False
+    _is_sound: bool = False
 
     def __post_init__(self) -> None:
         """Know the rows that are quick to read."""
-        delimiter = self.dialect.delimiter
-        self._without_quotes = delimiter is None or self.dialect.quoting == "none"
-        usual = (self.dialect.quoting, self.dialect.line_end) == ("doubled", "\n")
-        if usual and delimiter and len(delimiter) == 1 and delimiter not in '\t"':
-            other = re.escape(delimiter)
-            cell = rf'(?:"[^"\0]*(?:""[^"\0]*)*"|[^"{other}\r\n\0]*)'
-            self._agreed = re.compile(rf"{cell}(?:{other}{cell})*(?=\r?\n)")
+        dialect = self.dialect
+        self._without_quotes = dialect.delimiter is None or dialect.quoting == "none"
+        if (dialect.quoting, dialect.line_end) == ("doubled", "\n"):
+            self._agreed = agreed_pattern(dialect.delimiter)
 
     def push(self, piece: str, *, last: bool = False) -> Iterator[Cells]:
         """The rows that `piece` completes; with `last`, the rest. InvalidInput for a row without end."""
         self._no_close_before = -1
         self._text = self._text[self._position :] + piece
         self._position = 0
-        while self._position < len(self._text) and (row := self._row(last=last)):
-            yield row
+        self._is_sound = not is_damaged(self._text)
+        while self._position < len(self._text):
+            if many := self._many():
+                yield from many
+            elif row := self._row(last=last):
+                yield row
+            else:
+                break
         if len(self._text) - self._position > MAX_ROW_CHARS:
             raise InvalidInput(
                 f"line {self.line} goes on for more than {MAX_ROW_CHARS:,} characters", limit=MAX_ROW_CHARS
@@ -89,6 +93,34 @@ class CellReader:
     def rest(self) -> str:
         """What belongs to a row that is not complete."""
         return self._text[self._position :]
+
+    def _many(self) -> list[Cells]:
+        """All complete rows from here on that are quick to read; none if the next is not."""
+        if self.dialect.line_end != "\n":
+            return []
+        quote = -1 if self._without_quotes else self._text.find('"', self._position)
+        if quote != -1 and self._agreed:
+            return self._as_agreed(self._agreed)
+        end = self._text.rfind("\n", self._position, None if quote == -1 else quote)
+        return self._plain_lines(end) if end != -1 else []
+
+    def _plain_lines(self, end: int) -> list[Cells]:
+        """Those up to the line end at `end`, none of which has a quote that counts."""
+        lines = self._text[self._position : end].split("\n")
+        if self._text.find("\r", self._position, end) != -1:
+            lines = [line.removesuffix("\r") for line in lines]
+        first, delimiter, is_sound = self.line, self.dialect.delimiter, self._is_sound
+        self._position, self.line = end + 1, first + len(lines)
+        if delimiter is None:
+            return [Cells([line], number, 0, is_sound) for number, line in enumerate(lines, first)]
+        return [Cells(line.split(delimiter), number, 0, is_sound) for number, line in enumerate(lines, first)]
+
+    def _as_agreed(self, pattern: re.Pattern[str]) -> list[Cells]:
+        """Those that RFC 4180 describes, up to the first that it does not."""
+        begin, first, is_sound = self._position, self.line, self._is_sound
+        self._position, rows, lines = agreed_cells(pattern, self._text, begin, self.dialect.delimiter or ",")
+        self.line += self._text.count("\n", begin, self._position)
+        return [Cells(row or [""], first + above, 0, is_sound) for row, above in zip(rows, lines, strict=False)]
 
     def _row(self, *, last: bool) -> Cells | None:
         text, start, line_end = self._text, self._position, self.dialect.line_end
@@ -106,20 +138,10 @@ class CellReader:
             self.line += self._breaks(start, self._position) if line_end == "\r\n" else 1
             return row
         row = Cells([], self.line)
-        if not self._as_agreed(row) and not self._slowly(row, last=last):
+        if not self._slowly(row, last=last):
             return None
         self.line += 1 if line_end == "\r" else self._breaks(start, self._position)
         return row
-
-    def _as_agreed(self, row: Cells) -> bool:
-        """Take a row that RFC 4180 describes, on which `csv` agrees, which is written in C; False if it is none."""
-        if self._agreed is None or (match := self._agreed.match(self._text, self._position)) is None:
-            return False
-        if len(match[0]) > _CSV_CHARS:
-            return False
-        row.cells = next(csv.reader((match[0],), delimiter=self.dialect.delimiter or ","))
-        self._position = self._text.find("\n", match.end()) + 1
-        return True
 
     def _breaks(self, start: int, end: int) -> int:
         return max(1, self._text.count("\n", start, end))

@@ -12,6 +12,7 @@ from lightsleeper.bulk.records.rules import OTHER_NAMES, PLACEHOLDERS, TEXT_NAME
 _MOST_WORDS: Final = 100
 #: Of a column called `text`, though its cells may be smileys.
 _LEAST_WORDS: Final = 0.1
+_LONGEST_PLACEHOLDER: Final = max(map(len, PLACEHOLDERS))
 #: A letter of a script that writes no spaces is about half a word.
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _WORD = re.compile(r"(?<!\S)[(\[\"'“‘«¿¡#*_-]*[^\W\d_][^\s/@<>{}=_\\]*(?!\S)")
@@ -62,6 +63,13 @@ def is_placeholder(cell: str) -> bool:
     return cell.strip().lower() in PLACEHOLDERS
 
 
+def is_filled(cell: str) -> bool:
+    """Neither blank nor a placeholder; quick to see where a long one begins with a letter."""
+    if len(cell) > _LONGEST_PLACEHOLDER and cell[0].isalpha() and not cell[-1].isspace():
+        return True
+    return not is_blank(cell) and not is_placeholder(cell)
+
+
 def describe(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[Column]:
     """The columns of `names` as `rows` fill them."""
     return [
@@ -83,7 +91,7 @@ def words_of_name(name: str) -> set[str]:
 
 
 def _column(name: str, cells: Sequence[str | None]) -> Column:
-    filled = [cell for cell in cells if cell is not None and not is_blank(cell) and not is_placeholder(cell)]
+    filled = [cell for cell in cells if cell is not None and is_filled(cell)]
     if not filled:
         return Column(name, 0.0, 0.0, 0.0)
     share, distinct = len(filled) / len(cells), len(set(filled)) / len(filled)

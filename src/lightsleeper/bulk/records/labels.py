@@ -44,14 +44,15 @@ class Records:
     def __iter__(self) -> Iterator[Record]:
         self.left_out.clear()
         with open_table(self.path, choices=self.choices) as table:
+            text, name, names = table.text_index, None, table.names  # the names grow
             for row in table.rows:
-                reason = row.reason(table.text, table.text_name)
-                if reason:
+                if text is None or name is None:
+                    text, name = table.text, table.text_name
+                if reason := row.reason(text, name):
                     self.left_out[reason if reason in {"blank", "placeholder"} else "unreadable"] += 1
                     continue
-                cells = [cell or "" for cell in row.cells]
-                columns = dict(zip_longest(table.names, cells, fillvalue=""))
-                yield Record(row.text(table.text) or "", columns, table.place(row))
+                columns = {key: cell or "" for key, cell in zip_longest(names, row.cells, fillvalue="")}
+                yield Record(columns[name], columns, table.place(row))
 
 
 @dataclass(frozen=True, slots=True)

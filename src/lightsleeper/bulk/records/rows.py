@@ -4,11 +4,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import cast
 
 from lightsleeper.bulk.records import json_rows, json_values
 from lightsleeper.bulk.records.cells import Cells
-from lightsleeper.bulk.records.columns import is_blank, is_placeholder
+from lightsleeper.bulk.records.columns import is_blank, is_filled
 from lightsleeper.bulk.records.encoding import is_damaged, mended
 
 BLANK = "blank"
@@ -42,16 +41,16 @@ class Row:
 
     def reason(self, column: int, name: str) -> str:
         """Why the row gets no label: its problem, BLANK, PLACEHOLDER; empty if there is a text."""
-        text = self.text(column)
+        text = self.cells[column] if column < len(self.cells) else None
         if self.problem:
             return self.problem
         if text is None:
             return f"no cell for {name}"
-        if kind := (self.kinds or {}).get(column):
+        if self.kinds and (kind := self.kinds.get(column)):
             return f"{name} is {kind}, not a text"
-        if is_blank(text):
-            return BLANK
-        return PLACEHOLDER if is_placeholder(text) else ""
+        if is_filled(text):
+            return ""
+        return BLANK if is_blank(text) else PLACEHOLDER
 
 
 def table_rows(
@@ -77,12 +76,13 @@ def table_rows(
                 yield Row(number, blank, [""])
             empty.clear()
         number += 1
-        yield _table_row(number, line, width, joiner)
+        if line.is_sound and len(line.cells) == width:
+            yield Row(number, line.line, line.cells)  # type: ignore[arg-type]  # a list of cells, of which none is None
+        else:
+            yield _table_row(number, line, width, joiner)
 
 
 def _table_row(number: int, line: Cells, width: int, joiner: str | None) -> Row:
-    if len(line.cells) == width and not is_damaged("".join(line.cells)):
-        return Row(number, line.line, cast("list[str | None]", line.cells))
     cells: list[str | None] = [*line.cells[:width], *repeat(None, width - len(line.cells))]
     row = Row(number, line.line, cells)
     surplus = line.cells[width:]

@@ -99,7 +99,7 @@ export async function fromSheet(content, name, choices) {
   const width = rows.slice(0, SAMPLE_ROWS).reduce((widest, row) => Math.max(widest, row.length), 0);
   // A sheet has no end of its rows: what is blank at it is blank, not missing.
   const full = rows.map((row) => (row.length && row.length < width ? [...row, ...Array(width - row.length).fill("")] : row));
-  const cells = full.map((row, index) => ({ cells: row, line: index + 1, oddQuotes: 0 }));
+  const cells = full.map((row, index) => ({ cells: row, line: index + 1, oddQuotes: 0, isSound: false }));
   async function* once() {
     yield cells;
   }

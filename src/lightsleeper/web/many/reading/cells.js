@@ -1,6 +1,7 @@
 /** Characters → rows of cells, one row at a time. As `bulk/records/cells.py`, line by line. */
 
-import { agreedCells, agreedRow, MAX_AGREED_CHARS } from "./agreed_row.js";
+import { isDamaged } from "./encoding.js";
+import { breaks, QuickRows } from "./quick_rows.js";
 import { MAX_ROW_CHARS } from "./rules.js";
 
 /**
@@ -13,6 +14,7 @@ import { MAX_ROW_CHARS } from "./rules.js";
  * @property {string[]} cells
  * @property {number} line of the file it begins in; 1 is the first
  * @property {number} oddQuotes cells whose quotes are neither doubled nor escaped: taken as they stand
+ * @property {boolean} isSound whether it is known that nothing in it was damaged
  */
 
 const MORE = -1;
@@ -24,7 +26,6 @@ export class CellReader {
   #position = 0;
   /** Before this position no quoted cell closes: what makes a thousand stray quotes no slower than one. */
   #noCloseBefore = -1;
-  #agreed;
   #withoutQuotes;
 
   /**
@@ -36,7 +37,6 @@ export class CellReader {
     this.delimiter = dialect.delimiter ?? "";
     this.line = line;
     this.#withoutQuotes = dialect.delimiter === null || dialect.quoting === "none";
-    this.#agreed = agreedRow(dialect);
   }
 
   /**
@@ -50,7 +50,10 @@ export class CellReader {
     this.#position = 0;
     /** @type {Cells[]} */
     const rows = [];
+    const quick = new QuickRows(this.#text, this.dialect, !isDamaged(this.#text));
     while (this.#position < this.#text.length) {
+      this.#position = quick.take(this.#position, this.line, rows);
+      this.line = quick.line;
       const row = this.#row(last);
       if (!row) break;
       rows.push(row);
@@ -72,43 +75,19 @@ export class CellReader {
     const text = this.#text;
     const start = this.#position;
     const end = text.indexOf(dialect.lineEnd, start);
-    if (end === -1 && !last) return null;
+    if (start === text.length || (end === -1 && !last)) return null;
     let line = text.slice(start, end === -1 ? text.length : end);
     if (this.#withoutQuotes || !line.includes('"')) {
       if (end !== -1 && dialect.lineEnd === "\n" && line.endsWith("\r")) line = line.slice(0, -1);
       this.#position = end === -1 ? text.length : end + dialect.lineEnd.length;
-      const row = { cells: dialect.delimiter === null ? [line] : line.split(dialect.delimiter), line: this.line, oddQuotes: 0 };
-      this.line += dialect.lineEnd === "\r\n" ? this.#breaks(start, this.#position) : 1;
+      const row = { cells: dialect.delimiter === null ? [line] : line.split(dialect.delimiter), line: this.line, oddQuotes: 0, isSound: false };
+      this.line += dialect.lineEnd === "\r\n" ? breaks(text, start, this.#position) : 1;
       return row;
     }
-    const row = { cells: /** @type {string[]} */ ([]), line: this.line, oddQuotes: 0 };
-    if (!this.#asAgreed(row) && !this.#slowly(row, last)) return null;
-    this.line += dialect.lineEnd === "\r" ? 1 : this.#breaks(start, this.#position);
+    const row = { cells: /** @type {string[]} */ ([]), line: this.line, oddQuotes: 0, isSound: false };
+    if (!this.#slowly(row, last)) return null;
+    this.line += dialect.lineEnd === "\r" ? 1 : breaks(text, start, this.#position);
     return row;
-  }
-
-  /**
-   * @param {number} start
-   * @param {number} end
-   */
-  #breaks(start, end) {
-    let count = 0;
-    for (let at = this.#text.indexOf("\n", start); at !== -1 && at < end; at = this.#text.indexOf("\n", at + 1)) count += 1;
-    return Math.max(1, count);
-  }
-
-  /**
-   * Take a row that RFC 4180 describes, which is quick; false if it is none.
-   * @param {Cells} row
-   */
-  #asAgreed(row) {
-    if (!this.#agreed) return false;
-    this.#agreed.lastIndex = this.#position;
-    const match = this.#agreed.exec(this.#text);
-    if (!match || match[0].length > MAX_AGREED_CHARS) return false;
-    row.cells = agreedCells(match[0], this.delimiter);
-    this.#position = this.#text.indexOf("\n", match.index + match[0].length) + 1;
-    return true;
   }
 
   /**

@@ -50,7 +50,8 @@ export const isPlaceholder = (cell) => PLACEHOLDERS.has(cell.trim().toLowerCase(
 export function isFilled(cell) {
   const first = cell.charCodeAt(0);
   if (first >= 0x30 && first <= 0x39 && !cell.includes("#")) return true;
-  if (cell.length > LONGEST_PLACEHOLDER && first > 0x20 && first < 0x7f) return true;
+  const last = cell.charCodeAt(cell.length - 1);
+  if (cell.length > LONGEST_PLACEHOLDER && first > 0x20 && first < 0x7f && last > 0x20 && last < 0x7f) return true;
   return !isBlank(cell) && !isPlaceholder(cell);
 }
 
@@ -107,7 +108,7 @@ function column(name, cells) {
 function countWords(cell) {
   if (/^[{[][^]*[}\]]$/.test(cell)) return 0; // JSON: not written by hand
   const unspaced = cell.match(UNSPACED)?.length ?? 0;
-  return unspaced > Array.from(cell).length / 4 ? unspaced / 2 : (cell.match(WORD)?.length ?? 0);
+  return unspaced && unspaced > Array.from(cell).length / 4 ? unspaced / 2 : (cell.match(WORD)?.length ?? 0);
 }
 
 /**

@@ -107,7 +107,7 @@ export function decide(text, whole, delimiter = null) {
   const base = { delimiter: ",", quoting: "doubled", lineEnd: lineEnd(text) };
   const trial = (/** @type {Partial<Dialect>} */ change) => new Trial(text, { ...base, ...change }, whole);
   // What may be half a smiley splits nothing without a header.
-  const isLikely = (/** @type {Trial} */ { dialect, isHeaded }) => delimiter || isHeaded || !RARE_DELIMITERS.includes(dialect.delimiter ?? "");
+  const isLikely = (/** @type {Trial} */ each) => delimiter || !RARE_DELIMITERS.includes(each.dialect.delimiter ?? "") || each.isHeaded;
   const trials = (delimiter ? [delimiter] : DELIMITERS.filter((each) => text.includes(each))).map((each) => trial({ delimiter: each })).filter(isLikely);
   let best = trials.length ? trials.reduce(better) : null;
   // One column: a comma can be quoted there, and no unquoted one may split a text.

@@ -22,11 +22,14 @@ export async function startOf(stream) {
 export const isAscii = (bytes) => firstBeyondAscii(bytes) === -1;
 
 /**
- * A plain loop: `findIndex` with a function took a fifth of the time that reading a large file takes.
+ * Four bytes at a time: it is asked of every byte of most files.
  * @param {Uint8Array} bytes
  */
 function firstBeyondAscii(bytes) {
-  for (let index = 0; index < bytes.length; index += 1) if (bytes[index] > 0x7f) return index;
+  const fours = bytes.byteOffset % 4 ? new Uint32Array() : new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+  let index = 0;
+  while (index < fours.length && !(fours[index] & 0x80808080)) index += 1;
+  for (index *= 4; index < bytes.length; index += 1) if (bytes[index] > 0x7f) return index;
   return -1;
 }
 

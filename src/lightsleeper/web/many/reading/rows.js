@@ -84,12 +84,13 @@ export class TableRows {
   }
 
   /**
-   * @param {import("./cells.js").Cells} line
+   * @param {import("./cells.js").Cells} read
    * @returns {Row}
    */
-  #row({ cells: found, line }) {
+  #row(read) {
     const { width, joiner } = this;
-    if (found.length === width && !isDamaged(found.join(""))) return { cells: found, line };
+    const { cells: found, line, isSound } = read;
+    if (isSound && found.length === width) return read;
     /** @type {Row} */
     const row = { cells: found.slice(0, width), line };
     while (row.cells.length < width) row.cells.push(null);
