@@ -144,6 +144,13 @@ def test_a_field_of_the_wrong_kind_is_named(name: str, value: object) -> None:
         ("labels", ["A", "A"]),
         ("labels", ["A", 1]),
         ("accuracy", {"data": {"rows": 1e300}}),
+        ("accuracy", {"data": {"rows": -1}}),
+        ("accuracy", {"data": {"accuracy": 1.01}}),
+        ("accuracy", {"data": {"accuracy_fp32": -0.5}}),
+        ("accuracy", {"data": {"accuracy": True}}),
+        ("accuracy", {"data": {"pearson": -2}}),
+        ("accuracy", {"a\nb": {"accuracy": 1}}),
+        ("score_range", [0, 1]),
         ("quantization", []),
         ("made_by", nested(100)),
         ("files", {"model.onnx": {"sha256": "0" * 64}}),
@@ -278,6 +285,34 @@ def test_labels_that_the_model_does_not_have_are_refused(copy: Path) -> None:
     edit(copy, lambda manifest: manifest.update(labels=["A", "B", "C"]))
     with pytest.raises(BundleError, match="2 outputs, its manifest 3 labels"):
         load_model(copy)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"max_tokens": 513}, "max_tokens is 513; model.onnx was made for '512'"),
+        ({"max_tokens": 1 << 20}, "max_tokens is 1048576; model.onnx was made for '512'"),
+        ({"task": "multi-label-classification"}, "task is multi-label-classification; model.onnx was made for 'text-"),
+        ({"pad_token_id": 7}, "pad_token_id is 7; model.onnx was made for '0'"),
+    ],
+)
+def test_more_than_the_graph_was_made_for_is_refused(copy: Path, fields: dict[str, object], said: str) -> None:
+    edit(copy, lambda manifest: manifest.update(fields))
+    with pytest.raises(BundleError) as refused:
+        load_model(copy)
+    assert said in refused.value.message
+
+
+def test_fewer_tokens_than_the_graph_was_made_for_are_read(copy: Path) -> None:
+    edit(copy, lambda manifest: manifest.update(max_tokens=16))
+    assert len(load_model(copy).tokenizer.encode(["film " * 100])[0].ids) == 16
+
+
+@pytest.mark.parametrize("value", [7, "x" * 5_000, [[[[[[[[1]]]]]]]]])
+def test_a_refusal_says_what_was_found_and_what_was_expected(value: object) -> None:
+    said = refusal_of(manifest_with(max_tokens=[value]))
+    assert "bundle.json: max_tokens is [" in said
+    assert said.endswith(", not a number of tokens")
 
 
 @pytest.mark.parametrize("place", [b"../elsewhere.da", b"/tmp/elsewhere."])

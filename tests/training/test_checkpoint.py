@@ -96,6 +96,15 @@ def test_half_precision_is_read_in_float32_by_everybody(source: Path, pristine: 
     assert {parameter.dtype for parameter in engine.model.parameters()} == {torch.float32}
 
 
+def test_a_layer_of_zeros_is_doubted_in_one_line(source: Path, tmp_path: Path) -> None:
+    silence(source)
+    said: list[str] = []
+    prepare(str(source), tmp_path / "bundle", say=said.append)
+    assert [line for line in said if "zeros" in line] == [
+        "the weights hold matrices of zeros, bert.encoder.layer.1.output.dense.weight: pruned on purpose, or damaged?"
+    ]
+
+
 def test_the_kept_checkpoint_has_its_tokenizer_and_can_be_prepared_again(source: Path, tmp_path: Path) -> None:
     first = prepare(str(source), tmp_path / "first", keep_checkpoint=True)
     second = prepare(str(first.checkpoint), tmp_path / "second")
@@ -161,6 +170,15 @@ def poison(folder: Path) -> None:
     weights = load_file(folder / WEIGHTS)
     weights["bert.embeddings.word_embeddings.weight"][4, 3] = float("nan")
     save_file(weights, folder / WEIGHTS, {"format": "pt"})
+
+
+def silence(folder: Path) -> None:
+    """A layer of zeros."""
+    weights = load_file(folder / WEIGHTS)
+    silent = weights["bert.encoder.layer.1.output.dense.weight"]
+    save_file(
+        {**weights, "bert.encoder.layer.1.output.dense.weight": silent.zero_()}, folder / WEIGHTS, {"format": "pt"}
+    )
 
 
 def dangling(folder: Path) -> None:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 
 from checkpoints import byte_pairs, word_pieces, write_checkpoint
 from lightsleeper.errors import BundleError, InvalidInput
-from lightsleeper.model.bundle import Bundle
+from lightsleeper.model.bundle import Bundle, write_manifest
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.training.checkpoint import Checkpoint
@@ -71,6 +72,15 @@ def test_the_longest_text_is_read_to_the_last_position(prepared: tuple[Checkpoin
     (text,) = model.tokenizer.encode(["good " * 600])
     assert len(text.ids) == 512
     assert np.isfinite(model.run([text])).all()
+
+
+def test_a_manifest_that_asks_for_more_than_the_graph_was_made_for_is_refused(
+    prepared: tuple[Checkpoint, Bundle], tmp_path: Path
+) -> None:
+    shutil.copytree(prepared[1].folder, tmp_path / "edited")
+    write_manifest(replace(prepared[1].manifest, max_tokens=513), tmp_path / "edited")
+    with pytest.raises(BundleError, match=r"bundle\.json: max_tokens is 513; model\.onnx was made for '512'"):
+        load_model(tmp_path / "edited")
 
 
 def test_a_cut_and_a_padding_baked_into_the_tokenizer_are_gone(prepared: tuple[Checkpoint, Bundle]) -> None:

@@ -12,7 +12,9 @@ The sha256 of the manifest is the bundle's identity everywhere: in cache keys, i
 import hashlib
 import json
 import os
+import reprlib
 import stat
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -142,17 +144,38 @@ def parse_manifest(raw: bytes, folder: Path) -> Manifest:
         raise BundleError(f"bundle {folder}: {MANIFEST} misses or has too many of the fields {difference}")
     for name, (fits, kind) in KINDS.items():
         if not fits(content[name]):
-            raise BundleError(f"bundle {folder}: {MANIFEST}: {name} is not {kind}")
-    _require_labels(content, folder)
+            found = reprlib.repr(content[name])[:_SHOWN_CHARS]
+            raise BundleError(f"bundle {folder}: {MANIFEST}: {name} is {found}, not {kind}")
+    _require_head(content, folder)
     return Manifest(**{**content, **{name: tuple(content[name]) for name in ("labels", "languages", "score_range")}})
 
 
-def _require_labels(content: dict[str, Any], folder: Path) -> None:
-    """BundleError unless there are as many as the task has outputs."""
+def _require_head(content: dict[str, Any], folder: Path) -> None:
+    """BundleError unless there are as many labels as the task has outputs, and a range only where one is needed."""
     one = content["task"] in (SCORE, REGRESSION)
     if one != (len(content["labels"]) == 1):
         expected = "one name" if one else "two or more"
         raise BundleError(f"bundle {folder}: {MANIFEST}: labels of a {content['task']} model are {expected}")
+    if content["score_range"] and content["task"] != REGRESSION:
+        raise BundleError(f"bundle {folder}: {MANIFEST}: score_range is that of a {REGRESSION} model alone")
+
+
+def graph_facts(manifest: Manifest) -> dict[str, str]:
+    """What a graph says of itself, so that a manifest edited by hand cannot ask for more; `require_made_for` reads it.
+
+    The shape of its output tells how many labels it has; nothing else tells what it answers to a text of 513 tokens.
+    """
+    return {"max_tokens": f"{manifest.max_tokens}", "task": manifest.task, "pad_token_id": f"{manifest.pad_token_id}"}
+
+
+def require_made_for(bundle: Bundle, made_for: Mapping[str, str]) -> None:
+    """BundleError where the manifest says other than its graph, which may know of more tokens."""
+    for name, said in graph_facts(bundle.manifest).items():
+        expected = made_for.get(name, said)
+        fewer = name == "max_tokens" and expected.isdecimal() and int(said) <= int(expected)
+        if said != expected and not fewer:
+            found = f"bundle {bundle.folder}: {MANIFEST}: {name} is {said}"
+            raise BundleError(f"{found}; {MODEL} was made for {expected[:_SHOWN_CHARS]!r}")
 
 
 def record_behaviours(folder: Path, found: dict[str, dict[str, Any]]) -> Bundle:

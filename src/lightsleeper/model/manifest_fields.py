@@ -11,6 +11,12 @@ _LINE = re.compile("[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]{1,100
 _MAX_LEVELS = 64
 #: JSON has no infinity, but 1e999.
 _FAR_TOO_MUCH = 1e15
+#: What is measured of a bundle, and how far it goes.
+_FIGURES = {
+    "rows": (0, _FAR_TOO_MUCH),
+    **dict.fromkeys(("accuracy", "f1", "macro_f1", "ece"), (0, 1)),
+    **dict.fromkeys(("pearson", "spearman"), (-1, 1)),
+}
 #: First and last token and one between; more than any encoder reads.
 _SHORTEST_TOKENS, _LONGEST_TOKENS = 3, 1 << 20
 
@@ -44,10 +50,14 @@ def _is_files(value: object) -> bool:
 
 def _is_accuracy(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(measured, dict)
-        and all(isinstance(number, int | float) and abs(number) < _FAR_TOO_MUCH for number in measured.values())
-        for measured in value.values()
+        is_line(name) and isinstance(measured, dict) and all(map(_is_figure, measured, measured.values()))
+        for name, measured in value.items()
     )
+
+
+def _is_figure(name: str, number: object) -> bool:
+    least, largest = _FIGURES.get(name.removesuffix("_fp32"), (-_FAR_TOO_MUCH, _FAR_TOO_MUCH))
+    return type(number) in (int, float) and least <= number <= largest  # type: ignore[operator]  # a number
 
 
 def _is_shallow(value: object, levels: int = _MAX_LEVELS) -> bool:
@@ -96,6 +106,6 @@ KINDS: dict[str, tuple[Callable[[object], object], str]] = {
     ),
     "pad_token_id": (lambda value: type(value) is int and 0 <= value < 1 << 31, "the id of a token"),
     "files": (_is_files, "file names, each with sha256 and bytes"),
-    "accuracy": (_is_accuracy, "data sets, each with numbers"),
+    "accuracy": (_is_accuracy, "data sets, each with what was measured on it, an accuracy from 0 to 1"),
     **dict.fromkeys(("quantization", "made_by"), (_is_object, f"an object of at most {_MAX_LEVELS} levels")),
 }

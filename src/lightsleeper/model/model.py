@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightsleeper.errors import BundleError
-from lightsleeper.model.bundle import FITS_16_BITS, Bundle, open_bundle
+from lightsleeper.model.bundle import FITS_16_BITS, Bundle, open_bundle, require_made_for
 from lightsleeper.model.engine import Engine
 from lightsleeper.model.head import Head
 from lightsleeper.model.onnx_engine import OnnxEngine
@@ -73,4 +73,6 @@ def open_engine(bundle: Bundle, kind: str, *, device: str = "auto", cuda_dtype: 
 
         return TorchEngine.load(bundle.checkpoint, bundle.manifest.pad_token_id, device, cuda_dtype)
     fits = bundle.manifest.quantization.get("sums") == FITS_16_BITS
-    return OnnxEngine(bundle.model, bundle.manifest.pad_token_id, fits_16_bits=fits)
+    onnx = OnnxEngine(bundle.model, bundle.manifest.pad_token_id, fits_16_bits=fits)
+    require_made_for(bundle, onnx.made_for)
+    return onnx

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,8 @@ class OnnxEngine:
         inputs = {each.name for each in self._session.get_inputs()}
         if inputs not in (PACKED, PADDED):
             raise BundleError(f"{model} asks for {sorted(inputs)}: not a graph that this version feeds")
+        #: What the graph says that it was made for; older ones say nothing.
+        self.made_for: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._packed = inputs == PACKED
         self._pad_token_id = pad_token_id
 

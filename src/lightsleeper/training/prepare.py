@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -24,6 +25,7 @@ from lightsleeper.model.bundle import (
     WEIGHTS,
     Bundle,
     Manifest,
+    graph_facts,
     open_bundle,
     write_manifest,
 )
@@ -40,6 +42,7 @@ from lightsleeper.training.quantize import SCHEME, quantize
 from lightsleeper.training.stages import Stages
 from lightsleeper.training.task import doubt
 from lightsleeper.training.verify import chance_of_loss, check_agreement, check_company, check_export
+from lightsleeper.training.weights import doubt_of_zeros
 
 #: Accuracy, in percentage points, that int8 may cost.
 MAX_LOSS_POINTS = 0.5
@@ -115,8 +118,9 @@ def make_bundle(
             require_same_ids(checkpoint.hub_tokenizer, checkpoint.tokenizer(), held_out)
             checkpoint.tokenizer().save(str(stage / TOKENIZER), pretty=False)
         seen = _write_graph(checkpoint, stage, reference, observed, held_out, stages=stages)
-        if remark := doubt(checkpoint.config(), checkpoint.task, seen):
-            stages.say(remark)
+        for remark in (doubt(checkpoint.config(), checkpoint.task, seen), doubt_of_zeros(checkpoint.model())):
+            if remark:
+                stages.say(remark)
         if keep_checkpoint:
             checkpoint.save(stage / CHECKPOINT)
         manifest = replace(
@@ -180,7 +184,9 @@ def _write_graph(
         texts = tqdm(reference.tokenizer.encode(observed), unit=" texts", desc="calibrate", disable=None)
         seen = observe(exported, (text.ids for text in texts))
     with stages("quantise"):
-        save(quantize(exported, seen), stage / MODEL)
+        quantized = quantize(exported, seen)
+        onnx.helper.set_model_props(quantized, graph_facts(checkpoint.manifest()))
+        save(quantized, stage / MODEL)
     return logits
 
 

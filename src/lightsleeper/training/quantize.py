@@ -113,7 +113,8 @@ def _choose(seen: Observation, weights: Sequence[Floats]) -> _Input:
 
 
 def _error(found: Floats, exact: Floats) -> float:
-    return float(np.square(found - exact).mean() / np.square(exact).mean())
+    size = np.square(exact).mean()  # 0 of a layer of zeros, of which no α is the best
+    return float(np.square(found - exact).mean() / size) if size else 0.0
 
 
 def _candidates(seen: Observation, weights: Sequence[Floats]) -> Iterator[_Input]:

@@ -127,3 +127,15 @@ def require_finite(model: PreTrainedModel, file: str) -> None:
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise BundleError(f"{file}: {name} holds values that are no finite numbers")
+
+
+def doubt_of_zeros(model: PreTrainedModel) -> str | None:
+    """What may be wrong with matrices that are all 0: they pass nothing on. A model that was pruned may have some.
+
+    RoBERTa's types of tokens are: it was converted from one that has none.
+    """
+    matrices = {name: each for name, each in model.named_parameters() if each.ndim > 1}
+    zeros = [name for name, each in matrices.items() if not each.any() and "token_type_embeddings" not in name]
+    if not zeros:
+        return None
+    return f"the weights hold matrices of zeros, {listed(zeros, 3)}: pruned on purpose, or damaged?"
