@@ -6,7 +6,7 @@ cell that does not double them, and swallows the rest of a file behind one that 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -42,6 +42,8 @@ class Cells:
     odd_quotes: int = 0
     #: Whether it is known that nothing in it was damaged.
     is_sound: bool = False
+    #: Cells of a sheet that are no text, and what they are: "a formula that was never computed".
+    kinds: Mapping[int, str] | None = None
 
 
 _MORE: Final = -1

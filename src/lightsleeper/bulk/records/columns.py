@@ -7,6 +7,7 @@ from typing import Final
 from unicodedata import category
 
 from lightsleeper.bulk.records.rules import OTHER_NAMES, PLACEHOLDERS, TEXT_NAMES
+from lightsleeper.errors import InvalidInput
 
 #: A text longer than this says no more about its column.
 _MOST_WORDS: Final = 100
@@ -88,6 +89,24 @@ def text_column(columns: Sequence[Column]) -> int | None:
 def words_of_name(name: str) -> set[str]:
     """The words of a column's name: `reviewText` and `Review Text` hold review and text."""
     return {part.lower() for part in _PARTS.findall(_HUMP.sub(" ", name))} | {name.lower()}
+
+
+def sparseness(columns: Sequence[Column], chosen: int, rows: int) -> str:
+    """Words for a column of texts that is mostly blank."""
+    filled = columns[chosen].filled
+    others = [column for column in columns if column.likeness and column.filled > filled]
+    fuller = f"; {max(others, key=lambda column: column.likeness).name} is fuller" if others else ""
+    return f"{round(rows * (1 - filled)):,} of the first {rows:,} rows have no text in {columns[chosen].name}{fuller}"
+
+
+def column_named(said: str, names: Sequence[str], file_name: str) -> int:
+    """The index of that name, whatever its case and the blanks around it; InvalidInput if there is none."""
+    if said in names:
+        return names.index(said)
+    folded = [each.strip().lower() for each in names]
+    if said.strip().lower() not in folded:
+        raise InvalidInput(f"{file_name}: no column {said!r} among {', '.join(names)}", field="text_column")
+    return folded.index(said.strip().lower())
 
 
 def _column(name: str, cells: Sequence[str | None]) -> Column:

@@ -84,7 +84,7 @@ def table_rows(
 
 def _table_row(number: int, line: Cells, width: int, joiner: str | None) -> Row:
     cells: list[str | None] = [*line.cells[:width], *repeat(None, width - len(line.cells))]
-    row = Row(number, line.line, cells)
+    row = Row(number, line.line, cells, kinds=line.kinds)
     surplus = line.cells[width:]
     if any(map(str.strip, surplus)):
         if joiner is None:

@@ -12,7 +12,7 @@ from typing import IO, Final
 
 from lightsleeper.bulk.records import json_rows
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
-from lightsleeper.bulk.records.columns import Column, describe, text_column, unique_names
+from lightsleeper.bulk.records.columns import Column, column_named, describe, sparseness, text_column, unique_names
 from lightsleeper.bulk.records.containers import Content, opened
 from lightsleeper.bulk.records.dialect import (
     ONE_COLUMN,
@@ -191,16 +191,17 @@ def _without_start(characters: Iterator[str], count: int) -> Iterator[str]:
 
 
 def _from_sheet(content: Content, name: str, choices: Choices) -> Table:
-    title, others, cells = xlsx_sheets(content.stream, name)
-    rows = (Cells(row, number) for number, row in enumerate(cells, start=1))
+    title, others, rows = xlsx_sheets(content.stream, name)
     sample = list(islice(rows, _ROWS_SEEN))
     width = max((len(row.cells) for row in sample), default=0)
     sample = [_pad(row, width) for row in sample]
-    padded = chain(sample, (_pad(row, width) for row in rows))
-    table = _from_cells(padded, sample, name, choices, dialect=None, has_quotes=True)
+    rows = chain(sample, (_pad(row, width) for row in rows))
+    table = _from_cells(rows, sample, name, choices, dialect=None, has_quotes=True)
     table.format = "xlsx"
     if others:
         table.notes.append(f"the sheet {title!r} was read, not {', '.join(map(repr, others))}")
+    if any(row.kinds for row in sample):
+        table.notes.append("formulas that were never computed are blank: save the file in a spreadsheet program")
     return table
 
 
@@ -275,26 +276,8 @@ def _described(
     name: str, file_format: str, names: list[str], rows: Sequence[Sequence[str | None]], choices: Choices
 ) -> Table:
     columns = describe(names, rows)
-    chosen = _named(choices.text_column, names, name) if choices.text_column else text_column(columns)
+    chosen = column_named(choices.text_column, names, name) if choices.text_column else text_column(columns)
     table = Table(name, file_format, columns, chosen, None, None, None, [], names, iter(()))
     if chosen is not None and rows and columns[chosen].filled < _SPARSE:
-        table.notes.append(_sparseness(columns, chosen, len(rows)))
+        table.notes.append(sparseness(columns, chosen, len(rows)))
     return table
-
-
-def _sparseness(columns: Sequence[Column], chosen: int, rows: int) -> str:
-    """Words for a column of texts that is mostly blank."""
-    filled = columns[chosen].filled
-    others = [column for column in columns if column.likeness and column.filled > filled]
-    fuller = f"; {max(others, key=lambda column: column.likeness).name} is fuller" if others else ""
-    return f"{round(rows * (1 - filled)):,} of the first {rows:,} rows have no text in {columns[chosen].name}{fuller}"
-
-
-def _named(said: str, names: Sequence[str], file_name: str) -> int:
-    """The column of that name, whatever the case of its letters and the blanks around it."""
-    if said in names:
-        return names.index(said)
-    folded = [each.strip().lower() for each in names]
-    if said.strip().lower() not in folded:
-        raise InvalidInput(f"{file_name}: no column {said!r} among {', '.join(names)}", field="text_column")
-    return folded.index(said.strip().lower())

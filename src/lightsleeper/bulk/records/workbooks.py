@@ -2,15 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+import warnings
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
-from typing import IO, TYPE_CHECKING
+from itertools import count
+from typing import IO, TYPE_CHECKING, Final
 
+from lightsleeper.bulk.records.cells import Cells
 from lightsleeper.bulk.records.columns import unique_names
+from lightsleeper.bulk.records.sheet_oddities import Oddity, oddities
 from lightsleeper.errors import InvalidInput
 
+_EPOCH_1904: Final = 1904
 #: How XML writes characters that it does not hold, as Excel does with a carriage return.
 _ESCAPE = re.compile("_x((?!D[89A-F])[0-9A-F]{4})_")
 
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 
-def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[list[str]]]:
+def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[Cells]]:
     """The first sheet that holds anything, the names of the other ones, and its rows as the cells read."""
     require("openpyxl", name, "xlsx")
     import openpyxl  # noqa: PLC0415  # an extra
@@ -29,17 +34,21 @@ def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
         for sheet in sheets:
             sheet.reset_dimensions()  # what a file says of its own size is often wrong, and would cut it
+        # It says so of dates that Excel does not have, which `oddities` finds.
+        warnings.filterwarnings("ignore", "Cell .* is marked as a date", UserWarning)
         filled = next((sheet for sheet in sheets if _is_filled(sheet)), sheets[0])
+        path = filled._worksheet_path  # type: ignore[attr-defined]  # noqa: SLF001  # said nowhere else
+        odd = oddities(stream, path, is_1904=book.epoch.year == _EPOCH_1904)
     except Exception as error:  # openpyxl raises whatever its XML parser and its classes do
         raise _damaged(name, error) from error
     others = [sheet.title for sheet in sheets if sheet is not filled]
-    return filled.title, others, _rows(filled, name)
+    return filled.title, others, _rows(filled, name, odd)
 
 
-def _rows(sheet: "Worksheet", name: str) -> Iterator[list[str]]:
+def _rows(sheet: "Worksheet", name: str, odd: Mapping[tuple[int, int], Oddity]) -> Iterator[Cells]:
     """Without the blank cells at the end of each."""
     rows = sheet.iter_rows(values_only=True)
-    while True:
+    for number in count(1):
         try:
             row = next(rows, None)
         except Exception as error:  # see `xlsx_sheets`
@@ -47,9 +56,15 @@ def _rows(sheet: "Worksheet", name: str) -> Iterator[list[str]]:
         if row is None:
             return
         cells = [_shown(cell) for cell in row]
+        here = (
+            {column: odd[number, column] for column in range(1, 1 + len(row)) if (number, column) in odd} if odd else {}
+        )
+        for column, oddity in here.items():
+            if oddity.written and isinstance(row[column - 1], datetime | date | time | str):
+                cells[column - 1] = _shown(_number(oddity.written))
         while cells and not cells[-1]:
             cells.pop()
-        yield cells
+        yield Cells(cells, number, kinds={column - 1: each.kind for column, each in here.items() if each.kind} or None)
 
 
 def _damaged(name: str, error: Exception) -> InvalidInput:
@@ -94,6 +109,10 @@ def _shown(cell: object) -> str:
     if isinstance(cell, timedelta):
         return _duration(cell)
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), cell) if isinstance(cell, str) else str(cell)
+
+
+def _number(written: str) -> int | float:
+    return int(written) if re.fullmatch("-?[0-9]+", written) else float(written)
 
 
 def _moment(moment: datetime | time) -> str:

@@ -96,16 +96,17 @@ async function* cellsOf(pieces, dialect, skipped, line) {
  */
 export async function fromSheet(content, name, choices) {
   const { title, others, rows } = await sheetRows(content, name);
-  const width = rows.slice(0, SAMPLE_ROWS).reduce((widest, row) => Math.max(widest, row.length), 0);
+  const width = rows.slice(0, SAMPLE_ROWS).reduce((widest, row) => Math.max(widest, row.cells.length), 0);
   // A sheet has no end of its rows: what is blank at it is blank, not missing.
-  const full = rows.map((row) => (row.length && row.length < width ? [...row, ...Array(width - row.length).fill("")] : row));
-  const cells = full.map((row, index) => ({ cells: row, line: index + 1, oddQuotes: 0, isSound: false }));
+  for (const row of rows) while (row.cells.length && row.cells.length < width) row.cells.push("");
+  const cells = rows.map((row, index) => ({ ...row, line: index + 1, oddQuotes: 0, isSound: false }));
   async function* once() {
     yield cells;
   }
   const table = fromCells(once, cells.slice(0, SAMPLE_ROWS), name, choices, { dialect: null, hasQuotes: true });
   table.format = "xlsx";
   if (others.length) table.notes.push(`the sheet '${title}' was read, not ${others.map((other) => `'${other}'`).join(", ")}`);
+  if (rows.slice(0, SAMPLE_ROWS).some(({ kinds }) => kinds)) table.notes.push("formulas that were never computed are blank: save the file in a spreadsheet program");
   return table;
 }
 

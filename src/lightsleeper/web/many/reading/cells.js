@@ -15,6 +15,7 @@ import { MAX_ROW_CHARS } from "./rules.js";
  * @property {number} line of the file it begins in; 1 is the first
  * @property {number} oddQuotes cells whose quotes are neither doubled nor escaped: taken as they stand
  * @property {boolean} isSound whether it is known that nothing in it was damaged
+ * @property {Record<number, string>} [kinds] of a sheet: cells that are no text, and what they are
  */
 
 const MORE = -1;

@@ -92,7 +92,7 @@ export class TableRows {
     const { cells: found, line, isSound } = read;
     if (isSound && found.length === width) return read;
     /** @type {Row} */
-    const row = { cells: found.slice(0, width), line };
+    const row = { cells: found.slice(0, width), line, ...(read.kinds && { kinds: read.kinds }) };
     while (row.cells.length < width) row.cells.push(null);
     const surplus = found.slice(width);
     if (surplus.some((cell) => cell.trim())) {

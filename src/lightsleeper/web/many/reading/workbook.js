@@ -16,12 +16,19 @@ const DAYS_TO_1904 = 1462;
 /** Excel counts days from the end of 1899. */
 const EPOCH_MS = Date.UTC(1899, 11, 30);
 const DAY_MS = 86_400_000;
+const NOT_COMPUTED = "a formula that was never computed";
+
+/**
+ * @typedef {object} SheetRow
+ * @property {string[]} cells without the blank ones at their end
+ * @property {Record<number, string>} [kinds] cells that are no text, and what they are
+ */
 
 /**
  * The first visible sheet that holds anything, the names of the other ones, and its rows as the cells read.
  * @param {import("./containers.js").Content} content
  * @param {string} name
- * @returns {Promise<{title: string, others: string[], rows: string[][]}>}
+ * @returns {Promise<{title: string, others: string[], rows: SheetRow[]}>}
  */
 export async function sheetRows(content, name) {
   const part = async (/** @type {string} */ path) => {
@@ -81,36 +88,46 @@ function plain(bytes) {
  */
 
 /**
- * Without the blank cells at the end of each.
  * @param {string} xml a sheet's
  * @param {How} how
  */
 function rowsOf(xml, how) {
-  /** @type {string[][]} */
+  /** @type {SheetRow[]} */
   const rows = [];
   for (const [, attributes, inner] of xml.matchAll(/<row\b([^>]*?)(?:\/>|>(.*?)<\/row>)/gs)) {
     const number = Number(attribute(attributes, "r")) || rows.length + 1;
-    while (rows.length < number - 1) rows.push([]);
-    rows.push(cellsOf(inner ?? "", how));
+    while (rows.length < number - 1) rows.push({ cells: [] });
+    rows.push(rowOf(inner ?? "", how));
   }
-  return rows.some((row) => row.length) ? rows : [];
+  return rows.some(({ cells }) => cells.length) ? rows : [];
 }
 
 /**
  * @param {string} xml a row's
  * @param {How} how
  */
-function cellsOf(xml, how) {
+function rowOf(xml, how) {
   /** @type {string[]} */
   const cells = [];
+  /** @type {Record<number, string>} */
+  const kinds = {};
   for (const [, attributes, inner] of xml.matchAll(/<c\b([^>]*?)(?:\/>|>(.*?)<\/c>)/gs)) {
     const index = columnOf(attribute(attributes, "r")) ?? cells.length;
     while (cells.length < index) cells.push("");
-    cells[index] = valueOf(inner ?? "", attribute(attributes, "t"), how.kinds[Number(attribute(attributes, "s"))] ?? "", how);
+    const type = attribute(attributes, "t");
+    cells[index] = valueOf(inner ?? "", type, how.kinds[Number(attribute(attributes, "s"))] ?? "", how);
+    if (!cells[index] && inner && isNotComputed(inner, type)) kinds[index] = NOT_COMPUTED;
   }
   while (cells.length && !cells[cells.length - 1]) cells.pop();
-  return cells;
+  return Object.keys(kinds).length ? { cells, kinds } : { cells };
 }
+
+/**
+ * Whether a cell without a value has a formula. One that gives nothing says that this is a text.
+ * @param {string} xml a cell's
+ * @param {string} type
+ */
+const isNotComputed = (xml, type) => /<f\b/.test(xml) && !(type === "str" && /<v\b/.test(xml));
 
 /**
  * @param {string} xml a cell's
@@ -130,7 +147,8 @@ function valueOf(xml, type, kind, { shared, is1904 }) {
   if (type === "d") return value.replace("T", " ").replace(/ 00:00:00$/, "");
   if ((type && type !== "n") || !value || Number.isNaN(Number(value))) return value;
   if (kind === "duration") return durationOf(Number(value));
-  return kind === "date" && Number(value) < END_OF_DATES ? dateOf(Number(value), is1904) : numberOf(value);
+  const isDay = Number(value) >= 0 && Number(value) < END_OF_DATES - (is1904 ? DAYS_TO_1904 : 0);
+  return kind === "date" && isDay ? dateOf(Number(value), is1904) : numberOf(value);
 }
 
 /**
