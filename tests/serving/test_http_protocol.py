@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from faces import Face
 from lightsleeper.serving.door import DoorLimits
 from lightsleeper.serving.http_exchange import LingeringTransport
-from lightsleeper.serving.http_protocol import HttpProtocol
+from lightsleeper.serving.http_shedding import SheddingProtocol
 from lightsleeper.serving.settings import Settings
 from wire import LAST, Answer, answers, chunked, connected, request, served, sized, talk
 
@@ -308,7 +308,7 @@ def test_what_a_client_does_not_read_is_bounded_in_the_kernel_too(monkeypatch: p
     """Its buffers are the pod's memory: left to themselves, those of 600 connections took 1 GB of one file."""
     sizes = []
 
-    class Watched(HttpProtocol):
+    class Watched(SheddingProtocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
             super().connection_made(transport)
             sizes.append(transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
@@ -317,7 +317,7 @@ def test_what_a_client_does_not_read_is_bounded_in_the_kernel_too(monkeypatch: p
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100000")]})
         await send({"type": "http.response.body", "body": LARGE})
 
-    monkeypatch.setattr("wire.HttpProtocol", Watched)
+    monkeypatch.setattr("wire.SheddingProtocol", Watched)
     with served(app, LIMITS, lifespan="off") as port:
         [answer] = talk(port, LAST)
     assert answer.body == LARGE

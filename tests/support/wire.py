@@ -5,15 +5,17 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import uvicorn
+from starlette.types import Scope
 
+from lightsleeper.api.early_refusal import Refusal
 from lightsleeper.serving.door import Door, DoorLimits
-from lightsleeper.serving.http_protocol import HttpProtocol
+from lightsleeper.serving.http_shedding import SheddingProtocol
 
 #: Of a socket that should have had its answer long ago, on a machine that is busy with something else.
 PATIENCE_S = 60
@@ -93,10 +95,16 @@ def parsed(came: bytes) -> Iterable[Answer]:
 
 
 @contextlib.contextmanager
-def served(app: Any, limits: DoorLimits, **config: Any) -> Iterator[int]:  # noqa: ANN401  # an ASGI application
+def served(
+    app: Any,  # noqa: ANN401  # an ASGI application
+    limits: DoorLimits,
+    *,
+    refusals: Callable[[Scope], Refusal | None] = lambda _: None,
+    **config: Any,  # noqa: ANN401  # uvicorn's
+) -> Iterator[int]:
     """The port on which `app` is served as the service is, in a thread."""
-    protocol: Any = partial(HttpProtocol, door=Door(limits))
-    settings: dict[str, Any] = {"timeout_keep_alive": PATIENCE_S, **config}
+    protocol: Any = partial(SheddingProtocol, door=Door(limits), refusals=refusals)
+    settings: dict[str, Any] = {"timeout_keep_alive": PATIENCE_S, "access_log": False, **config}
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, http=protocol, ws="none", loop="uvloop", log_config=None, **settings)
     )

@@ -30,7 +30,8 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
-_API_HEADERS = (*_HEADERS, (b"content-security-policy", _API_POLICY))
+#: What every answer of the API carries beside its name.
+API_HEADERS = (*_HEADERS, (b"content-security-policy", _API_POLICY))
 
 
 class NoRateLimit:
@@ -61,13 +62,13 @@ class Guard:
         """See ASGI."""
         if scope["type"] == "http" and self._key_digests and scope["method"] not in FREE_METHODS:
             state = scope.setdefault("state", {})
-            state["key_id"] = self._key_id(scope["headers"])
+            state["key_id"] = self.key_id(scope["headers"])
             if state["key_id"] is None:
                 await self._unauthorized(scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _key_id(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    def key_id(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """The start of the digest of a presented key that is known; each is compared with every known key, in full."""
         known = None
         for key in _presented_keys(headers):
@@ -127,14 +128,14 @@ class AnswerHeaders:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
                 extra = _missing(headers)
-                named = (b"x-request-id", _request_id(scope))
+                named = (b"x-request-id", request_id(scope))
                 message["headers"] = [*headers, *extra, named, *state.get("rate_limit_headers", ())]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def _request_id(scope: Scope) -> bytes:
+def request_id(scope: Scope) -> bytes:
     """The caller's own, so that both sides can name the request; else a new one of 128 random bits."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
@@ -147,4 +148,4 @@ def _missing(present: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes
     for name, _ in present:
         if name == b"content-security-policy":
             return ()
-    return _API_HEADERS
+    return API_HEADERS

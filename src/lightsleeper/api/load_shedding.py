@@ -45,12 +45,12 @@ class LoadShedding:
 def _require_room(scope: Scope) -> None:
     admission: Admission = scope["state"]["admission"]
     limits: Limits = scope["state"]["limits"]
-    size = _declared_bytes(scope["headers"])
+    size = declared_bytes(scope["headers"])
     if size <= limits.max_body_bytes:  # a larger one is refused for its size, unread as well
         admission.check(admission.expected_cost(size))
 
 
-def _declared_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:
+def declared_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:
     """Of the body; 0 where they are not declared."""
     for name, value in headers:
         if name == b"content-length":

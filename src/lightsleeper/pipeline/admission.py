@@ -81,16 +81,29 @@ class Admission:
 
     def check(self, cost: int) -> Lane:
         """The lane in which this client's request may wait; Overloaded if it may not."""
-        client, lane = CLIENT.get(), self.lane(cost)
+        refused = self.refusal(CLIENT.get(), cost)
+        if refused:
+            raise refused
+        return self.lane(cost)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits that the next small request may be refused: the least that can be asked about it."""
+        waiting = self._queue.cost(Lane.EXPRESS)
+        return waiting > 0 and waiting + self._max_batch_cost > self.bound(Lane.EXPRESS)
+
+    def refusal(self, client: Hashable, cost: int) -> Overloaded | None:
+        """Why that client's request may not wait, if it may not."""
+        lane = self.lane(cost)
         waiting = self._queue.cost(lane)
         bound = self.bound(lane) if waiting else self._alone(lane)
         if waiting + cost <= bound:
-            return lane
+            return None
         own = self._queue.cost_of(client, lane)
         share = bound / (self._queue.clients(lane) + (not own))
         if own + cost <= share and waiting + cost <= _OVERDRAFT * bound:
-            return lane
-        raise self._overloaded(lane, waiting + cost, bound)
+            return None
+        return self._overloaded(lane, waiting + cost, bound)
 
     def expecting(self, chars: int) -> AbstractContextManager[None]:
         """While so many characters are tokenised and looked up, their work is counted; Overloaded if there is no room.
@@ -154,7 +167,8 @@ class Admission:
         return round(seconds * self._workers / self._pace_s[lane])
 
     def _overloaded(self, lane: Lane, cost: int, bound: int) -> Overloaded:
-        seconds, limit_s = (each * self._pace_s[lane] / self._workers for each in (cost, bound))
+        token_s = self._pace_s[lane] / self._workers
+        seconds, limit_s = cost * token_s, bound * token_s
         return Overloaded(
             f"{seconds:.2g} s of work would wait; the limit is {limit_s:.2g} s",
             limit=round(limit_s, 3),

@@ -24,6 +24,9 @@ class Lane(Enum):
     #: All others.
     BULK = 1
 
+    # Members are one each; an enumeration's own hash is Python, and lanes are looked up ten times a request.
+    __hash__ = object.__hash__
+
 
 class Place(Generic[Item]):
     """One item's place in the queue."""

@@ -4,11 +4,13 @@ It has two faces. `create_app` is the whole: FastAPI, which serves and documents
 wake needs of it, without FastAPI. Both stand behind the same `door`, and both have the same routes.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from lightsleeper import __version__
+from lightsleeper.api.early_refusal import EarlyRefusals
 from lightsleeper.api.guard import AnswerHeaders, Guard
 from lightsleeper.api.last_resort import LastResort
 from lightsleeper.api.load_shedding import LoadShedding
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fastapi import FastAPI
+    from starlette.types import Scope
 
+    from lightsleeper.api.early_refusal import Refusal
     from lightsleeper.telemetry.export import Telemetry
 
 
@@ -70,23 +74,51 @@ def whole_app(
 def door(settings: Settings, telemetry: "Telemetry | None") -> "Iterator[tuple[Any, dict[str, Any]]]":
     """What stands before every route, innermost first: ASGI middleware and its options."""
     yield LoadShedding, {"refuse": refuse}
-    yield Guard, {"key_digests": [bytes.fromhex(digest) for digest in settings.api_key_digests], "refuse": refuse}
+    yield Guard, {"key_digests": _keys(settings), "refuse": refuse}
     yield LastResort, {}
     if settings.cors_origins:  # outside the guard: a page must be able to read a refusal
-        from lightsleeper.api.cross_origin import CORS, CrossOrigin  # noqa: PLC0415  # only where it is used
-
-        yield CrossOrigin, {"allow_origins": settings.cors_origins, **CORS}
+        yield _cross_origin(settings), {}
     yield AnswerHeaders, {}
     if telemetry:
         yield RequestMetrics, {}
     # Here and not in the server, because who may trace is the peer itself. Walked from the right past every proxy
     # trusted: the number of hops is no better rule on Knative, whose activator joins and leaves the path.
-    yield ProxyHeadersMiddleware, {"trusted_hosts": list(settings.trusted_proxies)}
+    yield ProxyHeadersMiddleware, _proxies(settings)
     if telemetry and telemetry.tracers:
         from lightsleeper.telemetry.tracing import Traced  # noqa: PLC0415  # OpenTelemetry's API is 40 ms of CPU
 
         trusted = settings.trusted_proxies
         yield Traced, {"tracers": telemetry.tracers, "ratio": settings.trace_ratio, "trusted": trusted}
+
+
+def early_refusals(settings: Settings) -> "Callable[[Scope], Refusal | None]":
+    """What of the `door` says no at once when the queue is full. Where requests are traced, it is the door alone."""
+    if settings.trace_ratio:
+        return lambda _: None
+    guard = Guard(_nobody, _keys(settings), refuse) if settings.api_key_digests else None
+    proxies: Any = ProxyHeadersMiddleware(_nobody, **_proxies(settings))
+    return EarlyRefusals(guard, proxies, _cross_origin(settings))
+
+
+def _cross_origin(settings: Settings) -> "Callable[[Any], Any]":
+    """What is around an application whose pages may lie elsewhere."""
+    if not settings.cors_origins:
+        return lambda app: app
+    from lightsleeper.api.cross_origin import CORS, CrossOrigin  # noqa: PLC0415  # only where it is used
+
+    return partial(CrossOrigin, allow_origins=settings.cors_origins, **CORS)
+
+
+async def _nobody(*_: object) -> None:
+    """Behind a part of the door whose findings alone are wanted."""
+
+
+def _keys(settings: Settings) -> list[bytes]:
+    return [bytes.fromhex(digest) for digest in settings.api_key_digests]
+
+
+def _proxies(settings: Settings) -> "dict[str, Any]":
+    return {"trusted_hosts": list(settings.trusted_proxies)}
 
 
 def open_telemetry(settings: Settings) -> "Telemetry | None":

@@ -55,7 +55,8 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
     if settings.otlp_endpoint or settings.metrics_port is not None:
         Thread(target=import_module, args=["lightsleeper.telemetry.export"], daemon=True).start()
     uvicorn = import_uvicorn()
-    from lightsleeper.serving.http_protocol import HttpProtocol  # noqa: PLC0415  # see above
+    from lightsleeper.serving.app import early_refusals  # noqa: PLC0415  # see above
+    from lightsleeper.serving.http_shedding import SheddingProtocol  # noqa: PLC0415  # see above
     from lightsleeper.serving.porch import Porch  # noqa: PLC0415  # see above
 
     _allow_files(settings.max_connections + _OTHER_FILES)
@@ -64,7 +65,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=partial(HttpProtocol, door=Door(_door_limits(settings))),
+        http=partial(SheddingProtocol, door=Door(_door_limits(settings)), refusals=early_refusals(settings)),
         ws="none",
         lifespan="on",
         log_config=logs.config(settings.log_level),

@@ -1,0 +1,142 @@
+"""The shortest way to say that the queue is full: what the door's middleware would answer, without going through it.
+
+Ten times more requests than can be answered are nine refusals to an answer, so what a refusal costs is taken from the
+answers. Through the middleware one takes 134 µs of CPU without the socket, the way here 45. It decides nothing: who may
+wait is `pipeline.admission`'s to say, how that is worded `refusals`'; and whatever is unusual takes the long way.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from starlette.types import ASGIApp, Message, Scope
+
+from lightsleeper.api.asgi import Response
+from lightsleeper.api.client import client_of
+from lightsleeper.api.guard import API_HEADERS, Guard, request_id
+from lightsleeper.api.identify import identify
+from lightsleeper.api.load_shedding import declared_bytes
+from lightsleeper.api.refusals import refuse
+from lightsleeper.errors import Overloaded
+from lightsleeper.telemetry.request_metrics import DIALECT
+
+if TYPE_CHECKING:
+    from lightsleeper.api.predict_request import Limits
+    from lightsleeper.pipeline.admission import Admission
+    from lightsleeper.telemetry.metrics import Metrics
+
+#: A page of another origin is told more than others (CORS); who asks for an interim answer has sent no body yet.
+_LONG_WAY = frozenset({b"origin", b"expect"})
+#: Half a megabyte of clients; asking uvicorn's middleware takes as long as all else here.
+_MAX_MET = 1_000
+_MAX_SAID_BYTES = 200
+#: Refusals differ by a dialect and a few seconds.
+_MAX_WORDED = 64
+
+
+class Refusal(NamedTuple):
+    """An answer without what the server adds: its date, and whether the connection ends."""
+
+    status: int
+    #: Lines, each with its end.
+    headers: bytes
+    body: bytes
+
+
+class EarlyRefusals:
+    """Asked as soon as a head was read; one for all connections."""
+
+    def __init__(self, guard: Guard | None, proxies: ASGIApp, around: Callable[[ASGIApp], ASGIApp]) -> None:
+        """`guard` where keys are set, `proxies` who says what trusted ones say of a client, `around` who adds headers.
+
+        The last two are middleware, which waits for nothing.
+        """
+        self._guard = guard
+        self._proxies = proxies
+        self._around = around
+        self._worded: dict[tuple[object, ...], Refusal] = {}
+        #: Client and scheme, by what the last peers and the proxies before them said.
+        self._met: dict[tuple[object, ...], tuple[tuple[str, int], str]] = {}
+
+    def __call__(self, scope: Scope) -> Refusal | None:
+        """The refusal of this request, counted; None if it may wait, or if that takes more to find out."""
+        if scope["method"] != "POST" or not scope["state"]["admission"].crowded:
+            return None
+        started_s = time.perf_counter()
+        asked = dict(scope)
+        error = self._error(asked)
+        if error is None:
+            return None
+        refusal = self._word(asked, error)
+        metrics: Metrics | None = asked["state"]["metrics"]
+        if metrics:
+            metrics.request_began()
+            took_s = time.perf_counter() - started_s
+            scheme, dialect = asked["scheme"], asked[DIALECT]
+            metrics.request_ended(
+                "POST", scheme, refusal.status, None, error=error.code, dialect=dialect, duration_s=took_s
+            )
+        named = b"%bx-request-id: %b\r\n" % (refusal.headers, request_id(asked))
+        return Refusal(refusal.status, named, refusal.body)
+
+    def _error(self, asked: Scope) -> Overloaded | None:
+        headers, state = asked["headers"], asked["state"]
+        named = dict(headers)
+        if len(named) != len(headers) or not named.keys().isdisjoint(_LONG_WAY):
+            return None
+        self._meet(asked, named.get(b"x-forwarded-for", b""), named.get(b"x-forwarded-proto", b""))
+        if self._guard:
+            asked["state"] = state = {**state, "key_id": self._guard.key_id(headers)}
+            if state["key_id"] is None:
+                return None
+        admission: Admission = state["admission"]
+        limits: Limits = state["limits"]
+        size = declared_bytes(headers)
+        if size > limits.max_body_bytes:
+            return None
+        return admission.refusal(client_of(asked), admission.expected_cost(size))
+
+    def _meet(self, asked: Scope, forwarded_for: bytes, proto: bytes) -> None:
+        peer = asked["client"]
+        said = (peer and peer[0], asked["scheme"], forwarded_for, proto)
+        met = self._met.get(said)
+        if met is None:
+            _run(self._proxies(asked, _never, _never))
+            met = asked["client"], asked["scheme"]
+            if len(forwarded_for) + len(proto) <= _MAX_SAID_BYTES:
+                if len(self._met) >= _MAX_MET:
+                    self._met.clear()
+                self._met[said] = met
+        asked["client"], asked["scheme"] = met
+
+    def _word(self, asked: Scope, error: Overloaded) -> Refusal:
+        asked[DIALECT] = dialect = identify(asked)
+        key = (dialect, error.message, error.limit, error.retry_after_s)
+        worded = self._worded.get(key)
+        if worded is None:
+            worded = self._as_bytes(asked, refuse(asked, error))
+            if len(self._worded) >= _MAX_WORDED:
+                self._worded.clear()
+            self._worded[key] = worded
+        return worded
+
+    def _as_bytes(self, asked: Scope, response: Response) -> Refusal:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        _run(self._around(response)(asked, _never, send))
+        start, body = sent
+        lines = [b"%b: %b\r\n" % header for header in (*start["headers"], *API_HEADERS)]
+        return Refusal(start["status"], b"".join(lines), body["body"])
+
+
+def _run(middleware: Any) -> None:  # noqa: ANN401  # `Awaitable`, as ASGI has it, is more than can be sent to
+    with suppress(StopIteration):
+        middleware.send(None)
+
+
+async def _never(*_: object) -> Any:  # noqa: ANN401  # see ASGI
+    """Nobody asks for a body, nor answers, here."""
