@@ -1,5 +1,6 @@
 /** What a file is, by its first bytes whatever its name says, and the bytes inside it. As `bulk/records/containers.py`. */
 
+import { unpackedGzip } from "./gzip.js";
 import { onlyEntry, zipEntries } from "./zip.js";
 
 const MAGIC_BYTES = 64;
@@ -57,7 +58,7 @@ export async function contentOf(file, name, layer = 1) {
   const magic = letters(new Uint8Array(await file.slice(0, MAGIC_BYTES).arrayBuffer()));
   refuse(magic, name);
   if (magic.startsWith(GZIP)) {
-    return insideOf(() => unpacked(file.stream(), "gzip", name), name.replace(/\.gz(ip)?$/i, ""), layer);
+    return insideOf(() => unpackedGzip(file, name), name.replace(/\.gz(ip)?$/i, ""), layer);
   }
   if (!magic.startsWith(ZIP)) return { kind: "bytes", name, stream: () => file.stream() };
   const entries = await zipEntries(file, name);
@@ -94,28 +95,6 @@ function refuse(magic, name) {
   const begin = magic.replace(/^\xef\xbb\xbf/, "").trimStart();
   if (/^<(!doctype html|html|head|table|meta)/i.test(begin)) throw new Error(`${name} is a web page; save the table in it as csv`);
   if (/^<\?xml/i.test(begin)) throw new Error(`${name} is XML; save the table in it as csv`);
-}
-
-/**
- * @param {ReadableStream<Uint8Array>} stream
- * @param {CompressionFormat} format
- * @param {string} name
- * @returns {ReadableStream<Uint8Array>}
- */
-function unpacked(stream, format, name) {
-  const reader = stream.pipeThrough(new DecompressionStream(format)).getReader();
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await reader.read().catch((error) => {
-        // What browsers do not do: parts behind each other, as `cat` makes them.
-        const why = /junk|end of/i.test(error.message) ? "there is more behind its end" : "its end is missing, or what is in it is not gzip";
-        throw new Error(`${name} cannot be unpacked: ${why}; unpack it first`);
-      });
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: () => reader.cancel().catch(() => {}), // whatever is wrong further on
-  });
 }
 
 /** @param {ReadableStream<Uint8Array>} stream */
