@@ -8,9 +8,10 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
-from lightsleeper.bulk.records.rules import LEGACY_ENCODINGS
+from lightsleeper.bulk.records.rules import FINAL_LETTERS, LEGACY_ENCODINGS, THAI_MARKS
 from lightsleeper.errors import InvalidInput
 
 #: The web's names, where Python's differ or mean less.
@@ -20,8 +21,10 @@ _PYTHON_NAMES: Final = {
     "windows-1252": "cp1252",
     "windows-1253": "cp1253",
     "windows-1254": "cp1254",
+    "windows-1255": "cp1255",
     "windows-1256": "cp1256",
     "windows-874": "cp874",
+    "ibm850": "cp850",
     "ibm866": "cp866",
     "macintosh": "mac_roman",
     "shift_jis": "cp932",
@@ -139,14 +142,15 @@ def _western(byte: int) -> str:
 
 
 def _errors(name: str) -> str:
-    single = name in {"utf-8", "macintosh", "koi8-r", "ibm866"} or name.startswith(("windows-", "iso-8859", "cp"))
+    single = name in {"utf-8", "macintosh", "koi8-r"} or name.startswith(("windows-", "iso-8859", "cp", "ibm"))
     return "surrogateescape" if single else "replace"
 
 
 def _without_holes(text: str, name: str) -> str:
     if name == "utf-8" or text.isascii():
         return text
-    return _ESCAPED.sub(lambda match: chr(ord(match[0]) - 0xDC00), text)
+    # The web fills the holes among the control characters, and no others.
+    return _ESCAPED.sub(lambda match: chr(ord(match[0]) - 0xDC00) if match[0] < "\udca0" else "\ufffd", text)
 
 
 def _python_name(name: str) -> str:
@@ -177,11 +181,12 @@ def familiar(text: str, home: str) -> float:
     """Share of the characters beyond ASCII that are of `home` and stand where such characters stand.
 
     A letter of a Latin script stands among ASCII's letters, one of any other does not; a capital does not follow a
-    small letter; and of scripts with thousands of characters the common ones make up two fifths of a text.
+    small letter, nor any letter a final one; of scripts with thousands of characters the common ones make up two fifths
+    of a text, of Thai the vowels and marks a third.
     """
     letters = set(home)
     latin = "é" in letters or "ç" in letters
-    beyond = good = 0
+    beyond = good = vowels = 0
     for match in _BEYOND.finditer(text):
         run = match[0]
         beyond += len(run)
@@ -192,12 +197,23 @@ def familiar(text: str, home: str) -> float:
             continue
         if within and not run.isalpha() and run not in _INSIDE_WORDS:
             continue
-        good += sum(
-            char in letters and not (char.isupper() and earlier.islower())
-            for earlier, char in zip(before + run, run, strict=False)
-        )
+        usual = [char for earlier, char in pairwise(before + run) if char in letters and _may_follow(char, earlier)]
+        good += len(usual)
+        vowels += sum(map(_is_thai_vowel, usual))
+    if "ก" in letters:
+        good = min(good, 3 * vowels)
     common = 1.0 if len(letters) < _LARGE_SCRIPT else 0.4
     return min(1.0, good / beyond / common) if beyond else 0.0
+
+
+def _is_thai_vowel(char: str) -> bool:
+    return "\u0e30" <= char <= "\u0e4e"
+
+
+def _may_follow(char: str, earlier: str) -> bool:
+    if earlier in FINAL_LETTERS or (char in THAI_MARKS and earlier not in THAI_MARKS and not "ก" <= earlier <= "ฮ"):
+        return not char.isalpha() and char not in THAI_MARKS
+    return not (char.isupper() and earlier.islower())
 
 
 _BEYOND = re.compile(r"[^\x00-\x7f]+")

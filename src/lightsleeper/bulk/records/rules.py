@@ -103,11 +103,15 @@ _HANGUL: Final = (
     "면까안장오원구야진말없세모좋영화너무최비재매우합했었됩네선고같예별추천감품배송음식맛편연기말못더많잘때히"
     "점분용신금물제문조직간방불생동성교당행경관계발"
 )
+_CENTRAL: Final = "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜăâîşţ„”“’–—…\u00a0"
 LEGACY_ENCODINGS: Final = {
     "windows-1252": _WESTERN,
     "macintosh": _WESTERN,
-    "windows-1250": "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜăâîşţ„”“’–—…\u00a0",
+    "ibm850": _WESTERN,
+    "windows-1250": _CENTRAL,
+    "iso-8859-2": _CENTRAL,
     "windows-1254": "çğıöşüÇĞİÖŞÜâîû’‘“”–—…\u00a0",
+    "windows-1255": "".join(map(chr, range(0x05D0, 0x05EB))) + "’‘“”„«»–—…₪\u00a0",
     "windows-1251": _CYRILLIC,
     "koi8-r": _CYRILLIC,
     "ibm866": _CYRILLIC,
@@ -118,4 +122,10 @@ LEGACY_ENCODINGS: Final = {
     "gb18030": _SIMPLIFIED,
     "big5": _TRADITIONAL,
     "euc-kr": _HANGUL,
+    "windows-874": "".join(map(chr, [*range(0x0E01, 0x0E3A), *range(0x0E40, 0x0E4E)])) + "“”‘’–…\u00a0",
 }
+
+#: Letters that end words, and stand before no other: what tells Hebrew from Cyrillic, whose bytes are the same.
+FINAL_LETTERS: Final = "ךםןףץς"
+#: Marks that stand above and below letters, behind one in a text: what tells Thai from Chinese.
+THAI_MARKS: Final = "ัิีึืฺุู็่้๊๋์"

@@ -1,6 +1,6 @@
 /** Bytes → characters: which encoding, and what becomes of bytes that are not of it. As `bulk/records/encoding.py`. */
 
-import { LEGACY_ENCODINGS } from "./rules.js";
+import { mostFamiliar } from "./familiar.js";
 
 /** @typedef {{name: string, markBytes: number, guessed: boolean}} Encoding */
 
@@ -12,17 +12,16 @@ const MARKS = [
   [[0xff, 0xfe], "utf-16le"],
   [[0xfe, 0xff], "utf-16be"],
 ];
-/** Below this share of familiar characters an encoding is not what the file is written in. */
-const LEAST_FAMILIAR = 0.2;
 const LOW_BYTES = 9;
-const LONGEST_LATIN_RUN = 3;
-const LARGE_SCRIPT = 200;
-const INSIDE_WORDS = "’–—…\u00a0";
 const ESCAPED = /[\udc80-\udcff]/g;
 /** Lone ones only: the second half of a pair is part of a character. */
 const MAYBE_DAMAGE = /[\udc80-\udcff\ufffd]/;
 const DAMAGE = /(?<![\ud800-\udbff])[\udc80-\udcff]|\ufffd/;
 const WESTERN = new TextDecoder("windows-1252");
+/** What browsers do not read: DOS's code page 850, of which texts use what 437 has at the same places. */
+const IBM850 = Array.from(
+  "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0",
+);
 
 /**
  * The encoding that somebody asked for.
@@ -33,8 +32,8 @@ const WESTERN = new TextDecoder("windows-1252");
 export function named(name, sample) {
   const mark = markOf(sample);
   const label = name === "utf-16" && mark ? mark.name : name;
-  const decoder = new TextDecoder(label);
-  return { name: decoder.encoding, markBytes: mark?.name === decoder.encoding ? mark.bytes : 0, guessed: false };
+  const known = label === "ibm850" ? label : new TextDecoder(label).encoding;
+  return { name: known, markBytes: mark?.name === known ? mark.bytes : 0, guessed: false };
 }
 
 /**
@@ -58,7 +57,7 @@ export function detect(sample) {
   if (wide) return { name: wide, markBytes: 0, guessed: true };
   // Text in another encoding looks like UTF-8 only by rare accident; a few bad bytes among good ones are damage.
   if (bad === 0 || good >= bad) return { name: "utf-8", markBytes: 0, guessed: false };
-  return { name: legacy(sample), markBytes: 0, guessed: true };
+  return { name: mostFamiliar((name) => decoded(sample, name)), markBytes: 0, guessed: true };
 }
 
 /** @param {Uint8Array} sample */
@@ -77,7 +76,7 @@ export class Decoder {
   /** @param {Encoding} encoding */
   constructor({ name, markBytes }) {
     this.#isUtf8 = name === "utf-8";
-    this.#decoder = new TextDecoder(name, { ignoreBOM: true, fatal: this.#isUtf8 });
+    this.#decoder = name === "ibm850" ? null : new TextDecoder(name, { ignoreBOM: true, fatal: this.#isUtf8 });
     this.#skip = markBytes;
   }
 
@@ -88,6 +87,7 @@ export class Decoder {
   push(piece) {
     const bytes = piece.subarray(this.#skip);
     this.#skip = Math.max(0, this.#skip - piece.length);
+    if (!this.#decoder) return Array.from(bytes, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : IBM850[byte - 0x80])).join("");
     if (!this.#isUtf8) return this.#decoder.decode(bytes, { stream: true });
     const all = joined(this.#rest, bytes);
     const cut = all.length - unfinished(all);
@@ -97,13 +97,13 @@ export class Decoder {
 
   /** What the last piece left: a character that the end cuts. */
   end() {
-    return this.#isUtf8 ? this.#utf8(this.#rest) : this.#decoder.decode();
+    return this.#isUtf8 ? this.#utf8(this.#rest) : (this.#decoder?.decode() ?? "");
   }
 
   /** @param {Uint8Array} bytes */
   #utf8(bytes) {
     try {
-      return this.#decoder.decode(bytes);
+      return this.#decoder?.decode(bytes) ?? "";
     } catch {
       return escapedUtf8(bytes);
     }
@@ -210,51 +210,3 @@ function utf16(sample) {
   if (!plain(text) || /[\0\ufffd]/.test(text)) return null;
   return text === little ? "utf-16le" : "utf-16be";
 }
-
-/** @param {Uint8Array} sample */
-function legacy(sample) {
-  let best = "windows-1252";
-  let most = LEAST_FAMILIAR;
-  for (const [name, home] of Object.entries(LEGACY_ENCODINGS)) {
-    const share = familiar(decoded(sample, name), home);
-    if (share > most) [best, most] = [name, share];
-  }
-  return best;
-}
-
-/**
- * Share of the characters beyond ASCII that are of `home` and stand where such characters stand.
- *
- * A letter of a Latin script stands among ASCII's letters, one of any other does not; a capital does not follow a
- * small letter; and of scripts with thousands of characters the common ones make up two fifths of a text.
- * @param {string} text
- * @param {string} home
- */
-function familiar(text, home) {
-  const letters = new Set(home);
-  const latin = letters.has("é") || letters.has("ç");
-  let beyond = 0;
-  let good = 0;
-  for (const match of text.matchAll(/[^\0-\x7f]+/g)) {
-    const run = Array.from(match[0]);
-    beyond += run.length;
-    const before = text[match.index - 1] ?? " ";
-    const after = text[match.index + match[0].length] ?? " ";
-    if (latin ? run.length > LONGEST_LATIN_RUN : isLetter(before) || isLetter(after)) continue;
-    const within = isLetter(before) && isLetter(after);
-    if (within && !run.every(isLetter) && !INSIDE_WORDS.includes(match[0])) continue;
-    run.forEach((char, index) => {
-      const earlier = index ? run[index - 1] : before;
-      if (letters.has(char) && !(isCapital(char) && isSmall(earlier))) good += 1;
-    });
-  }
-  const common = letters.size < LARGE_SCRIPT ? 1 : 0.4;
-  return beyond ? Math.min(1, good / beyond / common) : 0;
-}
-
-/** @param {string} char */
-const isLetter = (char) => /\p{L}/u.test(char);
-/** @param {string} char */
-const isCapital = (char) => /\p{Lu}/u.test(char);
-/** @param {string} char */
-const isSmall = (char) => /\p{Ll}/u.test(char);

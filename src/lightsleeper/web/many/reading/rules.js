@@ -51,12 +51,16 @@ const TRADITIONAL =
   HAN + "這個們來為國說時會過發後裡經麼學現當動還進樣從實無與長機開關點業將兩間問戰頭體見產話內門兒東聲員論處義幾認條係氣題變總電數報結務場計資統區決馬書則聽達強難權設記類邊張該規萬覺術領確傳師觀讓識帶導爭運薦買質棒錯";
 const HANGUL =
   "이다는에가을를의고하은로지도한기사서나시리어자아인정일대라전있수과해그것보제스만들주부적으여게상거요니습면까안장오원구야진말없세모좋영화너무최비재매우합했었됩네선고같예별추천감품배송음식맛편연기말못더많잘때히점분용신금물제문조직간방불생동성교당행경관계발";
+const CENTRAL = "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜăâîşţ„”“’–—…\u00a0";
 /** @type {Record<string, string>} */
 export const LEGACY_ENCODINGS = {
   "windows-1252": WESTERN,
   macintosh: WESTERN,
-  "windows-1250": "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜăâîşţ„”“’–—…\u00a0",
+  ibm850: WESTERN,
+  "windows-1250": CENTRAL,
+  "iso-8859-2": CENTRAL,
   "windows-1254": "çğıöşüÇĞİÖŞÜâîû’‘“”–—…\u00a0",
+  "windows-1255": range(0x5d0, 0x5eb) + "’‘“”„«»–—…₪\u00a0",
   "windows-1251": CYRILLIC,
   "koi8-r": CYRILLIC,
   ibm866: CYRILLIC,
@@ -67,4 +71,10 @@ export const LEGACY_ENCODINGS = {
   gb18030: SIMPLIFIED,
   big5: TRADITIONAL,
   "euc-kr": HANGUL,
+  "windows-874": range(0xe01, 0xe3a) + range(0xe40, 0xe4e) + "“”‘’–…\u00a0",
 };
+
+/** Letters that end words, and stand before no other: what tells Hebrew from Cyrillic, whose bytes are the same. */
+export const FINAL_LETTERS = "ךםןףץς";
+/** Marks that stand above and below letters, behind one in a text: what tells Thai from Chinese. */
+export const THAI_MARKS = "ัิีึืฺุู็่้๊๋์";
