@@ -32,7 +32,7 @@ test: $(INSTALLED)/serve $(INSTALLED)/dev ## run the tests
 test-torch: $(INSTALLED)/dev torch ## run the tests of training, export and the torch engine
 	.venv/bin/pytest -m torch $(ARGS)
 
-test-bulk: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/engines-$(ENGINES) ## run the tests in DuckDB, Spark (needs Java 17), Ray, Polars, Daft, Dask, pandas
+test-bulk: $(INSTALLED)/serve $(INSTALLED)/dev torch $(INSTALLED)/engines-$(ENGINES) ## run the tests in DuckDB, Spark (needs Java 17), Ray, Polars, Daft, Dask, pandas
 	.venv/bin/pytest -m bulk $(ARGS)
 
 bench-bulk: $(INSTALLED)/serve $(INSTALLED)/dev torch $(INSTALLED)/engines-$(ENGINES) .venv/peers/model2vec/ready .venv/peers/model2vec-training/ready ## measure many rows in each engine and in what people use today (ARGS="FILE --labelled FILE --training FILE")
