@@ -37,6 +37,9 @@ _SHOWN_CHARS = 100
 #: What `quantization.sums` says of a graph that is exact on every CPU; see `OnnxEngine`.
 FITS_16_BITS = "two products fit 16 bits"
 
+#: What `quantization.graph` says of one that has been through ONNX Runtime's optimizer.
+OPTIMIZED = "optimized"
+
 #: What a bundle made before these fields says of them.
 _SILENT: dict[str, Any] = {"behaviours": {}, "languages": [], "score_range": []}
 

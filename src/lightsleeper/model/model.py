@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightsleeper.errors import BundleError
-from lightsleeper.model.bundle import FITS_16_BITS, Bundle, open_bundle, require_made_for
+from lightsleeper.model.bundle import FITS_16_BITS, OPTIMIZED, Bundle, open_bundle, require_made_for
 from lightsleeper.model.engine import Engine
 from lightsleeper.model.head import Head
 from lightsleeper.model.onnx_engine import OnnxEngine
@@ -72,7 +72,12 @@ def open_engine(bundle: Bundle, kind: str, *, device: str = "auto", cuda_dtype: 
             raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
 
         return TorchEngine.load(bundle.checkpoint, bundle.manifest.pad_token_id, device, cuda_dtype)
-    fits = bundle.manifest.quantization.get("sums") == FITS_16_BITS
-    onnx = OnnxEngine(bundle.model, bundle.manifest.pad_token_id, fits_16_bits=fits)
+    made = bundle.manifest.quantization
+    onnx = OnnxEngine(
+        bundle.model,
+        bundle.manifest.pad_token_id,
+        fits_16_bits=made.get("sums") == FITS_16_BITS,
+        optimized=made.get("graph") == OPTIMIZED,
+    )
     require_made_for(bundle, onnx.made_for)
     return onnx

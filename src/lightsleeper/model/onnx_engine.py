@@ -27,11 +27,18 @@ class OnnxEngine:
     """
 
     def __init__(
-        self, model: Path, pad_token_id: int, cpu_info: Path = CPU_INFO, *, fits_16_bits: bool = False
+        self,
+        model: Path,
+        pad_token_id: int,
+        cpu_info: Path = CPU_INFO,
+        *,
+        fits_16_bits: bool = False,
+        optimized: bool = False,
     ) -> None:
         """Open the graph; BundleError with ONNX Runtime's reason if it cannot.
 
-        `cpu_info` tells what the CPU can do; `fits_16_bits` that no sum of two products in the graph needs more.
+        `cpu_info` tells what the CPU can do; `fits_16_bits` that no sum of two products in the graph needs more;
+        `optimized` that the library's optimizer has been over it.
         """
         # Left alone, the library starts an uploader thread that reports usage to its vendor:
         # https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
@@ -44,6 +51,8 @@ class OnnxEngine:
         options.log_severity_level = 3  # errors only
         # Plans of memory are kept for each shape, and hardly any two batches have the same: 60 MB for nothing.
         options.enable_mem_pattern = False
+        if optimized:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         if not fits_16_bits and _overflows(cpu_info):
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:

@@ -38,6 +38,7 @@ from lightsleeper.training.evaluate_sets import AnyReport, evaluate_records
 from lightsleeper.training.export import export, save
 from lightsleeper.training.hub_tokenizer import require_same_ids
 from lightsleeper.training.observe import observe
+from lightsleeper.training.optimize import optimize
 from lightsleeper.training.quantize import SCHEME, quantize
 from lightsleeper.training.stages import Stages
 from lightsleeper.training.task import doubt
@@ -184,7 +185,7 @@ def _write_graph(
         texts = tqdm(reference.tokenizer.encode(observed), unit=" texts", desc="calibrate", disable=None)
         seen = observe(exported, (text.ids for text in texts))
     with stages("quantise"):
-        quantized = quantize(exported, seen)
+        quantized = optimize(quantize(exported, seen))
         onnx.helper.set_model_props(quantized, graph_facts(checkpoint.manifest()))
         save(quantized, stage / MODEL)
     return logits

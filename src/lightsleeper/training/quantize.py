@@ -22,7 +22,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from lightsleeper.model.bundle import FITS_16_BITS
+from lightsleeper.model.bundle import FITS_16_BITS, OPTIMIZED
 from lightsleeper.training.observe import Floats, Observation, linear_layers
 
 #: SmoothQuant's α: 0.5 splits the outliers evenly between activations and weights, 1 leaves none in the activations.
@@ -38,6 +38,7 @@ SCHEME = {
     "method": "SmoothQuant, static",
     "weights": "int8 per output channel",
     "sums": FITS_16_BITS,
+    "graph": OPTIMIZED,
     "activations": "uint8 per tensor, smoothed per channel",
     "embeddings": "int8 per row",
 }
