@@ -10,7 +10,14 @@ from typing import Final
 
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, LineEnd, Quoting
 from lightsleeper.bulk.records.columns import words_of_name
-from lightsleeper.bulk.records.rules import DELIMITERS, LEAST_FIT, OTHER_NAMES, RARE_DELIMITERS, TEXT_NAMES
+from lightsleeper.bulk.records.rules import (
+    DELIMITERS,
+    LAST_DELIMITERS,
+    LEAST_FIT,
+    OTHER_NAMES,
+    RARE_DELIMITERS,
+    TEXT_NAMES,
+)
 
 _NUMBER = re.compile(r"[-+]?[$€£]?[ ]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?[ ]?[%$€£]?")
 _DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?.*")
@@ -52,6 +59,20 @@ class _Trial:
     def is_headed(self) -> bool:
         """Whether the first row surely names the columns."""
         return sum(_evidences([row.cells for row in self.rows])) > 0
+
+    @property
+    def is_even(self) -> bool:
+        """Whether nearly all rows are as wide as the first, or all others one wider: R does not name its row names."""
+        widths = [len(row.cells) for row in self.rows]
+        shifted = widths.count(self.width + 1) == len(widths) - 1 > 0
+        return self.width > 1 and (shifted or widths.count(self.width) >= _MOSTLY * len(widths))
+
+    @property
+    def is_set_apart(self) -> bool:
+        """Whether what the delimiter may do in texts is not done here: blanks in quotes, no blank behind a colon."""
+        if self.dialect.delimiter == " ":
+            return any(" " in cell for row in self.rows for cell in row.cells)
+        return not any(cell.startswith(" ") for row in self.rows for cell in row.cells)
 
     @property
     def is_prose(self) -> bool:
@@ -105,7 +126,7 @@ def decide(text: str, *, whole: bool, delimiter: str | None = None) -> Dialect:
     best = max(trials, key=lambda trial: (round(trial.fit, 2), trial.width), default=None)
     if best is None or (not delimiter and (best.fit < LEAST_FIT or best.is_prose)):
         # One column: a comma can be quoted there, and no unquoted one may split a text.
-        best = _try(text, replace(base, delimiter=ONE_COLUMN), whole=whole)
+        best = _last(text, base, whole=whole) or _try(text, replace(base, delimiter=ONE_COLUMN), whole=whole)
     if '"' in text:
         best = _quotes(best, text, whole=whole)
     if "\r\n" in text and re.search(r"(?<!\r)\n", text):
@@ -113,6 +134,15 @@ def decide(text: str, *, whole: bool, delimiter: str | None = None) -> Dialect:
             best, _try(text, replace(best.dialect, line_end="\r\n"), whole=whole), key=lambda trial: trial.strangeness
         )
     return best.dialect
+
+
+def _last(text: str, base: Dialect, *, whole: bool) -> _Trial | None:
+    """What splits only where nothing else does, below a header, into even rows: a blank if quotes hold others."""
+    for delimiter in LAST_DELIMITERS:
+        trial = _try(text, replace(base, delimiter=delimiter), whole=whole) if delimiter in text else None
+        if trial and trial.is_even and trial.is_headed and trial.is_set_apart:
+            return trial
+    return None
 
 
 def looks_like_table(text: str, *, whole: bool) -> bool:
@@ -123,7 +153,7 @@ def looks_like_table(text: str, *, whole: bool) -> bool:
         return False
     if trial.width == 1:
         return cells[0][0].strip().lower() in TEXT_NAMES
-    if trial.fit < _MOSTLY:
+    if not trial.is_even or trial.dialect.delimiter == ":":
         return False
     return trial.dialect.delimiter == "\t" or (is_header(cells) and any(map(_is_named, cells[0])))
 
@@ -201,7 +231,7 @@ def _evidences(rows: Sequence[Sequence[str]]) -> list[int]:
         return []
     head, body = rows[0], rows[1 : 1 + _HEADER_ROWS]
     columns = [[row[index].strip() for row in body if index < len(row)] for index in range(len(head))]
-    if _are_numbered(head) and not all(map(_are_values, columns)):
+    if _are_numbered(head) and not all(map(are_values, columns)):
         return [3] * len(head)
     return [_evidence(cell, below) for cell, below in zip(head, columns, strict=True)]
 
@@ -212,12 +242,12 @@ def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a lis
     if not name:
         counts = [int(value) for value in filled if value.isascii() and value.isdigit()]
         return 3 if len(counts) == len(filled) > 0 and counts == list(range(counts[0], counts[0] + len(counts))) else 0
-    if _is_value(name):
+    if is_value(name):
         return -3
     known = _is_named(name)
     if filled.count(name) and not known:
         return -2
-    if _are_values(filled):
+    if are_values(filled):
         return 3
     if known:
         return 2
@@ -234,10 +264,12 @@ def _are_numbered(head: Sequence[str]) -> bool:
     return len(head) > 1 and list(names) == [str(index) for index in range(len(names))]
 
 
-def _are_values(cells: Sequence[str]) -> bool:
+def are_values(cells: Sequence[str]) -> bool:
+    """Whether nearly all of those that are not blank are numbers, dates or addresses."""
     filled = [cell for cell in cells if cell]
-    return len(filled) > 0 and sum(map(_is_value, filled)) >= _MOSTLY * len(filled)
+    return len(filled) > 0 and sum(map(is_value, filled)) >= _MOSTLY * len(filled)
 
 
-def _is_value(text: str) -> bool:
+def is_value(text: str) -> bool:
+    """Whether it is a number, a date or an address."""
     return any(pattern.fullmatch(text) for pattern in (_NUMBER, _DATE, _ADDRESS))

@@ -20,6 +20,9 @@ DELIMITERS: Final = ("\t", ";", "|", ",", "^", "~", "\x01")
 #: Those that split only below what surely is a header: texts hold them too.
 RARE_DELIMITERS: Final = ("^", "~")
 
+#: Those that split only where none of the others does, below what surely is a header, into even rows.
+LAST_DELIMITERS: Final = (":", " ")
+
 #: Share of the rows that must have the first one's width before a character is taken for a delimiter.
 LEAST_FIT: Final = 0.4
 

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
-from lightsleeper.bulk.records import json_rows
+from lightsleeper.bulk.records import json_rows, single_quotes
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
 from lightsleeper.bulk.records.columns import Column, column_named, describe, sparseness, text_column, unique_names
 from lightsleeper.bulk.records.containers import Content, opened
@@ -28,6 +28,7 @@ from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named, 
 from lightsleeper.bulk.records.json_document import document
 from lightsleeper.bulk.records.rows import Row, json_row, table_rows
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
+from lightsleeper.bulk.records.second_header import said_of, second_header_rows
 from lightsleeper.bulk.records.workbooks import parquet_rows, xlsx_sheets
 from lightsleeper.errors import InvalidInput
 
@@ -172,13 +173,21 @@ def _from_text(
         characters = with_carriage_returns(characters, quoted=quoted)
         text = "".join(with_carriage_returns([text], quoted=quoted))
     said, shown = separator_line(text)
+    single = file_format != "txt" and single_quotes.are_usual(shown, whole=whole, delimiter=choices.delimiter or said)
+    if single:
+        characters, text = single_quotes.pieces_exchanged(characters), single_quotes.exchanged(text)
+        shown = single_quotes.exchanged(shown)
     if file_format == "txt":
         dialect, skipped, shown = Dialect(None, "none", line_end(text)), 0, text
     else:
         dialect, skipped = decide(shown, whole=whole, delimiter=choices.delimiter or said), len(text) - len(shown)
     rows = rows_of(_without_start(characters, skipped), dialect, line=1 + text.count("\n", 0, skipped))
     sample = list(CellReader(dialect).push(shown, last=whole))
+    if single:
+        rows, sample = single_quotes.cells_exchanged(rows), list(single_quotes.cells_exchanged(sample))
     table = _from_cells(rows, sample, name, choices, dialect=dialect, has_quotes='"' in shown)
+    if single:
+        table.notes.append("cells stand in single quotes")
     if table.format == "csv" and dialect.delimiter == "\t":
         table.format = "tsv"
     return table
@@ -223,15 +232,19 @@ def _from_cells(
     """`sample`: the first of `rows`, from which header, width and text column are decided."""
     lines = bool(dialect and dialect.delimiter is None)
     filled = [row.cells for row in sample if row.cells not in ([""], [])]
-    titles = filled[: title_rows(filled)] if not lines and choices.header is None else []
+    guessed = not lines and choices.header is None
+    titles = filled[: title_rows(filled)] if guessed else []
     header, width = (None, 1) if lines else header_of(filled[len(titles) :], choices.header)
     names = ["text"] if lines else unique_names(header or [], width)
-    skip = len(titles) + (header is not None)
+    second = filled[len(titles) + 1 :][: second_header_rows(filled[len(titles) + 1 :])] if guessed and header else []
+    skip = len(titles) + (header is not None) + len(second)
     shown = list(table_rows(sample, width, skip=skip, keep_blank=lines))
     table = _described(name, "txt" if lines else "csv", names, [row.cells for row in shown], choices)
     table.header, table.dialect = header, dialect
     if above := [cell.strip() for cells in titles for cell in cells if cell.strip()]:
         table.notes.append(f"left out above the header: {'; '.join(above)}")
+    if second:
+        table.notes.append(said_of(second))
     if header and len(header) > len(filled[len(titles)]):
         table.notes.append("the header has one name too few: the first column is taken to have none")
     # Who quotes nothing may well leave commas in the texts of the last column.

@@ -5,6 +5,8 @@ import { uniqueNames } from "./columns.js";
 import { described, SAMPLE_ROWS } from "./description.js";
 import { decide, isHeader, lineEnd, mostCommon, ONE_COLUMN, separatorLine, titleRows } from "./dialect.js";
 import { TableRows } from "./rows.js";
+import { saidOf, secondHeaderRows } from "./second_header.js";
+import { areUsual, cellsExchanged, exchanged } from "./single_quotes.js";
 import { sheetRows } from "./workbook.js";
 
 /**
@@ -26,6 +28,34 @@ export function fromText(source, format, choices) {
   if (lineEnd(source.text) === "\r" && source.text.includes("\n")) source = withCarriageReturns(source, format !== "txt");
   const [said, behind] = separatorLine(source.text);
   const lines = format === "txt";
+  const isSingle = !lines && areUsual(behind, source.whole, choices.delimiter ?? said);
+  if (isSingle) return fromSingleQuotes(source, format, choices);
+  return fromUsual(source, format, choices);
+}
+
+/**
+ * @param {Source} source
+ * @param {string} format
+ * @param {Choices} choices
+ */
+function fromSingleQuotes(source, format, choices) {
+  async function* pieces() {
+    for await (const [piece, last] of source.pieces()) yield /** @type {[string, boolean]} */ ([exchanged(piece), last]);
+  }
+  const table = fromUsual({ ...source, text: exchanged(source.text), pieces }, format, choices, cellsExchanged);
+  table.notes.push("cells stand in single quotes");
+  return table;
+}
+
+/**
+ * @param {Source} source
+ * @param {string} format
+ * @param {Choices} choices
+ * @param {(rows: Cells[]) => Cells[]} [change] what is done to every row
+ */
+function fromUsual(source, format, choices, change = (rows) => rows) {
+  const [said, behind] = separatorLine(source.text);
+  const lines = format === "txt";
   const shown = lines ? source.text : behind;
   const skipped = source.text.length - shown.length;
   /** @type {Dialect} */
@@ -33,8 +63,10 @@ export function fromText(source, format, choices) {
     ? { delimiter: null, quoting: "none", lineEnd: lineEnd(shown) }
     : decide(shown, source.whole, choices.delimiter ?? said);
   const firstLine = 1 + (source.text.slice(0, skipped).match(/\n/g)?.length ?? 0);
-  const sample = new CellReader(dialect, firstLine).push(shown, source.whole);
-  const lineBatches = () => cellsOf(source.pieces(), dialect, skipped, firstLine);
+  const sample = change(new CellReader(dialect, firstLine).push(shown, source.whole));
+  async function* lineBatches() {
+    for await (const batch of cellsOf(source.pieces(), dialect, skipped, firstLine)) yield change(batch);
+  }
   const table = fromCells(lineBatches, sample, source.name, choices, { dialect, hasQuotes: shown.includes('"') });
   if (dialect.delimiter === "\t") table.format = "tsv";
   return table;
@@ -120,15 +152,18 @@ export async function fromSheet(content, name, choices) {
 function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
   const lines = dialect?.delimiter === null;
   const filled = sample.map(({ cells }) => cells).filter((cells) => cells.length > 1 || cells[0]);
-  const titles = lines || choices.header !== undefined ? [] : filled.splice(0, titleRows(filled));
+  const isGuessed = !lines && choices.header === undefined;
+  const titles = isGuessed ? filled.splice(0, titleRows(filled)) : [];
   const { header, width } = lines ? { header: null, width: 1 } : headerOf(filled, choices.header);
   const names = lines ? ["text"] : uniqueNames(header ?? [], width);
-  const shape = { skip: titles.length + Number(header !== null), keepBlank: lines };
+  const second = isGuessed && header ? filled.slice(1, 1 + secondHeaderRows(filled.slice(1))) : [];
+  const shape = { skip: titles.length + Number(header !== null) + second.length, keepBlank: lines };
   const shown = new TableRows(width, shape).take(sample);
   const table = described(name, lines ? "txt" : "csv", names, shown, choices);
   table.header = header;
   const above = titles.flat().map((cell) => cell.trim()).filter(Boolean);
   if (above.length) table.notes.push(`left out above the header: ${above.join("; ")}`);
+  table.notes.push(...saidOf(second));
   if (header && header.length > filled[0].length) table.notes.push("the header has one name too few: the first column is taken to have none");
   table.delimiter = dialect && dialect.delimiter !== ONE_COLUMN ? dialect.delimiter : null;
   // Who quotes nothing may well leave commas in the texts of the last column.

@@ -2,7 +2,7 @@
 
 import { CellReader } from "./cells.js";
 import { hasWordOf } from "./columns.js";
-import { DELIMITERS, LEAST_FIT, OTHER_NAMES, RARE_DELIMITERS, TEXT_NAMES } from "./rules.js";
+import { DELIMITERS, LAST_DELIMITERS, LEAST_FIT, OTHER_NAMES, RARE_DELIMITERS, TEXT_NAMES } from "./rules.js";
 
 /** Of a table with one column: quotes count, and no character that texts hold splits them. */
 export const ONE_COLUMN = "\x1f";
@@ -53,6 +53,20 @@ class Trial {
   /** Whether the first row surely names the columns. */
   get isHeaded() {
     return sum(evidences(this.rows.map(({ cells }) => cells))) > 0;
+  }
+
+  /** Whether nearly all rows are as wide as the first, or all others one wider: R does not name its row names. */
+  get isEven() {
+    const widths = this.rows.map(({ cells }) => cells.length);
+    const shifted = widths.filter((width) => width === this.width + 1).length;
+    const isShifted = shifted > 0 && shifted === widths.length - 1;
+    return this.width > 1 && (isShifted || widths.filter((width) => width === this.width).length >= MOSTLY * widths.length);
+  }
+
+  /** Whether what the delimiter may do in texts is not done here: blanks in quotes, no blank behind a colon. */
+  get isSetApart() {
+    const isBlank = this.dialect.delimiter === " ";
+    return this.rows.some(({ cells }) => cells.some((cell) => (isBlank ? cell.includes(" ") : cell.startsWith(" ")))) === isBlank;
   }
 
   /** Whether its commas are those of texts: a blank behind each, in rows of any width, and no header above. */
@@ -111,7 +125,7 @@ export function decide(text, whole, delimiter = null) {
   const trials = (delimiter ? [delimiter] : DELIMITERS.filter((each) => text.includes(each))).map((each) => trial({ delimiter: each })).filter(isLikely);
   let best = trials.length ? trials.reduce(better) : null;
   // One column: a comma can be quoted there, and no unquoted one may split a text.
-  if (!best || (!delimiter && (best.fit < LEAST_FIT || best.isProse))) best = trial({ delimiter: ONE_COLUMN });
+  if (!best || (!delimiter && (best.fit < LEAST_FIT || best.isProse))) best = last(text, trial) ?? trial({ delimiter: ONE_COLUMN });
   if (text.includes('"')) {
     /** @type {Dialect["quoting"][]} */
     const ways = text.includes('\\"') ? ["backslash", "none"] : ["none"];
@@ -120,6 +134,19 @@ export function decide(text, whole, delimiter = null) {
   }
   if (text.includes("\r\n") && /(?<!\r)\n/.test(text)) best = lessStrange(best, trial({ ...best.dialect, lineEnd: "\r\n" }));
   return best.dialect;
+}
+
+/**
+ * What splits only where nothing else does, below a header, into even rows: a blank if quotes hold others.
+ * @param {string} text
+ * @param {(change: Partial<Dialect>) => Trial} trial
+ */
+function last(text, trial) {
+  for (const delimiter of LAST_DELIMITERS.filter((each) => text.includes(each))) {
+    const found = trial({ delimiter });
+    if (found.isEven && found.isHeaded && found.isSetApart) return found;
+  }
+  return null;
 }
 
 /**
@@ -147,7 +174,7 @@ export function looksLikeTable(text, whole) {
   const cells = trial.rows.map((row) => row.cells);
   if (cells.length < 2) return false;
   if (trial.width === 1) return TEXT_NAMES.has(cells[0][0].trim().toLowerCase());
-  if (trial.fit < MOSTLY) return false;
+  if (!trial.isEven || trial.dialect.delimiter === ":") return false;
   return trial.dialect.delimiter === "\t" || (isHeader(cells) && cells[0].some(isNamed));
 }
 
@@ -252,13 +279,13 @@ function areNumbered(head) {
 }
 
 /** @param {string[]} cells */
-function areValues(cells) {
+export function areValues(cells) {
   const filled = cells.filter(Boolean);
   return filled.length > 0 && filled.filter(isValue).length >= MOSTLY * filled.length;
 }
 
 /** @param {string} text */
-const isValue = (text) => VALUES.some((pattern) => pattern.test(text));
+export const isValue = (text) => VALUES.some((pattern) => pattern.test(text));
 
 /** @param {string} cell */
 export const isDate = (cell) => DATE.test(cell.trim());

@@ -14,6 +14,8 @@ export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 export const DELIMITERS = ["\t", ";", "|", ",", "^", "~", "\x01"];
 /** Those that split only below what surely is a header: texts hold them too. */
 export const RARE_DELIMITERS = ["^", "~"];
+/** Those that split only where none of the others does, below what surely is a header, into even rows. */
+export const LAST_DELIMITERS = [":", " "];
 /** Share of the rows that must have the first one's width before a character is taken for a delimiter. */
 export const LEAST_FIT = 0.4;
 

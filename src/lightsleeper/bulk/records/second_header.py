@@ -1,0 +1,39 @@
+"""Lines below the names of the columns that are no rows: units, questions in full, ids for machines."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from lightsleeper.bulk.records.columns import is_filled
+from lightsleeper.bulk.records.dialect import are_values, is_value
+
+_HEADER_ROWS: Final = 200
+#: What SurveyMonkey writes below a question.
+_ANSWERS: Final = frozenset({"Response", "Open-Ended Response"})
+#: What Qualtrics writes below its questions.
+_IMPORT_ID: Final = '{"ImportId":'
+_LISTED: Final = 5
+_LEAST_COLUMNS: Final = 2
+
+
+def second_header_rows(body: Sequence[Sequence[str]]) -> int:
+    """How many of the first rows below the header belong to it."""
+    for count, row in enumerate(body[:2], 1):
+        if all(cell.startswith(_IMPORT_ID) for cell in row if cell) and any(row):
+            return count
+    if len(body) < 2:  # noqa: PLR2004  # a row would be all there is
+        return 0
+    first, below = body[0], body[1 : 1 + _HEADER_ROWS]
+    if not first[0] and _ANSWERS & set(first):
+        return 1
+    numbers = [
+        cell.strip()
+        for index, cell in enumerate(first)
+        if are_values([row[index].strip() for row in below if index < len(row)])
+    ]
+    return int(len(numbers) >= _LEAST_COLUMNS and all(is_filled(cell) and not is_value(cell) for cell in numbers))
+
+
+def said_of(rows: Sequence[Sequence[str]]) -> str:
+    """What of them was left out, in words."""
+    cells = [cell.strip() for row in rows for cell in row if cell.strip()]
+    return f"left out below the header: {'; '.join(cells[:_LISTED])}{'; …' if len(cells) > _LISTED else ''}"
