@@ -8,7 +8,7 @@ import { grouped, plural, wholePercent } from "../shared/words.js";
 const SHOWN_ROWS = 5;
 const CELL_CHARS = 200;
 const SPARSE = 0.5;
-const DELIMITERS = [[",", "comma"], [";", "semicolon"], ["\t", "tab"], ["|", "bar |"]];
+const DELIMITERS = [[",", "comma"], [";", "semicolon"], ["\t", "tab"], ["|", "bar |"], [":", "colon"], [" ", "blank"]];
 const FORMATS = ["csv", "tsv", "txt", "jsonl", "json"];
 const ENCODINGS = ["utf-8", "utf-16le", "utf-16be", ...Object.keys(LEGACY_ENCODINGS)];
 
