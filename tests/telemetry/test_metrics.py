@@ -1,13 +1,14 @@
 """What is counted, read back through the SDK's own in-memory reader."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from lightsleeper.model.head import ONE_LABEL, Head
+from lightsleeper.model.head import MANY_LABELS, ONE_LABEL, REGRESSION, SCORE, Head
 from lightsleeper.model.prediction import Classification, Timings
 from lightsleeper.telemetry.instruments import INSTRUMENTS, REQUEST_DURATION, Histogram, Instrument
 from lightsleeper.telemetry.metrics import Identity, Metrics
@@ -18,10 +19,10 @@ IDENTITY = Identity("a/model", "d1", "1.2.3", Head(ONE_LABEL, ("NEGATIVE", "POSI
 class Measured:
     """Metrics of its own, and what an exporter would see of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, head: Head = IDENTITY.head) -> None:
         self._reader = InMemoryMetricReader()
         self.provider = MeterProvider([self._reader], shutdown_on_exit=False)
-        self.metrics = Metrics(self.provider.get_meter("test"), IDENTITY)
+        self.metrics = Metrics(self.provider.get_meter("test"), replace(IDENTITY, head=head))
 
     def points(self, name: str) -> list[Any]:
         data = self._reader.get_metrics_data()
@@ -44,7 +45,7 @@ def measured() -> Iterator[Measured]:
     measured.provider.shutdown()
 
 
-def answer(*logits: tuple[float, float], truncated: tuple[int, ...] = ()) -> Classification:
+def answer(*logits: tuple[float, ...], truncated: tuple[int, ...] = ()) -> Classification:
     return Classification(logits=logits, truncated=truncated, hits=0, timings=Timings())
 
 
@@ -101,6 +102,51 @@ def test_only_computed_texts_enter_the_score_distribution(measured: Measured) ->
     (series,) = measured.histograms("lightsleeper.prediction.score")
     assert (sum(series.counts), series.labels) == (1, {"label": "POSITIVE"})
     assert series.sum == pytest.approx(0.8808, abs=1e-4)
+
+
+@pytest.fixture
+def with_head(request: pytest.FixtureRequest) -> Iterator[Measured]:
+    """Fresh instruments of a model with another head."""
+    measured = Measured(request.param)
+    yield measured
+    measured.provider.shutdown()
+
+
+MANY = Head(MANY_LABELS, ("toxic", "insult", "threat"))
+
+
+@pytest.mark.parametrize("with_head", [MANY], indirect=True)
+def test_a_text_counts_for_each_label_that_applies_or_for_none(with_head: Measured) -> None:
+    with_head.metrics.classified(answer((2.0, 0.1, -3.0), (-1.0, -2.0, -3.0), (-1.0, 1.0, -9.0)), [], 0.0)
+    counted = {("toxic",): 1, ("insult",): 2, ("threat",): 0, ("(none)",): 1}
+    assert with_head.values("lightsleeper.predictions") == counted
+
+
+@pytest.mark.parametrize("with_head", [MANY], indirect=True)
+def test_every_label_of_many_has_its_scores_and_those_far_below_are_told_apart(with_head: Measured) -> None:
+    with_head.metrics.classified(answer(), [(2.0, -2.0, -5.0), (2.0, -2.0, -3.0)], 0.0)
+    series = with_head.histograms("lightsleeper.prediction.score")
+    assert [(sum(each.counts), each.labels["label"]) for each in series] == [(2, name) for name in MANY.labels]
+    assert [max(each.counts) for each in series] == [2, 2, 1]  # 0.007 and 0.047 are two buckets
+
+
+@pytest.mark.parametrize("with_head", [Head(SCORE, ("LABEL_0",))], indirect=True)
+def test_a_score_shifts_between_buckets_at_either_end(with_head: Measured) -> None:
+    with_head.metrics.classified(answer(), [(-4.5,), (-3.0,), (0.0,), (3.0,), (4.5,)], 0.0)
+    (series,) = with_head.histograms("lightsleeper.prediction.score")
+    assert max(series.counts) == 1
+
+
+@pytest.mark.parametrize(
+    "with_head", [Head(REGRESSION, ("LABEL_0",), (1.0, 5.0)), Head(REGRESSION, ("LABEL_0",))], indirect=True
+)
+def test_a_number_is_recorded_as_it_is_wherever_it_lies(with_head: Measured) -> None:
+    with_head.metrics.classified(answer((3.0,), (99.0,)), [(3.0,), (-7.5,), (99.0,)], 0.0)
+    (series,) = with_head.histograms("lightsleeper.prediction.score")
+    assert sum(series.counts) == 3
+    assert series.sum == pytest.approx(94.5)
+    assert min(series.counts[0], series.counts[-1]) >= 1
+    assert with_head.values("lightsleeper.predictions") == {("LABEL_0",): 2}
 
 
 def test_truncated_texts_are_counted(measured: Measured) -> None:

@@ -23,6 +23,9 @@ _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 #: Finest where a classifier lives: nearly all probabilities are above 0.9, and drift shows as mass leaving there.
 _PROBABILITY = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
+#: Where each score stands for itself, most texts are far below what applies: as fine at both ends.
+SIGMOIDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+
 
 @dataclass(frozen=True)
 class Instrument:

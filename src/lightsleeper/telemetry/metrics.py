@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from lightsleeper.model.head import REGRESSION, Head
+from lightsleeper.model.head import ONE_LABEL, REGRESSION, Head
 from lightsleeper.model.prediction import Classification, Logits
 from lightsleeper.telemetry.instruments import (
     ACTIVE_REQUESTS,
@@ -27,6 +27,7 @@ from lightsleeper.telemetry.instruments import (
     REJECTIONS,
     REQUEST_DURATION,
     SCORE,
+    SIGMOIDS,
     STARTUP,
     TOKEN_DURATION,
     TRUNCATIONS,
@@ -61,9 +62,11 @@ _SCORE_STEPS = 10
 
 
 def _score_of(head: Head) -> Instrument:
-    """The instrument of scores, with bounds that fit numbers that are no probabilities."""
-    if head.task != REGRESSION:
+    """The instrument of scores, with bounds that fit what this head answers."""
+    if head.task == ONE_LABEL:
         return SCORE
+    if head.task != REGRESSION:
+        return replace(SCORE, buckets=SIGMOIDS)
     least, largest = head.score_range or (0.0, 1.0)
     step = (largest - least) / _SCORE_STEPS or 1.0
     return replace(SCORE, buckets=tuple(least + step * number for number in range(-1, _SCORE_STEPS + 2)))
