@@ -94,7 +94,7 @@ bench-telemetry: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what telemetry c
 bench-cache: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what a cache hit and a miss cost (ARGS=FILE takes its texts)
 	.venv/bin/python tests/benchmarks/cache_paths.py $(ARGS)
 
-bench-overload: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what is left of it at 1, 2, 5 and 10 times its capacity
+bench-overload: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what is left of it at 1, 2, 5 and 10 times its capacity (ARGS="20 --part levels")
 	.venv/bin/python tests/benchmarks/overload.py $(ARGS)
 
 bench-growth: $(INSTALLED)/serve $(INSTALLED)/dev torch ## measure it against cores, tokens, texts in flight, labels, cache entries (ARGS=FILE.svg)

@@ -1,13 +1,16 @@
 """What is left of the service when more is asked than it can do: at 1, 2, 5 and 10 times its measured capacity.
 
-    python tests/benchmarks/overload.py [SECONDS]
+    python tests/benchmarks/overload.py [SECONDS] [--part levels|bulk|explain]
 
 The service runs on one core with one worker, the load comes from another. Requests are of one new sentence each and
 leave when their time has come, whether or not earlier ones were answered (an open loop: clients do not wait for each
-other). Only ratios and bounds count: what the machine does besides moves every figure.
+other). They are made before, and sent and received as plain bytes; the last columns say whether the load itself was
+what limited a level. Only ratios and bounds count: what the machine does besides moves every figure.
 """
 
+import argparse
 import asyncio
+import gc
 import json
 import os
 import random
@@ -15,11 +18,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
+import uvloop
+
 from load import Server, serving
+from open_loop import Answer, Connections, closed_loop, open_loop
 
 MULTIPLES = (1, 2, 5, 10)
 CLIENTS = 50
@@ -27,9 +33,9 @@ CLIENTS = 50
 IN_FLIGHT = 8
 PROBES_PER_S = 10
 BULK_CLIENTS = 3
+EXPLAINERS = 2
 SETTLING_S = 1.0
-#: Longer than anybody waits, and than the service lets anybody wait.
-TIMEOUT_S = 40.0
+
 
 _WORDS = ("a", "film", "that", "never", "quite", "wakes", "but", "lingers", "long", "after", "the", "last", "scene")
 _numbers = count()
@@ -40,78 +46,21 @@ def sentence(words: int = 12) -> str:
     return f"{next(_numbers)} " + " ".join(random.choices(_WORDS, k=words))
 
 
-def predict(texts: Sequence[str], client: str) -> bytes:
+def predict(text: str | Sequence[str], client: str, **options: bool) -> bytes:
     """A whole request, from an address of its own as a trusted proxy would name it."""
-    body = json.dumps({"text": list(texts)}).encode()
+    body = json.dumps({"text": text, **options}).encode()
     head = f"POST /predict HTTP/1.1\r\nhost: bench\r\nx-forwarded-for: {client}\r\ncontent-type: application/json\r\n"
     return b"%bcontent-length: %d\r\n\r\n%b" % (head.encode(), len(body), body)
+
+
+def explanation(text: Callable[[], str]) -> bytes:
+    """A whole request for one, always from the same client."""
+    return predict(text(), "203.0.113.9", explain=True)
 
 
 def probe(path: str) -> bytes:
     """A whole request of what Kubernetes and Knative ask."""
     return f"GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n".encode()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One request's fate; status 0 if it got none."""
-
-    status: int
-    sent_s: float
-    took_s: float
-
-
-class Connections:
-    """Kept connections, as many as are needed at once."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-
-    async def ask(self, request: bytes) -> Answer:
-        """Send it and wait for its answer."""
-        sent_s = time.perf_counter()
-        status = 0
-        with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
-            async with asyncio.timeout(TIMEOUT_S):
-                status = await self._exchange(request)
-        return Answer(status, sent_s, time.perf_counter() - sent_s)
-
-    async def _exchange(self, request: bytes) -> int:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
-        if b"connection: close" in head:
-            writer.close()
-        else:
-            self._idle.append((reader, writer))
-        return int(head.split(b" ", 2)[1])
-
-
-async def open_loop(connections: Connections, per_s: float, seconds: float, make: Callable[[], bytes]) -> list[Answer]:
-    """A request every 1/`per_s` seconds, whatever becomes of the earlier ones."""
-    began_s = time.perf_counter()
-    asked: list[asyncio.Task[Answer]] = []
-    while (elapsed_s := time.perf_counter() - began_s) < seconds:
-        asked += [asyncio.create_task(connections.ask(make())) for _ in range(int(elapsed_s * per_s) - len(asked))]
-        await asyncio.sleep(0.002)
-    return list(await asyncio.gather(*asked))
-
-
-async def closed_loop(
-    connections: Connections, in_flight: int, seconds: float, make: Callable[[], bytes]
-) -> list[Answer]:
-    """So many clients that each wait for their answer."""
-    until_s = time.perf_counter() + seconds
-
-    async def client() -> list[Answer]:
-        answers = []
-        while time.perf_counter() < until_s:
-            answers.append(await connections.ask(make()))
-        return answers
-
-    return [answer for answers in await asyncio.gather(*(client() for _ in range(in_flight))) for answer in answers]
 
 
 def one_sentence() -> bytes:
@@ -132,9 +81,13 @@ class Level:
 
     answers: list[Answer]
     probes: list[Answer]
-    recovered_s: float = field(default=float("nan"))
+    recovered_s: float
+    #: Of the core that the load has: near 1 it is the load that was measured.
+    load_share: float
+    #: CPU seconds of the service, which a machine that is busy with something else hardly changes.
+    service_cpu_s: float
 
-    def row(self, capacity: float) -> Iterator[str]:
+    def row(self, capacity: "Capacity", asked_per_s: float) -> Iterator[str]:
         """The columns of the table."""
         good = [answer for answer in self.answers if answer.status == 200]  # HTTP's own
         refused = [answer for answer in self.answers if answer.status in {429, 503}]
@@ -143,76 +96,146 @@ class Level:
         # Once the queue has its length: until then fewer are answered than come in.
         settled_s = began_s + SETTLING_S
         in_time = [answer for answer in good if settled_s < answer.sent_s + answer.took_s < ended_s]
-        yield f"{len(in_time) / (ended_s - settled_s) / capacity:.0%}"
+        yield f"{len(in_time) / (ended_s - settled_s) / capacity.per_s:.0%}"
         yield from (f"{percentile_ms(good, percent):.0f}" for percent in (50, 99))
         yield f"{len(refused)}"
         yield from (f"{percentile_ms(refused, percent):.0f}" for percent in (50, 99))
+        spent_s = self.service_cpu_s - len(good) * capacity.answer_cpu_s
+        yield f"{spent_s / len(refused) * 1e6:.0f}" if refused else "nan"
         yield f"{lost}"
         yield f"{percentile_ms(self.probes, 99):.0f}"
         yield f"{self.recovered_s * 1e3:.0f}"
+        yield f"{len(self.answers) / (ended_s - began_s) / asked_per_s:.0%}"
+        yield f"{self.load_share:.0%}"
 
 
-async def overloaded(connections: Connections, per_s: float, seconds: float) -> Level:
+COLUMNS = (
+    *("× capacity", "goodput", "p50 ms", "p99 ms", "refused", "p50 ms", "p99 ms", "CPU µs each", "lost"),
+    *("probes p99 ms", "recovered ms", "sent", "load's CPU"),
+)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the service can do."""
+
+    per_s: float
+    answer_cpu_s: float
+
+
+async def capacity_of(server: Server, connections: Connections, seconds: float) -> Capacity:
+    """In sentences. Anew for each level: the machine is seldom as fast twice."""
+    began_cpu_s = server.cpu_s()
+    answers = await closed_loop(connections, IN_FLIGHT, seconds, one_sentence)
+    answered = sum(answer.status == 200 for answer in answers)  # HTTP's own
+    return Capacity(answered / seconds, (server.cpu_s() - began_cpu_s) / answered)
+
+
+async def overloaded(server: Server, connections: Connections, per_s: float, seconds: float) -> Level:
     """One level, with probes during it, and how long after it a sentence is answered again."""
     paths = iter(("/livez", "/readyz") * 10_000)
+    gc.collect()
+    gc.disable()  # a pause of the load would be the service's latency
+    began_s, began_cpu_s, began_service_s = time.perf_counter(), time.process_time(), server.cpu_s()
     answers, probes = await asyncio.gather(
         open_loop(connections, per_s, seconds, one_sentence),
         open_loop(connections, PROBES_PER_S, seconds, lambda: probe(next(paths))),
     )
-    level = Level(answers, probes)
+    share = (time.process_time() - began_cpu_s) / (time.perf_counter() - began_s)
+    service_cpu_s = server.cpu_s() - began_service_s
+    gc.enable()
     ended_s = max(answer.sent_s for answer in answers)
     for _ in range(1_000):
-        if (await connections.ask(one_sentence())).status == 200:
+        if (await connections.ask(one_sentence(), [])).status == 200:
             break
         await asyncio.sleep(0.05)
-    level.recovered_s = time.perf_counter() - ended_s
-    return level
+    return Level(answers, probes, time.perf_counter() - ended_s, share, service_cpu_s)
 
 
-async def beside_bulk(connections: Connections, seconds: float) -> tuple[list[Answer], list[Answer]]:
+async def measure_levels(server: Server, connections: Connections, seconds: float) -> None:
+    """Print the table."""
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    for multiple in MULTIPLES:
+        capacity = await capacity_of(server, connections, seconds / 2)
+        per_s = multiple * capacity.per_s
+        level = await overloaded(server, connections, per_s, seconds)
+        print(f"| {multiple} (of {capacity.per_s:.0f}/s) | {' | '.join(level.row(capacity, per_s))} |", flush=True)
+
+
+async def measure_bulk(_: Server, connections: Connections, seconds: float) -> None:
     """One-sentence users, five sentences a second, beside clients that send the largest requests back to back."""
+    alone = await open_loop(connections, 5, seconds, one_sentence)
     names = iter([f"198.51.100.{number % BULK_CLIENTS}" for number in range(10_000)])
-    return await asyncio.gather(
+    small, large = await asyncio.gather(
         open_loop(connections, 5, seconds, one_sentence),
         closed_loop(
             connections, BULK_CLIENTS, seconds, lambda: predict([sentence(440) for _ in range(64)], next(names))
         ),
     )
+    print(f"\none sentence alone: {latencies(alone)}")
+    print(f"beside {BULK_CLIENTS} clients that send 64 long texts over and over: {latencies(small)}; {outcomes(large)}")
 
 
-async def measure(server: Server, seconds: float) -> None:
-    """Print the table."""
+#: What costs most to explain, by its name.
+EXPLAINED: dict[str, Callable[[], str]] = {
+    "190 words": lambda: sentence(189),
+    "140 words of three tokens": lambda: f"{next(_numbers)} {'a-q ' * 139}",
+    "200 words of 249 letters": lambda: " ".join([str(next(_numbers)), *["影" * 249] * 199]),
+}
+
+
+async def measure_explain(server: Server, connections: Connections, seconds: float) -> None:
+    """One-sentence users, at a quarter of the capacity, beside clients that have the largest texts explained."""
+    per_s = (await capacity_of(server, connections, seconds / 2)).per_s / 4
+    for name, text in EXPLAINED.items():
+        alone = await open_loop(connections, per_s, seconds, one_sentence)
+        explain = partial(explanation, text)
+        small, explained = await asyncio.gather(
+            open_loop(connections, per_s, seconds, one_sentence),
+            closed_loop(connections, EXPLAINERS, seconds, explain),
+        )
+        ratio = percentile_ms(small, 99) / percentile_ms(alone, 99)
+        print(f"\none sentence alone, {per_s:.0f}/s: {latencies(alone)}")
+        print(f"beside {EXPLAINERS} who have {name} explained: {latencies(small)}, p99 × {ratio:.1f}", end="; ")
+        print(outcomes(explained), flush=True)
+
+
+def latencies(answers: Sequence[Answer]) -> str:
+    """Of those answered, and how many were not."""
+    good = [answer for answer in answers if answer.status == 200]  # HTTP's own
+    spread = ", ".join(f"p{percent} {percentile_ms(good, percent):.0f} ms" for percent in (50, 99))
+    return f"{spread}, {len(answers) - len(good)} of {len(answers)} not answered"
+
+
+def outcomes(answers: Sequence[Answer]) -> str:
+    """Of them: how many got which status."""
+    statuses = [answer.status for answer in answers]
+    return ", ".join(f"{statuses.count(status)} × {status}" for status in sorted(set(statuses)))
+
+
+PARTS = {"levels": measure_levels, "bulk": measure_bulk, "explain": measure_explain}
+
+
+async def measure(server: Server, seconds: float, parts: Sequence[str]) -> None:
+    """Print what each part finds."""
     connections = Connections(server.port)
-    await closed_loop(connections, IN_FLIGHT, seconds / 2, one_sentence)
-    print(
-        "| × capacity | goodput | p50 ms | p99 ms | refused | p50 ms | p99 ms | lost | probes p99 ms | recovered ms |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for multiple in MULTIPLES:
-        # Anew each time: the machine is seldom as fast twice.
-        closed = await closed_loop(connections, IN_FLIGHT, seconds / 2, one_sentence)
-        capacity = sum(answer.status == 200 for answer in closed) / (seconds / 2)  # HTTP's own
-        level = await overloaded(connections, multiple * capacity, seconds)
-        print(f"| {multiple} (of {capacity:.0f}/s) | {' | '.join(level.row(capacity))} |", flush=True)
-    alone = await open_loop(connections, 5, seconds, one_sentence)
-    small, large = await beside_bulk(connections, seconds)
-    answered = [answer for answer in small if answer.status == 200]  # HTTP's own
-    print(f"\none sentence alone: p99 {percentile_ms(alone, 99):.0f} ms")
-    print(f"beside {BULK_CLIENTS} bulk clients: p50 {percentile_ms(answered, 50):.0f} ms, ", end="")
-    print(f"p99 {percentile_ms(answered, 99):.0f} ms, {len(small) - len(answered)} of {len(small)} not answered")
-    done = sum(answer.status == 200 for answer in large)  # HTTP's own
-    print(f"bulk requests of 64 long texts: {done} answered, {len(large) - done} refused")
+    await capacity_of(server, connections, seconds / 2)
+    for part in parts:
+        await PARTS[part](server, connections, seconds)
 
 
 def main() -> None:
     """The service on the first core, the load on the last."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("seconds", nargs="?", type=float, default=10.0)
+    arguments.add_argument("--part", choices=PARTS, action="append")
+    asked = arguments.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])  # inherited
     command = [sys.executable, "-m", "lightsleeper", "serve"]
     with serving(command, {"LIGHTSLEEPER_WORKERS": "1", "LIGHTSLEEPER_CACHE_ENTRIES": "0"}) as server:
         os.sched_setaffinity(0, cores[-1:])
-        asyncio.run(measure(server, seconds))
+        uvloop.run(measure(server, asked.seconds, asked.part or list(PARTS)))
 
 
 if __name__ == "__main__":
