@@ -2,11 +2,13 @@
 
     .venv/bin/python tests/benchmarks/families_table.py                  all of them
     .venv/bin/python tests/benchmarks/families_table.py albert mpnet     these
+    .venv/bin/python tests/benchmarks/families_table.py --task regression
 
 Agreement and size are the bundle's; batch-mates: how far a logit moves in company; ids: of 500 odd texts, how many get
 the ids of transformers' own tokenizer; texts a second are those of a model of two small layers, to compare families by.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -48,8 +50,19 @@ def row(kind: str, task: str) -> str:
         )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("family", nargs="*", help=f"all by default, of {', '.join(KINDS)}")
+    parser.add_argument("--task", nargs="+", choices=TASKS, default=TASKS)
+    options = parser.parse_args()
+    if unknown := set(options.family) - set(KINDS):
+        parser.error(f"no family {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
     print(f"{'family':<12} {'task':<26} {'agree':>7} {'moved':>7} {'company':>9} {'ids':>8} {'size':>9} {'texts/s':>7}")
-    for kind in sys.argv[1:] or KINDS:
-        for task in TASKS if len(sys.argv) == 1 else TASKS[:1]:
+    for kind in options.family or KINDS:
+        for task in options.task:
             print(row(kind, task), flush=True)
+
+
+if __name__ == "__main__":
+    main()
