@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 import heads
 from journey import OpenPage, ask, classify, download, downloaded_rows, load_content, table
@@ -49,6 +49,23 @@ def applying(scores: dict[str, float]) -> list[str]:
 
 def numbers(cells: list[list[str]]) -> list[float]:
     return [float(cell[3].replace("−", "-")) for cell in cells]
+
+
+def asks(page: Page) -> str:
+    """The page's question, and what a file of results is called."""
+    load_content(page, "mine.csv", FILE.encode())
+    classify(page)
+    with page.expect_download() as event:
+        page.click("#download-csv")
+    return f"{page.inner_text('h1')} {event.value.suggested_filename}"
+
+
+def test_the_page_asks_what_the_model_answers_and_names_its_files_after_it(
+    open_page: OpenPage, many: Service, one: Service, service: Service
+) -> None:
+    assert asks(open_page(service.url)) == "How do people feel about it? mine-sentiment.csv"
+    assert asks(open_page(many.url)) == "Which apply of toxic and insult? mine-labels.csv"
+    assert asks(open_page(one.url)) == "What score does it get? mine-scores.csv"
 
 
 def test_one_text_has_the_labels_that_apply_or_none(open_page: OpenPage, many: Service) -> None:

@@ -115,6 +115,25 @@ def test_the_table_has_the_columns_of_the_file(done: Page, rows: list[dict[str, 
     assert first == [rows[0][name] for name in ("id", "shop", "date", "stars")]
 
 
+def test_the_table_is_sorted_by_any_column_of_the_file(page: Page) -> None:
+    cells = [("9", "2026-03-01", "b"), ("10", "2025-12-24", "Z"), ("", "2026-01-31", "a10"), ("-1.5", "", "a9")]
+    rows = "".join(f"{price},{day},{name},{text}\n" for (price, day, name), text in zip(cells, TEXTS, strict=False))
+    load_content(page, "sorted.csv", f"price,day,name,text\n{rows}".encode())
+    classify(page)
+    blank_last = {"price": [3, 0, 1], "day": [1, 2, 0], "name": [3, 2, 0, 1]}
+    for place, (name, order) in enumerate(blank_last.items()):
+        head = page.locator("th.of-file").filter(has_text=name)
+        rest = [row for row in range(4) if row not in order]
+        for direction, expected in (("ascending", order), ("descending", order[::-1])):
+            head.locator("button").click()
+            expect(head).to_have_attribute("aria-sort", direction)
+            found = page.locator(f"#table tbody tr:not(.spacer) td.of-file:nth-of-type({5 + place})").all_inner_texts()
+            assert found == [cells[row][place] for row in [*expected, *rest]]
+    page.click("th[data-sort=row] button")
+    expect(page.locator("th.of-file[aria-sort=none]")).to_have_count(3)
+    assert page.locator("td.of-row").all_inner_texts() == ["1", "2", "3", "4"]
+
+
 def test_a_search_looks_into_every_column(done: Page) -> None:
     for wanted, count in (("lovely", 3), ("CORK", 5), ("nowhere to be found", 0)):
         done.fill("#search", wanted)

@@ -26,7 +26,8 @@ export function calendar(cells) {
   const span = (Date.parse(last) - Date.parse(first)) / DAY_MS;
   const chars = span <= LONGEST_DAYS ? "2026-03-01".length : span <= LONGEST_MONTHS_DAYS ? "2026-03".length : "2026".length;
   const note = order === "ymd" ? "" : `read as ${order === "dmy" ? "day, month, year" : "month, day, year"}`;
-  return { keyOf: (/** @type {string} */ cell) => (days.get(headOf(cell)) ?? "").slice(0, chars), note };
+  const day = (/** @type {string} */ cell) => days.get(headOf(cell)) ?? "";
+  return { keyOf: (/** @type {string} */ cell) => day(cell).slice(0, chars), dayOf: day, note };
 }
 
 /** @param {string} cell */

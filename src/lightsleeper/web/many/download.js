@@ -3,7 +3,7 @@
 import { breathe } from "../shared/dom.js";
 import { members } from "./reading/json_values.js";
 import { DONE } from "./results.js";
-import { NONE } from "../shared/head.js";
+import { NONE, resultName } from "../shared/head.js";
 
 const ROWS_AT_ONCE = 1000;
 const NUMBER = /^[-+]?[0-9][0-9.,]*([eE][-+]?[0-9]+)?%?$/;
@@ -32,7 +32,7 @@ export async function download(format, dataset, results, rows = Array(dataset.co
   }
   pieces.push(lines.join(""));
   const type = format === "jsonl" ? "application/jsonl" : "text/csv";
-  save(new Blob(pieces, { type }), fileName(dataset.name, format === "jsonl" ? "jsonl" : "csv"));
+  save(new Blob(pieces, { type }), fileName(dataset.name, resultName(results.head), format === "jsonl" ? "jsonl" : "csv"));
 }
 
 /**
@@ -153,9 +153,10 @@ function originalJson(dataset, row) {
 
 /**
  * @param {string} name
+ * @param {string} results what they are
  * @param {string} format
  */
-const fileName = (name, format) => `${name.replace(/\.[^.]*$/, "") || "texts"}-sentiment.${format}`;
+const fileName = (name, results, format) => `${name.replace(/\.[^.]*$/, "") || "texts"}-${results}.${format}`;
 
 /**
  * @param {Blob} blob

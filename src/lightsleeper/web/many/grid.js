@@ -7,6 +7,8 @@ const OVERSCAN = 6;
 const MOST_PX = 8_000_000;
 
 /**
+ * @typedef {{name: string, index: number}} Column
+ *
  * @typedef {object} Shown one row's cells, as text
  * @property {string} number
  * @property {string} text
@@ -35,7 +37,7 @@ export class Grid {
     this.below = spacer();
     /** @type {HTMLTableRowElement[]} */
     this.pool = [];
-    /** @type {string[]} the file's other columns */
+    /** @type {Column[]} the file's other columns */
     this.columns = [];
     table.tBodies[0].append(this.above, this.below);
     this.draw = oncePerFrame(() => this.#draw());
@@ -43,14 +45,14 @@ export class Grid {
     new ResizeObserver(this.draw).observe(scroller);
   }
 
-  /** @param {string[]} names of the file's columns to show behind ours */
-  setColumns(names) {
-    this.columns = names;
+  /** @param {Column[]} columns of the file, to show behind ours */
+  setColumns(columns) {
+    this.columns = columns;
     const head = this.table.tHead?.rows[0];
     for (const old of head?.querySelectorAll(".of-file") ?? []) old.remove();
-    head?.append(...names.map((name) => el("th", { scope: "col", class: "of-file", title: name }, name)));
-    for (const spacer of [this.above, this.below]) spacer.cells[0].colSpan = 4 + names.length;
-    this.table.style.setProperty("--own", String(names.length));
+    head?.append(...columns.map(headOf));
+    for (const spacer of [this.above, this.below]) spacer.cells[0].colSpan = 4 + columns.length;
+    this.table.style.setProperty("--own", String(columns.length));
     this.#resize(0);
     this.draw();
   }
@@ -124,6 +126,12 @@ export class Grid {
     scoreCell.lastElementChild.firstElementChild.style.transform = `scaleX(${share})`;
     own.forEach((cell, place) => (ownCells[place].textContent = ownCells[place].title = cell));
   }
+}
+
+/** @param {Column} column */
+function headOf({ name, index }) {
+  const button = el("button", { type: "button" }, name);
+  return el("th", { scope: "col", class: "of-file", title: name, "data-sort": "own", "data-column": String(index), "aria-sort": "none" }, button);
 }
 
 function spacer() {

@@ -6,6 +6,7 @@ import { Facets } from "./facets.js";
 import { Filters, remembered } from "./filters.js";
 import { Grid } from "./grid.js";
 import { OwnLabels } from "./own_labels.js";
+import { ranksOf } from "./ranks.js";
 import { DONE, FAILED } from "./results.js";
 import { Spectrum } from "./spectrum.js";
 import { shareOf } from "../shared/head.js";
@@ -17,7 +18,7 @@ const REDRAW_MS_A_ROW = 0.001;
 const SEARCH_PAUSE_MS = 200;
 const CELL_CHARS = 200;
 
-/** @typedef {"row" | "label" | "score"} SortKey */
+/** @typedef {"row" | "label" | "score" | "own"} SortKey */
 
 export class Review {
   /** @param {(text: string) => void} openText */
@@ -26,8 +27,8 @@ export class Review {
     this.dataset = null;
     /** @type {import("./results.js").Results | null} */
     this.results = null;
-    /** @type {{by: SortKey, descending: boolean}} */
-    this.order = { by: "row", descending: false };
+    /** @type {{by: SortKey, column: number, descending: boolean}} `column`: of the file's own */
+    this.order = { by: "row", column: -1, descending: false };
     this.grid = new Grid(byId("grid"), byId("table"), {
       show: (row) => this.#cells(row),
       open: (row) => openText(this.dataset?.text(row) ?? ""),
@@ -51,7 +52,8 @@ export class Review {
     this.filters.clear();
     this.spectrum.reset();
     if (dataset && results) {
-      this.grid.setColumns(this.#ownColumns().map((index) => dataset.columns[index]));
+      this.grid.setColumns(this.#ownColumns().map((index) => ({ index, name: dataset.columns[index] })));
+      this.#setOrder({ by: "row", column: -1, descending: false });
       this.facets.show(dataset, results);
       this.own.show(dataset, results);
     }
@@ -61,7 +63,9 @@ export class Review {
 
   /** The rows that the filters let through, in the order of the table. */
   get shown() {
-    return this.results?.view(this.filters.tests, this.order) ?? new Uint32Array();
+    const { dataset, order } = this;
+    const own = dataset && order.by === "own" ? ranksOf(dataset, order.column) : null;
+    return this.results?.view(this.filters.tests, order, own) ?? new Uint32Array();
   }
 
   /** Soon, together with whatever else changes until then. */
@@ -91,9 +95,10 @@ export class Review {
       clearTimeout(this.searchTimer);
       this.searchTimer = window.setTimeout(() => this.#setSearch(byId("search").value), SEARCH_PAUSE_MS);
     });
-    for (const header of document.querySelectorAll("th[data-sort]")) {
-      header.querySelector("button")?.addEventListener("click", () => this.#sortBy(header));
-    }
+    byId("table").tHead?.addEventListener("click", ({ target }) => {
+      const header = /** @type {HTMLElement} */ (target).closest("button")?.closest("th");
+      if (header) this.#sortBy(header);
+    });
   }
 
   #ownColumns() {
@@ -129,15 +134,20 @@ export class Review {
     this.filters.set("search", { words: `“${wanted.trim()}”`, test, removed: () => (byId("search").value = "") });
   }
 
-  /** @param {Element} header */
-  #sortBy(header) {
-    const by = /** @type {SortKey} */ (/** @type {HTMLElement} */ (header).dataset.sort);
-    this.order = { by, descending: this.order.by === by && !this.order.descending };
-    for (const other of document.querySelectorAll("th[data-sort]")) {
-      const direction = this.order.descending ? "descending" : "ascending";
-      other.setAttribute("aria-sort", other === header ? direction : "none");
-    }
+  /** @param {HTMLElement} header */
+  #sortBy({ dataset: { sort, column = "-1" } }) {
+    const [by, own] = [/** @type {SortKey} */ (sort), Number(column)];
+    this.#setOrder({ by, column: own, descending: this.order.by === by && this.order.column === own && !this.order.descending });
     this.redraw();
+  }
+
+  /** @param {{by: SortKey, column: number, descending: boolean}} order */
+  #setOrder(order) {
+    this.order = order;
+    for (const header of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("th[data-sort]"))) {
+      const isIt = header.dataset.sort === order.by && Number(header.dataset.column ?? -1) === order.column;
+      header.setAttribute("aria-sort", isIt ? (order.descending ? "descending" : "ascending") : "none");
+    }
   }
 
   /** @param {import("./results.js").Results} results */

@@ -1,6 +1,7 @@
 /** The footer: what answers here, from GET /model. */
 
 import { byId, el } from "./dom.js";
+import { headOf, questionOf } from "./head.js";
 import { delayMs, wait } from "./patience.js";
 import { model, ServiceError } from "./service.js";
 import { decimal, grouped, percent } from "./words.js";
@@ -18,6 +19,8 @@ async function load(known) {
     try {
       const facts = await model();
       draw(facts);
+      byId("question-asked").textContent = questionOf(headOf(facts));
+      document.title = `lightsleeper: ${questionOf(headOf(facts)).toLowerCase()}`;
       return known(facts);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
