@@ -6,7 +6,7 @@ cell that does not double them, and swallows the rest of a file behind one that 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -48,6 +48,7 @@ class Cells:
 
 _MORE: Final = -1
 _PLAIN: Final = -2
+_MOSTLY: Final = 0.9
 _ESCAPE = re.compile(r'\\(["\\])|""')
 
 
@@ -65,6 +66,8 @@ class CellReader:
     _agreed: re.Pattern[str] | None = None
     _without_quotes: bool = False
     _is_sound: bool = False
+    #: Cells of the row above.
+    _width: int = 0
 
     def __post_init__(self) -> None:
         """Know the rows that are quick to read."""
@@ -80,12 +83,11 @@ class CellReader:
         self._position = 0
         self._is_sound = not is_damaged(self._text)
         while self._position < len(self._text):
-            if many := self._many():
-                yield from many
-            elif row := self._row(last=last):
-                yield row
-            else:
+            rows = self._many() or self._row(last=last)
+            if not rows:
                 break
+            self._width = len(rows[-1].cells)
+            yield from rows
         if len(self._text) - self._position > MAX_ROW_CHARS:
             raise InvalidInput(
                 f"line {self.line} goes on for more than {MAX_ROW_CHARS:,} characters", limit=MAX_ROW_CHARS
@@ -124,12 +126,13 @@ class CellReader:
         self.line += self._text.count("\n", begin, self._position)
         return [Cells(row or [""], first + above, 0, is_sound) for row, above in zip(rows, lines, strict=False)]
 
-    def _row(self, *, last: bool) -> Cells | None:
+    def _row(self, *, last: bool) -> list[Cells]:
+        """The next row alone; none if it may go on in the next piece."""
         text, start, line_end = self._text, self._position, self.dialect.line_end
         end = text.find(line_end, start)
         if end == -1:
             if not last:
-                return None
+                return []
             end = len(text)
         line = text[start:end]
         if self._without_quotes or '"' not in line:
@@ -138,12 +141,12 @@ class CellReader:
                 line = line[:-1]
             row = Cells([line] if self.dialect.delimiter is None else line.split(self.dialect.delimiter), self.line)
             self.line += self._breaks(start, self._position) if line_end == "\r\n" else 1
-            return row
+            return [row]
         row = Cells([], self.line)
         if not self._slowly(row, last=last):
-            return None
+            return []
         self.line += 1 if line_end == "\r" else self._breaks(start, self._position)
-        return row
+        return [row]
 
     def _breaks(self, start: int, end: int) -> int:
         return max(1, self._text.count("\n", start, end))
@@ -210,7 +213,7 @@ class CellReader:
             elif (ends := self._ends_cell(quote + 1, last=last)) is None:
                 return _MORE
             elif ends:
-                return self._judged(row, opening, quote, line)
+                return self._judged(row, opening, quote, line, last=last)
             elif (line := self._line_of(quote, line or self._second_line(opening), row)) == _PLAIN:
                 return _PLAIN
             else:
@@ -220,15 +223,26 @@ class CellReader:
         self._no_close_before = len(text)
         return _PLAIN
 
-    def _judged(self, row: Cells, opening: int, close: int, line: int) -> int:
+    def _judged(self, row: Cells, opening: int, close: int, line: int, *, last: bool) -> int:
         """Tab-separated files are written without quoting by many: there a quote is one only where it makes sense."""
         inner = self._text[opening:close] if self.dialect.delimiter == "\t" else ""
-        if inner and (line or ("\t" in inner and ("\n" in inner or self.dialect.line_end in inner))):
+        if inner and line:
             return _PLAIN
+        if "\t" in inner and ("\n" in inner or self.dialect.line_end in inner):
+            end = self._text.find(self.dialect.line_end, close)
+            if end == -1 and not last:
+                return _MORE
+            if self._are_rows(self._text[self._position : end if end != -1 else None].split(self._break)):
+                return _PLAIN
         if line and line <= close and self._is_row(line, close, row):
             return _PLAIN
         row.odd_quotes += line > 0
         return close
+
+    def _are_rows(self, lines: Sequence[str]) -> bool:
+        """Whether nearly all of what a quoted cell makes one row has by itself as many tabs as the row above."""
+        tabs = [line.count("\t") for line in lines]
+        return tabs.count(self._width - 1 if self._width else tabs[0]) >= _MOSTLY * len(tabs)
 
     def _line_of(self, quote: int, line: int, row: Cells) -> int:
         """Where the line of `quote` begins; _PLAIN if one from `line` to there is a row: the cell swallowed it.

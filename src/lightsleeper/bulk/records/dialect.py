@@ -32,6 +32,8 @@ _MOST_TITLES: Final = 10
 _NAME_WORDS: Final = 4
 _SENTENCE_WORDS: Final = 8
 _LONG_NAME_CHARS: Final = 60
+#: A question above so many cells without one is what they answer.
+_FEW_CELLS: Final = 3
 _MOSTLY: Final = 0.9
 
 
@@ -251,6 +253,8 @@ def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a lis
         return 3
     if known:
         return 2
+    if name.endswith("?") and len(filled) >= _FEW_CELLS and not any(value.endswith("?") for value in filled):
+        return 1
     if len(name.split()) > _SENTENCE_WORDS or len(name) > _LONG_NAME_CHARS:
         return 0 if name.endswith(("?", ":")) else -2
     if re.fullmatch(r"[A-Za-z]+([_.][A-Za-z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+", name):

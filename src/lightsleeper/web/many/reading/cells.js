@@ -20,6 +20,7 @@ import { MAX_ROW_CHARS } from "./rules.js";
 
 const MORE = -1;
 const PLAIN = -2;
+const MOSTLY = 0.9;
 
 /** Takes a file in pieces; gives every row that is complete. */
 export class CellReader {
@@ -27,6 +28,8 @@ export class CellReader {
   #position = 0;
   /** Before this position no quoted cell closes: what makes a thousand stray quotes no slower than one. */
   #noCloseBefore = -1;
+  /** Cells of the row above. */
+  #width = 0;
   #withoutQuotes;
 
   /**
@@ -55,9 +58,11 @@ export class CellReader {
     while (this.#position < this.#text.length) {
       this.#position = quick.take(this.#position, this.line, rows);
       this.line = quick.line;
+      this.#width = rows.at(-1)?.cells.length ?? this.#width;
       const row = this.#row(last);
       if (!row) break;
       rows.push(row);
+      this.#width = row.cells.length;
     }
     if (this.#text.length - this.#position > MAX_ROW_CHARS) {
       throw new Error(`line ${this.line} goes on for more than ${MAX_ROW_CHARS.toLocaleString("en")} characters`);
@@ -175,7 +180,7 @@ export class CellReader {
       } else {
         const ends = this.#endsCell(quote + 1, last);
         if (ends === null) return MORE;
-        if (ends) return this.#judged(row, opening, quote, line);
+        if (ends) return this.#judged(row, opening, quote, line, last);
         line = this.#lineOf(quote, line || this.#secondLine(opening), row);
         if (line === PLAIN) return PLAIN;
         quote = text.indexOf('"', quote + 1);
@@ -192,14 +197,28 @@ export class CellReader {
    * @param {number} opening
    * @param {number} close
    * @param {number} line that of `close`, if an odd quote was met; else 0
+   * @param {boolean} last
    */
-  #judged(row, opening, close, line) {
+  #judged(row, opening, close, line, last) {
     const inner = this.delimiter === "\t" ? this.#text.slice(opening, close) : "";
-    const across = inner.includes("\n") || inner.includes(this.dialect.lineEnd);
-    if (inner && (line || (across && inner.includes("\t")))) return PLAIN;
+    if (inner && line) return PLAIN;
+    if (inner.includes("\t") && (inner.includes("\n") || inner.includes(this.dialect.lineEnd))) {
+      const end = this.#text.indexOf(this.dialect.lineEnd, close);
+      if (end === -1 && !last) return MORE;
+      if (this.#areRows(this.#text.slice(this.#position, end === -1 ? undefined : end).split(this.#break))) return PLAIN;
+    }
     if (line && line <= close && this.#isRow(line, close, row)) return PLAIN;
     row.oddQuotes += Number(line > 0);
     return close;
+  }
+
+  /**
+   * Whether nearly all of what a quoted cell makes one row has by itself as many tabs as the row above.
+   * @param {string[]} lines
+   */
+  #areRows(lines) {
+    const widths = lines.map((line) => line.split("\t").length);
+    return widths.filter((width) => width === (this.#width || widths[0])).length >= MOSTLY * lines.length;
   }
 
   /**

@@ -21,6 +21,8 @@ const MOST_TITLES = 10;
 const NAME_WORDS = 4;
 const SENTENCE_WORDS = 8;
 const LONG_NAME_CHARS = 60;
+/** A question above so many cells without one is what they answer. */
+const FEW_CELLS = 3;
 const MOSTLY = 0.9;
 
 /** @typedef {import("./cells.js").Dialect} Dialect */
@@ -257,6 +259,7 @@ function evidence(cell, below) {
   if (!known && filled.includes(name)) return -2;
   if (areValues(filled)) return 3;
   if (known) return 2;
+  if (name.endsWith("?") && filled.length >= FEW_CELLS && !filled.some((value) => value.endsWith("?"))) return 1;
   if (wordCount(name) > SENTENCE_WORDS || Array.from(name).length > LONG_NAME_CHARS) return /[?:]$/.test(name) ? 0 : -2;
   return /^([A-Za-z]+([_.][A-Za-z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+)$/.test(name) ? 1 : 0;
 }
