@@ -290,10 +290,10 @@ def test_labels_that_the_model_does_not_have_are_refused(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"max_tokens": 513}, "max_tokens is 513; model.onnx was made for '512'"),
-        ({"max_tokens": 1 << 20}, "max_tokens is 1048576; model.onnx was made for '512'"),
-        ({"task": "multi-label-classification"}, "task is multi-label-classification; model.onnx was made for 'text-"),
-        ({"pad_token_id": 7}, "pad_token_id is 7; model.onnx was made for '0'"),
+        ({"max_tokens": 513}, "max_tokens is 513; the model was made for '512'"),
+        ({"max_tokens": 1 << 20}, "max_tokens is 1048576; the model was made for '512'"),
+        ({"task": "multi-label-classification"}, "task is multi-label-classification; the model was made for 'text-"),
+        ({"pad_token_id": 7}, "pad_token_id is 7; the model was made for '0'"),
     ],
 )
 def test_more_than_the_graph_was_made_for_is_refused(copy: Path, fields: dict[str, object], said: str) -> None:

@@ -74,13 +74,14 @@ def test_the_longest_text_is_read_to_the_last_position(prepared: tuple[Checkpoin
     assert np.isfinite(model.run([text])).all()
 
 
-def test_a_manifest_that_asks_for_more_than_the_graph_was_made_for_is_refused(
-    prepared: tuple[Checkpoint, Bundle], tmp_path: Path
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_a_manifest_that_asks_for_more_than_the_model_was_made_for_is_refused(
+    prepared: tuple[Checkpoint, Bundle], tmp_path: Path, engine: str
 ) -> None:
     shutil.copytree(prepared[1].folder, tmp_path / "edited")
     write_manifest(replace(prepared[1].manifest, max_tokens=513), tmp_path / "edited")
-    with pytest.raises(BundleError, match=r"bundle\.json: max_tokens is 513; model\.onnx was made for '512'"):
-        load_model(tmp_path / "edited")
+    with pytest.raises(BundleError, match=r"bundle\.json: max_tokens is 513; the model was made for '512'"):
+        load_model(tmp_path / "edited", engine)
 
 
 def test_a_cut_and_a_padding_baked_into_the_tokenizer_are_gone(prepared: tuple[Checkpoint, Bundle]) -> None:

@@ -172,13 +172,13 @@ def graph_facts(manifest: Manifest) -> dict[str, str]:
 
 
 def require_made_for(bundle: Bundle, made_for: Mapping[str, str]) -> None:
-    """BundleError where the manifest says other than its graph, which may know of more tokens."""
+    """BundleError where the manifest says other than the graph or checkpoint, which may know of more tokens."""
     for name, said in graph_facts(bundle.manifest).items():
         expected = made_for.get(name, said)
         fewer = name == "max_tokens" and expected.isdecimal() and int(said) <= int(expected)
         if said != expected and not fewer:
             found = f"bundle {bundle.folder}: {MANIFEST}: {name} is {said}"
-            raise BundleError(f"{found}; {MODEL} was made for {expected[:_SHOWN_CHARS]!r}")
+            raise BundleError(f"{found}; the model was made for {expected[:_SHOWN_CHARS]!r}")
 
 
 def record_behaviours(folder: Path, found: dict[str, dict[str, Any]]) -> Bundle:

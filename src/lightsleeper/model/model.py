@@ -71,7 +71,9 @@ def open_engine(bundle: Bundle, kind: str, *, device: str = "auto", cuda_dtype: 
         except ModuleNotFoundError as error:
             raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
 
-        return TorchEngine.load(bundle.checkpoint, bundle.manifest.pad_token_id, device, cuda_dtype)
+        torch = TorchEngine.load(bundle.checkpoint, bundle.manifest.pad_token_id, device, cuda_dtype)
+        require_made_for(bundle, torch.made_for)
+        return torch
     made = bundle.manifest.quantization
     onnx = OnnxEngine(
         bundle.model,

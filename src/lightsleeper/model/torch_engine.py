@@ -48,6 +48,16 @@ class TorchEngine:
             raise BundleError(f"{checkpoint} cannot be loaded: {reason}") from error
         return cls(model.to(device), pad_token_id)
 
+    @property
+    def made_for(self) -> dict[str, str]:
+        """As a graph says it of itself, see `bundle.graph_facts`, so far as the checkpoint does."""
+        config = self.model.config
+        positions = int(config.max_position_embeddings)
+        for name, table in self.model.named_modules():
+            if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None:
+                positions -= int(table.padding_idx) + 1  # counted from behind it: RoBERTa's have 514 for 512 tokens
+        return {"max_tokens": f"{positions}", "pad_token_id": f"{config.pad_token_id}"}
+
     def run(self, texts: Sequence[TokenizedText]) -> NDArray[np.float32]:
         """See `engine.Engine.run`."""
         return run_padded(texts, self._pad_token_id, self._logits)
