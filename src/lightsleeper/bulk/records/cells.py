@@ -35,6 +35,7 @@ class Dialect:
 class Cells:
     """One row."""
 
+    #: None of a line with nothing on it, unless a line is a cell.
     cells: list[str]
     #: The line of the file it begins in; 1 is the first.
     line: int
@@ -117,14 +118,14 @@ class CellReader:
         self._position, self.line = end + 1, first + len(lines)
         if delimiter is None:
             return [Cells([line], number, 0, is_sound) for number, line in enumerate(lines, first)]
-        return [Cells(line.split(delimiter), number, 0, is_sound) for number, line in enumerate(lines, first)]
+        return [Cells(line.split(delimiter) if line else [], no, 0, is_sound) for no, line in enumerate(lines, first)]
 
     def _as_agreed(self, pattern: re.Pattern[str]) -> list[Cells]:
         """Those that RFC 4180 describes, up to the first that it does not."""
         begin, first, is_sound = self._position, self.line, self._is_sound
         self._position, rows, lines = agreed_cells(pattern, self._text, begin, self.dialect.delimiter or ",")
         self.line += self._text.count("\n", begin, self._position)
-        return [Cells(row or [""], first + above, 0, is_sound) for row, above in zip(rows, lines, strict=False)]
+        return [Cells(row, first + above, 0, is_sound) for row, above in zip(rows, lines, strict=False)]
 
     def _row(self, *, last: bool) -> list[Cells]:
         """The next row alone; none if it may go on in the next piece."""
@@ -139,7 +140,8 @@ class CellReader:
             self._position = min(len(text), end + len(line_end))
             if line_end == "\n" and end < len(text) and line.endswith("\r"):
                 line = line[:-1]
-            row = Cells([line] if self.dialect.delimiter is None else line.split(self.dialect.delimiter), self.line)
+            delimiter = self.dialect.delimiter
+            row = Cells([line] if delimiter is None else line.split(delimiter) if line else [], self.line)
             self.line += self._breaks(start, self._position) if line_end == "\r\n" else 1
             return [row]
         row = Cells([], self.line)

@@ -166,7 +166,7 @@ def _is_named(cell: str) -> bool:
 
 def _try(text: str, dialect: Dialect, *, whole: bool) -> _Trial:
     reader = CellReader(dialect)
-    rows = [row for row in reader.push(text, last=whole) if row.cells != [""]]
+    rows = [row for row in reader.push(text, last=whole) if row.cells not in ([""], [])]
     rows = rows[title_rows([row.cells for row in rows]) :]
     return _Trial(dialect, rows, reader.rest.count(dialect.line_end))
 

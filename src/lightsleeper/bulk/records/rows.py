@@ -63,7 +63,7 @@ def table_rows(
     """
     number, empty = 0, []
     for line in lines:
-        if len(line.cells) < 2 and line.cells in ([""], []) and not keep_blank:  # noqa: PLR2004  # quick for all others
+        if len(line.cells) < 2 and not keep_blank and _is_nothing(line.cells, width, skip):  # noqa: PLR2004  # quick for all others
             empty.append(line.line)
             continue
         if skip:
@@ -80,6 +80,11 @@ def table_rows(
             yield Row(number, line.line, line.cells)  # type: ignore[arg-type]  # a list of cells, of which none is None
         else:
             yield _table_row(number, line, width, joiner)
+
+
+def _is_nothing(cells: Sequence[str], width: int, skip: int) -> bool:
+    """Whether a line is no row. In one column quotes with nothing in them are a blank cell, below the header."""
+    return not cells or (cells == [""] and (width > 1 or skip > 0))
 
 
 def _table_row(number: int, line: Cells, width: int, joiner: str | None) -> Row:

@@ -20,7 +20,7 @@ def are_usual(text: str, *, whole: bool, delimiter: str | None) -> bool:
     dialect = decide(exchanged(text), whole=whole, delimiter=delimiter)
     if dialect.delimiter is None or f'{dialect.delimiter}"' in text or text.startswith('"'):
         return False
-    rows = [row for row in CellReader(dialect).push(exchanged(text), last=whole) if row.cells != [""]]
+    rows = [row for row in CellReader(dialect).push(exchanged(text), last=whole) if row.cells not in ([""], [])]
     width = len(rows[0].cells) if rows else 0
     even = sum(len(row.cells) == width for row in rows)
     quoted = len(re.findall(f"(?:^|{re.escape(dialect.delimiter)})'", text, re.MULTILINE))

@@ -11,7 +11,7 @@ import { MAX_ROW_CHARS } from "./rules.js";
  * @property {"\n" | "\r\n" | "\r"} lineEnd of "\n" a carriage return before it is part; a lone one is a plain character
  *
  * @typedef {object} Cells
- * @property {string[]} cells
+ * @property {string[]} cells none of a line with nothing on it, unless a line is a cell
  * @property {number} line of the file it begins in; 1 is the first
  * @property {number} oddQuotes cells whose quotes are neither doubled nor escaped: taken as they stand
  * @property {boolean} isSound whether it is known that nothing in it was damaged
@@ -86,7 +86,7 @@ export class CellReader {
     if (this.#withoutQuotes || !line.includes('"')) {
       if (end !== -1 && dialect.lineEnd === "\n" && line.endsWith("\r")) line = line.slice(0, -1);
       this.#position = end === -1 ? text.length : end + dialect.lineEnd.length;
-      const row = { cells: dialect.delimiter === null ? [line] : line.split(dialect.delimiter), line: this.line, oddQuotes: 0, isSound: false };
+      const row = { cells: dialect.delimiter === null ? [line] : line ? line.split(dialect.delimiter) : [], line: this.line, oddQuotes: 0, isSound: false };
       this.line += dialect.lineEnd === "\r\n" ? breaks(text, start, this.#position) : 1;
       return row;
     }

@@ -37,7 +37,7 @@ class Trial {
   constructor(text, dialect, whole) {
     this.dialect = dialect;
     const reader = new CellReader(dialect);
-    const rows = reader.push(text, whole).filter(({ cells }) => cells.length > 1 || cells[0] !== "");
+    const rows = reader.push(text, whole).filter(({ cells }) => cells.length > 1 || cells[0]);
     this.rows = rows.slice(titleRows(rows.map(({ cells }) => cells)));
     this.linesLeft = reader.rest.split(dialect.lineEnd).length - 1;
     this.width = this.rows[0]?.cells.length ?? 0;

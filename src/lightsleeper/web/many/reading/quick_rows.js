@@ -96,7 +96,7 @@ export class QuickRows {
         at = cut + delimiter.length;
       }
     }
-    cells.push(text.slice(at, stop));
+    if (stop > start || delimiter === null) cells.push(text.slice(at, stop));
     this.#behind = end + 1;
     return cells;
   }

@@ -70,7 +70,8 @@ export class TableRows {
     /** @type {Row[]} */
     const rows = [];
     for (const line of lines) {
-      const empty = line.cells.length === 0 || (line.cells.length === 1 && line.cells[0] === "");
+      // In one column quotes with nothing in them are a blank cell, below the header.
+      const empty = line.cells.length === 0 || (line.cells.length === 1 && line.cells[0] === "" && (this.width > 1 || this.#skip > 0));
       if (empty && !this.keepBlank) {
         this.#empty.push(line.line);
         continue;

@@ -20,7 +20,7 @@ export function areUsual(text, whole, delimiter) {
   if (count(text, BEGINS) < Math.max(1, MOSTLY * (count(text, /\n/g) - 1))) return false;
   const dialect = decide(exchanged(text), whole, delimiter);
   if (dialect.delimiter === null || text.includes(`${dialect.delimiter}"`) || text.startsWith('"')) return false;
-  const rows = new CellReader(dialect).push(exchanged(text), whole).filter(({ cells }) => cells.length > 1 || cells[0] !== "");
+  const rows = new CellReader(dialect).push(exchanged(text), whole).filter(({ cells }) => cells.length > 1 || cells[0]);
   const width = rows[0]?.cells.length ?? 0;
   const even = rows.filter(({ cells }) => cells.length === width).length;
   const quoted = count(text, new RegExp(`(?:^|${escaped(dialect.delimiter)})'`, "gm"));
