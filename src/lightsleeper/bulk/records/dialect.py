@@ -155,7 +155,7 @@ def looks_like_table(text: str, *, whole: bool) -> bool:
         return False
     if trial.width == 1:
         return cells[0][0].strip().lower() in TEXT_NAMES
-    if not trial.is_even or trial.dialect.delimiter == ":":
+    if (trial.fit < _MOSTLY and not trial.is_even) or trial.dialect.delimiter == ":":
         return False
     return trial.dialect.delimiter == "\t" or (is_header(cells) and any(map(_is_named, cells[0])))
 

@@ -176,7 +176,7 @@ export function looksLikeTable(text, whole) {
   const cells = trial.rows.map((row) => row.cells);
   if (cells.length < 2) return false;
   if (trial.width === 1) return TEXT_NAMES.has(cells[0][0].trim().toLowerCase());
-  if (!trial.isEven || trial.dialect.delimiter === ":") return false;
+  if ((trial.fit < MOSTLY && !trial.isEven) || trial.dialect.delimiter === ":") return false;
   return trial.dialect.delimiter === "\t" || (isHeader(cells) && cells[0].some(isNamed));
 }
 
