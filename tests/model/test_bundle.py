@@ -169,7 +169,14 @@ def test_languages_are_a_list_of_tags(value: object) -> None:
     assert "languages" in refusal_of(manifest_with(languages=value))
 
 
-@pytest.mark.parametrize("value", [None, [], {"a": None}, {"a": {}}, {"a": {"asked": "same", "cases": "many"}}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, [], {"a": None}, {"a": {}}, {"a": {"asked": "same", "cases": "many"}}),
+        {"a": {"asked": "same", "cases": 3, "failures": 4, "value": 0, "goal": 0, "worst": []}},
+        {"a": {"asked": "same", "cases": 3, "failures": -1, "value": 0, "goal": 0, "worst": []}},
+    ],
+)
 def test_behaviours_are_findings_by_capability(value: object) -> None:
     assert "behaviours" in refusal_of(manifest_with(behaviours=value))
 

@@ -79,6 +79,7 @@ def _is_behaviours(value: object) -> bool:
             type(found.get(figure)) in (int, float) and abs(found[figure]) < _FAR_TOO_MUCH
             for figure in ("cases", "failures", "value", "goal")
         )
+        and 0 <= found["failures"] <= found["cases"]
         and isinstance(found.get("worst"), list)
         and all(isinstance(example, dict) for example in found["worst"])
         and _is_shallow(found)
