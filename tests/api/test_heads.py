@@ -1,6 +1,7 @@
 """Models that answer with any number of labels, or with a number: in every dialect."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import jsonschema
@@ -19,12 +20,13 @@ EVENT = {"specversion": "1.0", "id": "1", "source": "/tests", "type": "text"}
 
 
 def serve(model: Model, task: str, score_range: tuple[float, ...] = ()) -> Iterator[TestClient]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lightsleeper.serving.lifespan.open_model", lambda _: with_head(model, task, score_range))
-        with TestClient(
-            create_app(Settings(max_queue_s=600, request_timeout_s=600)), raise_server_exceptions=False
-        ) as client:
-            yield client
+    app = create_app(Settings(max_queue_s=600, request_timeout_s=600))
+    with ExitStack() as running:
+        # No longer than it takes to start: fixtures of a module end in any order, and would restore each other's.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("lightsleeper.serving.lifespan.open_model", lambda _: with_head(model, task, score_range))
+            client = running.enter_context(TestClient(app, raise_server_exceptions=False))
+        yield client
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from faces import porch
 from lightsleeper.api.early_refusal import Refusal
+from lightsleeper.pipeline.admission import Admission
 from lightsleeper.pipeline.fair_queue import FairQueue, Lane
 from lightsleeper.serving.app import early_refusals
 from lightsleeper.serving.door import DoorLimits
@@ -62,6 +63,14 @@ class Service:
         return sum(refusal is not None for refusal in self.early)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_pace() -> Iterator[None]:
+    """All services have the first one: each would measure its own, and says in seconds how much waits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Admission, "ran", lambda *_: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Service]:
     with ExitStack() as running:
@@ -72,13 +81,6 @@ def shared() -> Iterator[Service]:
 def service(shared: Service) -> Service:
     shared.forget()
     return shared
-
-
-@pytest.fixture
-def unmeasured() -> Iterator[Service]:
-    """Its bound is that of its first pace, until it has answered."""
-    with ExitStack() as running:
-        yield Service(SETTINGS, running)
 
 
 @pytest.fixture
@@ -176,13 +178,13 @@ def test_a_body_that_breaks_off_into_something_else_has_its_one_answer(service: 
     assert (refused.status, refused.headers["connection"]) == (503, "close")
 
 
-def test_who_has_nothing_waiting_is_let_in_beside_who_has(unmeasured: Service) -> None:
-    unmeasured.wait(CROWDED, "198.51.100.1")
+def test_who_has_nothing_waiting_is_let_in_beside_who_has(service: Service) -> None:
+    service.wait(CROWDED, "198.51.100.1")
     for client, status in (("198.51.100.1", 503), ("198.51.100.2", 200), ("198.51.100.1", 503)):
         headers = f"X-Forwarded-For: {client}\n{sized(TEXT)}"
-        answer, _ = talk(unmeasured.port, request(headers=headers, body=TEXT), LAST)
+        answer, _ = talk(service.port, request(headers=headers, body=TEXT), LAST)
         assert answer.status == status
-    assert unmeasured.refused_early == 2
+    assert service.refused_early == 2
 
 
 def test_nobody_is_refused_while_the_queue_has_room(service: Service) -> None:
