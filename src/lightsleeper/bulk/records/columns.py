@@ -115,7 +115,7 @@ def _column(name: str, cells: Sequence[str | None]) -> Column:
         return Column(name, 0.0, 0.0, 0.0)
     share, distinct = len(filled) / len(cells), len(set(filled)) / len(filled)
     words = sum(min(_MOST_WORDS, _words(cell)) for cell in filled) / len(filled)
-    if words_of_name(name) & TEXT_NAMES:
+    if _weight(name) > 1:  # `tweet_id` is none
         words = max(words, _LEAST_WORDS)
     return Column(name, share, distinct, words * share * distinct * _weight(name))
 

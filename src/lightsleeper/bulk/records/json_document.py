@@ -86,14 +86,21 @@ def within(raw: str) -> Within | None:
     if lists.keys() >= {"columns", "data"}:
         rows = _from_lists(lists["data"], lists["columns"])
         return Within(_keyed("index", lists.get("index", []), rows), [], _without(others, "columns", "data", "index"))
-    tables = [name for name, rows in lists.items() if rows and rows[0].startswith(("{", "["))]
-    if tables:
-        name = max(tables, key=lambda table: (_is_of_texts(table, lists[table][0]), sum(map(len, lists[table]))))
-        rows = lists[name]
-        return Within(_from_lists(rows) if rows[0].startswith("[") else rows, [name], _without(others, name))
+    if rows_of_lists := (len(lists) == len(found) and _by_list(lists)) or _longest(lists, others):
+        return rows_of_lists
     if len(lists) == len(found) > 0 and len({len(column) for column in lists.values()}) == 1:
         return Within([_object(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)])
     return _texts(found, lists) or _from_objects(found)
+
+
+def _longest(lists: Mapping[str, list[str]], names: Sequence[str]) -> Within | None:
+    """The rows of the longest list of rows; of those called text, review, … if there are any."""
+    tables = [name for name, rows in lists.items() if rows and rows[0].startswith(("{", "["))]
+    if not tables:
+        return None
+    name = max(tables, key=lambda table: (_is_of_texts(table, lists[table][0]), sum(map(len, lists[table]))))
+    rows = lists[name]
+    return Within(_from_lists(rows) if rows[0].startswith("[") else rows, [name], _without(names, name))
 
 
 def _is_of_texts(name: str, row: str) -> bool:
@@ -120,6 +127,8 @@ def _texts(found: Sequence[tuple[str, str]], lists: Mapping[str, list[str]]) -> 
 def _from_lists(rows: Sequence[str], columns: Sequence[str] | None = None) -> list[str]:
     """Rows of lists, whose names stand in `columns` or in the first of them, if that is a header."""
     lists = [elements(row) if row.startswith("[") else None for row in rows]
+    if columns is None and all(map(_is_page, lists)):
+        return [row for page in lists for row in page or []]
     if columns is None and lists[:1] != [None]:
         shown = [list(map(cell_of, cells)) for cells in lists[:200] if cells is not None]
         if all(name.startswith('"') for name in lists[0] or []) and is_header(shown):
@@ -130,6 +139,22 @@ def _from_lists(rows: Sequence[str], columns: Sequence[str] | None = None) -> li
         row if cells is None else _object(zip(names, cells, strict=False))
         for row, cells in zip(rows, lists, strict=True)
     ]
+
+
+def _is_page(cells: Sequence[str] | None) -> bool:
+    """Whether a list holds nothing but objects: rows, as a scraper keeps them by page."""
+    return cells is not None and all(cell.startswith("{") for cell in cells)
+
+
+def _by_list(lists: Mapping[str, list[str]]) -> Within | None:
+    """The rows of every list, where all hold objects that are alike, each with the list's name."""
+    rows = [row for table in lists.values() for row in table]
+    if len(lists) < 2 or not rows or not all(map(_is_page, lists.values())):  # noqa: PLR2004  # one is the table
+        return None
+    first = dict(members(rows[0]))
+    if not all(_are_alike(dict(members(table[0])), first) for table in lists.values() if table):
+        return None
+    return Within(_keyed("key", [_written(name) for name, table in lists.items() for _ in table], rows))
 
 
 def _from_objects(found: Sequence[tuple[str, str]]) -> Within | None:

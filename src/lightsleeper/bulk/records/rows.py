@@ -12,6 +12,7 @@ from lightsleeper.bulk.records.encoding import is_damaged, mended
 
 BLANK = "blank"
 PLACEHOLDER = "placeholder"
+HEADER_AGAIN = "the header again"
 
 
 @dataclass(slots=True)
@@ -54,12 +55,19 @@ class Row:
 
 
 def table_rows(
-    lines: Iterable[Cells], width: int, *, skip: int = 0, keep_blank: bool = False, joiner: str | None = None
+    lines: Iterable[Cells],
+    width: int,
+    *,
+    skip: int = 0,
+    keep_blank: bool = False,
+    joiner: str | None = None,
+    header: Sequence[str] | None = None,
 ) -> Iterator[Row]:
     """Rows of `width` cells; the first `skip` lines with something in them are none: titles and the header.
 
     Lines with nothing in them are left out, but between the rows of one column, where they are blanks (`keep_blank`:
-    behind them too). `joiner`: the delimiter, if what is too much belongs to the last cell.
+    behind them too). `joiner`: the delimiter, if what is too much belongs to the last cell. A row that is the `header`
+    again comes of files put behind each other.
     """
     number, empty = 0, []
     for line in lines:
@@ -76,7 +84,9 @@ def table_rows(
                 yield Row(number, blank, [""])
             empty.clear()
         number += 1
-        if line.is_sound and len(line.cells) == width:
+        if line.cells == header:
+            yield Row(number, line.line, [*line.cells], problem=HEADER_AGAIN)
+        elif line.is_sound and len(line.cells) == width:
             yield Row(number, line.line, line.cells)  # type: ignore[arg-type]  # a list of cells, of which none is None
         else:
             yield _table_row(number, line, width, joiner)

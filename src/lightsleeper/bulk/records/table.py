@@ -238,7 +238,7 @@ def _from_cells(
     names = ["text"] if lines else unique_names(header or [], width)
     second = filled[len(titles) + 1 :][: second_header_rows(filled[len(titles) + 1 :])] if guessed and header else []
     skip = len(titles) + (header is not None) + len(second)
-    shown = list(table_rows(sample, width, skip=skip, keep_blank=lines))
+    shown = list(table_rows(sample, width, skip=skip, keep_blank=lines, header=header))
     table = _described(name, "txt" if lines else "csv", names, [row.cells for row in shown], choices)
     table.header, table.dialect = header, dialect
     if above := [cell.strip() for cells in titles for cell in cells if cell.strip()]:
@@ -250,7 +250,7 @@ def _from_cells(
     # Who quotes nothing may well leave commas in the texts of the last column.
     last = table.text_index == width - 1 and width > 1 and not has_quotes and dialect is not None
     joiner = dialect.delimiter if last and dialect else None
-    table.rows = table_rows(rows, width, skip=skip, keep_blank=lines, joiner=joiner)
+    table.rows = table_rows(rows, width, skip=skip, keep_blank=lines, joiner=joiner, header=header)
     return table
 
 

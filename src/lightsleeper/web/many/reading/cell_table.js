@@ -157,7 +157,7 @@ function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
   const { header, width } = lines ? { header: null, width: 1 } : headerOf(filled, choices.header);
   const names = lines ? ["text"] : uniqueNames(header ?? [], width);
   const second = isGuessed && header ? filled.slice(1, 1 + secondHeaderRows(filled.slice(1))) : [];
-  const shape = { skip: titles.length + Number(header !== null) + second.length, keepBlank: lines };
+  const shape = { skip: titles.length + Number(header !== null) + second.length, keepBlank: lines, header };
   const shown = new TableRows(width, shape).take(sample);
   const table = described(name, lines ? "txt" : "csv", names, shown, choices);
   table.header = header;

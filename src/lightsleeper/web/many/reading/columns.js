@@ -100,7 +100,7 @@ function column(name, cells) {
   const share = filled.length / cells.length;
   const distinct = new Set(filled).size / filled.length;
   const words = filled.reduce((sum, cell) => sum + Math.min(MOST_WORDS, countWords(cell)), 0) / filled.length;
-  const readable = hasWordOf(name, TEXT_NAMES) ? Math.max(words, LEAST_WORDS) : words;
+  const readable = weight(name) > 1 ? Math.max(words, LEAST_WORDS) : words; // `tweet_id` is none
   return { name, filled: share, distinct, likeness: readable * share * distinct * weight(name) };
 }
 

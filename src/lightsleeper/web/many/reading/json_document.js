@@ -90,6 +90,8 @@ export function within(raw) {
     const rows = keyed("index", lists.get("index") ?? [], fromLists(data, columns));
     return { rows, path: [], beside: beside("columns", "data", "index") };
   }
+  const together = lists.size === found.length ? byList(lists) : null;
+  if (together) return together;
   const tables = [...lists].filter(([, [first]]) => first?.startsWith("{") || first?.startsWith("["));
   if (tables.length) {
     const size = (/** @type {string[]} */ table) => table.reduce((sum, row) => sum + row.length, 0);
@@ -132,6 +134,7 @@ function texts(found, lists) {
  */
 function fromLists(rows, columns = null) {
   let lists = rows.map((row) => (row.startsWith("[") ? elements(row) : null));
+  if (!columns && lists.every(isPage)) return lists.flatMap((page) => page ?? []);
   if (!columns && lists[0]) {
     const shown = lists.slice(0, 200).filter((cells) => cells !== null);
     if (lists[0].every((name) => name.startsWith('"')) && isHeader(shown.map((cells) => cells.map(cellOf)))) {
@@ -141,6 +144,26 @@ function fromLists(rows, columns = null) {
   const width = lists.reduce((widest, cells) => Math.max(widest, cells?.length ?? 0), columns?.length ?? 0);
   const names = uniqueNames((columns ?? []).map(cellOf), width);
   return lists.map((cells, row) => (cells ? object(cells.map((value, index) => [names[index], value])) : rows[row]));
+}
+
+/**
+ * Whether a list holds nothing but objects: rows, as a scraper keeps them by page.
+ * @param {string[] | null} cells
+ */
+const isPage = (cells) => cells !== null && cells.every((cell) => cell.startsWith("{"));
+
+/**
+ * The rows of every list, where all hold objects that are alike, each with the list's name.
+ * @param {Map<string, string[]>} lists
+ * @returns {Within | null}
+ */
+function byList(lists) {
+  const tables = [...lists];
+  const rows = tables.flatMap(([, table]) => table);
+  if (tables.length < 2 || !rows.length || !tables.every(([, table]) => isPage(table))) return null;
+  const first = new Map(members(rows[0]));
+  if (!tables.every(([, table]) => !table.length || areAlike(new Map(members(table[0])), first))) return null;
+  return { rows: keyed("key", tables.flatMap(([name, table]) => table.map(() => written(name))), rows), path: [], beside: [] };
 }
 
 /**

@@ -7,6 +7,7 @@ import { cellOf, kindOfValue, NotJson } from "./json_values.js";
 
 export const BLANK = "blank";
 export const PLACEHOLDER = "placeholder";
+const HEADER_AGAIN = "the header again";
 
 /**
  * @typedef {object} Row
@@ -52,13 +53,14 @@ export class TableRows {
   /**
    * Lines with nothing in them are left out, but between the rows of one column, where they are blanks.
    * @param {number} width
-   * @param {{skip: number, keepBlank?: boolean, joiner?: string | null}} options
-   * skip: lines with something in them that are no rows: titles and the header; keepBlank: those behind the rows are blanks too; joiner: the delimiter, if what is too much belongs to the last cell
+   * @param {{skip: number, keepBlank?: boolean, joiner?: string | null, header?: string[] | null}} options
+   * skip: lines with something in them that are no rows: titles and the header; keepBlank: those behind the rows are blanks too; joiner: the delimiter, if what is too much belongs to the last cell; header: a row that is the same comes of files put behind each other
    */
-  constructor(width, { skip, keepBlank = false, joiner = null }) {
+  constructor(width, { skip, keepBlank = false, joiner = null, header = null }) {
     this.width = width;
     this.keepBlank = keepBlank;
     this.joiner = joiner;
+    this.header = header;
     this.#skip = skip;
   }
 
@@ -91,6 +93,9 @@ export class TableRows {
   #row(read) {
     const { width, joiner } = this;
     const { cells: found, line, isSound } = read;
+    if (found.length === this.header?.length && found.every((cell, index) => cell === this.header?.[index])) {
+      return { cells: found, line, problem: HEADER_AGAIN };
+    }
     if (isSound && found.length === width) return read;
     /** @type {Row} */
     const row = { cells: found.slice(0, width), line, ...(read.kinds && { kinds: read.kinds }) };
