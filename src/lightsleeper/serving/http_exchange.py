@@ -128,8 +128,7 @@ class LingeringTransport:
         may_be_sending: Callable[[], bool],
     ) -> None:
         """`may_be_sending` is asked at the end: whether the client has more to say."""
-        self.write: Callable[[bytes], None] = transport.write
-        self._write = transport.write
+        self.write: Callable[[bytes], None] = self._write
         self.abort = transport.abort
         #: Whether nothing more may be written; asked for every answer, so it is the socket's own until the end.
         self.is_closing = transport.is_closing
@@ -139,6 +138,11 @@ class LingeringTransport:
         self._linger_s = linger_s
         self._may_be_sending = may_be_sending
         self._end: asyncio.TimerHandle | None = None
+
+    def _write(self, data: bytes) -> None:
+        """Unless the connection is gone, of which its requests learn a turn of the loop later: uvloop raises then."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def hold_next(self) -> None:
         """What is written next goes out with what is written after it: a system call is 8 % of a short answer."""
@@ -157,7 +161,7 @@ class LingeringTransport:
 
     def close(self) -> None:
         """Once all is written; after the time to linger also if the client does not read it, or goes on sending."""
-        if self._end is not None:
+        if self._end is not None or self._transport.is_closing():
             return
         self.write(b"")  # a head that is held, without what should have followed it
         self._end = self._loop.call_later(self._linger_s, self._transport.abort)
