@@ -188,12 +188,12 @@ def test_who_has_nothing_waiting_is_let_in_beside_who_has(service: Service) -> N
     assert service.refused_early == 2
 
 
-def test_nobody_is_refused_while_the_queue_has_room(unmeasured: Service) -> None:
-    answer, _ = talk(unmeasured.port, request(headers=sized(TEXT), body=TEXT), LAST)
+def test_nobody_is_refused_while_the_queue_has_room(service: Service) -> None:
+    answer, _ = talk(service.port, request(headers=sized(TEXT), body=TEXT), LAST)
     assert answer.status == 200
-    unmeasured.wait(FULL)
-    assert [answer.status for answer in talk(unmeasured.port, request("GET", "/model"), LAST)] == [200, 200]
-    assert unmeasured.refused_early == 0
+    service.wait(FULL)
+    assert [answer.status for answer in talk(service.port, request("GET", "/model"), LAST)] == [200, 200]
+    assert service.refused_early == 0
 
 
 def test_a_body_larger_than_any_may_be_is_said_to_be_one(service: Service) -> None:
