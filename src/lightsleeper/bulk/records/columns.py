@@ -11,7 +11,7 @@ from lightsleeper.errors import InvalidInput
 
 #: A text longer than this says no more about its column.
 _MOST_WORDS: Final = 100
-#: Of a column called `text`, though its cells may be smileys.
+#: Words a cell, below which a column is none of texts; one called `text` has as many, though its cells may be smileys.
 _LEAST_WORDS: Final = 0.1
 _LONGEST_PLACEHOLDER: Final = max(map(len, PLACEHOLDERS))
 #: A letter of a script that writes no spaces is about half a word.
@@ -117,7 +117,8 @@ def _column(name: str, cells: Sequence[str | None]) -> Column:
     words = sum(min(_MOST_WORDS, _words(cell)) for cell in filled) / len(filled)
     if _weight(name) > 1:  # `tweet_id` is none
         words = max(words, _LEAST_WORDS)
-    return Column(name, share, distinct, words * share * distinct * _weight(name))
+    likeness = words * share * distinct * _weight(name) if words >= _LEAST_WORDS else 0.0
+    return Column(name, share, distinct, likeness)
 
 
 def _words(cell: str) -> float:

@@ -4,7 +4,7 @@ import { OTHER_NAMES, PLACEHOLDERS, TEXT_NAMES } from "./rules.js";
 
 /** A text longer than this says no more about its column. */
 const MOST_WORDS = 100;
-/** Of a column called `text`, though its cells may be smileys. */
+/** Words a cell, below which a column is none of texts; one called `text` has as many, though its cells may be smileys. */
 const LEAST_WORDS = 0.1;
 const LONGEST_PLACEHOLDER = Math.max(...Array.from(PLACEHOLDERS, (word) => word.length));
 /** A letter of a script that writes no spaces is about half a word. */
@@ -101,7 +101,7 @@ function column(name, cells) {
   const distinct = new Set(filled).size / filled.length;
   const words = filled.reduce((sum, cell) => sum + Math.min(MOST_WORDS, countWords(cell)), 0) / filled.length;
   const readable = weight(name) > 1 ? Math.max(words, LEAST_WORDS) : words; // `tweet_id` is none
-  return { name, filled: share, distinct, likeness: readable * share * distinct * weight(name) };
+  return { name, filled: share, distinct, likeness: readable >= LEAST_WORDS ? readable * share * distinct * weight(name) : 0 };
 }
 
 /** @param {string} cell */

@@ -78,7 +78,7 @@ export class TableRows {
         this.#empty.push(line.line);
         continue;
       }
-      if (!this.#skip && this.width === 1) rows.push(...this.#empty.map((blank) => ({ cells: [""], line: blank })));
+      if (!this.#skip && this.width === 1) for (const blank of this.#empty) rows.push({ cells: [""], line: blank });
       this.#empty = [];
       if (this.#skip) this.#skip -= 1;
       else rows.push(this.#row(line));
