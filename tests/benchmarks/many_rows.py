@@ -3,24 +3,21 @@
     many_rows.py FILE [--rows 100000] [--slow-rows 10000] [--labelled FILE --training FILE]
 
 FILE holds a text a line, or is a .jsonl with `text`. Each contender runs in processes of its own, start included, one
-after the other; their CPU time is what the kernel says of all that they started. On a machine that does other work,
+after the other; their CPU time is that of all that they started. On a machine that does other work,
 only the CPU time means something. Beside it: how often each kind of weights is right on the labelled texts, and texts
 of 128 tokens on one thread. Each result is kept as soon as it is there: a run that was ended goes on where it was, and
 deleting the file of results measures anew.
 """
 
 import argparse
-import ctypes
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
 from itertools import islice
@@ -28,6 +25,7 @@ from pathlib import Path
 
 from against_peers import ENVIRONMENTS, places_for, read_labelled, write_checkpoint
 from engines.contenders import CONTENDERS, OURS, Contender, lines_of
+from engines.cpu_time import CpuTime
 from engines.results import Result, Results, Task, on_paper, table
 from lightsleeper.model.bundle import EMBEDDED, open_bundle
 from peers.bench import Bench
@@ -35,8 +33,6 @@ from peers.contenders import Places
 from peers.processes import last_line
 from peers.table import cpu
 
-#: Whoever is orphaned becomes this process's child (prctl(2)), so that its CPU time is counted here: Ray's servers.
-_PR_SET_CHILD_SUBREAPER = 36
 _ON_PAPER = ("spark", "service")
 
 
@@ -112,16 +108,11 @@ class Turns:
 
 def measured(name: str, file: Path) -> dict[str, float]:
     """CPU-seconds of all its processes, and seconds; or what it says that it measured itself."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    answer = _answer(name, file)
-    wall_s = time.perf_counter() - started_s
-    with suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"cpu_s": cpu_s, "wall_s": wall_s, **answer["measured"]}
+    started_s = time.perf_counter()
+    with CpuTime() as cpu_time:
+        answer = _answer(name, file)
+        wall_s = time.perf_counter() - started_s
+    return {"cpu_s": cpu_time.seconds, "wall_s": wall_s, **answer["measured"]}
 
 
 def _answer(name: str, file: Path) -> dict[str, dict[str, float]]:

@@ -1,5 +1,7 @@
 """What `make bench-bulk` keeps and concludes; a contender is run in earnest where that takes a second."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 import many_rows
 from against_peers import places_for
 from engines.contenders import CONTENDERS
+from engines.cpu_time import CpuTime
 from engines.results import Result, Results, Task, on_paper, table
 
 
@@ -64,3 +67,17 @@ def test_a_contender_runs_in_a_process_of_its_own_and_says_its_labels(tmp_path: 
 
 def test_the_slow_ones_are_those_in_float32() -> None:
     assert {name for name, each in CONTENDERS.items() if each.slow} == {"pipeline", "sorted"}
+
+
+def test_a_process_that_nobody_waits_for_is_counted() -> None:
+    """As Spark's workers are: their parent ignores that they end."""
+    busy = "import time\nwhile time.process_time() < 1: pass"
+    parent = f"""
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+worker = subprocess.Popen([sys.executable, '-c', {busy!r}])
+while os.path.exists(f'/proc/{{worker.pid}}'): time.sleep(0.01)
+"""
+    with CpuTime() as cpu_time:
+        subprocess.run([sys.executable, "-c", parent], check=True)
+    assert 0.5 < cpu_time.seconds < 2

@@ -40,7 +40,7 @@ class Running:
 
     def cpu_s(self) -> float:
         """CPU seconds of its processes so far, those that have ended and were waited for included."""
-        ticks = sum(sum(map(int, fields[11:15])) for fields in map(_stat, descendants() - self.others) if fields)
+        ticks = sum(sum(map(int, fields[11:15])) for fields in map(stat_of, descendants() - self.others) if fields)
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def resident_mb(self) -> float:
@@ -72,7 +72,7 @@ def descendants() -> frozenset[int]:
     """All processes that this one started and theirs."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+        if entry.name.isdigit() and (fields := stat_of(int(entry.name))):
             children.setdefault(int(fields[1]), []).append(int(entry.name))
     found: list[int] = []
     waiting = [os.getpid()]
@@ -83,8 +83,8 @@ def descendants() -> frozenset[int]:
     return frozenset(found)
 
 
-def _stat(pid: int) -> list[str]:
-    """Fields of proc_pid_stat(5) from the third, the state, on; none if the process has gone."""
+def stat_of(pid: int) -> list[str]:
+    """Fields of proc_pidstat_of(5) from the third, the state, on; none if the process has gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
