@@ -298,6 +298,13 @@ def test_rows_that_took_too_long_are_tried_again_then_named_and_can_be_tried_lat
         expect(page.locator("#run-title")).to_have_text("Done: 2 of 2 rows")
 
 
+def test_rows_with_nothing_to_read_are_not_offered_to_be_tried_again(page: Page) -> None:
+    load_content(page, "blank.jsonl", as_lines({"text": text} for text in ("good", "", "bad", "n/a")))
+    classify(page)
+    expect(page.locator("#run-title")).to_have_text("Done, with 2 rows left out")
+    expect(page.locator("#run-action")).to_be_hidden()
+
+
 def test_a_service_killed_and_restarted_in_mid_file_loses_nothing(open_page: OpenPage) -> None:
     with Service(max_texts=8) as service:
         page = open_page(service.url)

@@ -37,6 +37,8 @@ export class Run {
     /** @type {{ms: number, done: number}[]} */
     this.history = [];
     this.announced = 0;
+    /** Rows of the run that the service is not asked about, however often. */
+    this.unsendable = 0;
     this.failuresDrawnMs = 0;
     /** Answers that no download holds. */
     this.unsaved = false;
@@ -127,11 +129,14 @@ export class Run {
    * @param {import("./dataset.js").Dataset} dataset
    */
   #sendable(results, dataset) {
-    return results.takeOpen().filter((row) => {
+    const open = results.takeOpen();
+    const sendable = open.filter((row) => {
       const reason = this.#refusal(dataset, row);
       if (reason) results.setFailed(row, reason);
       return !reason;
     });
+    this.unsendable = open.length - sendable.length;
+    return sendable;
   }
 
   /**
@@ -192,7 +197,7 @@ export class Run {
     byId("pause").hidden = byId("cancel").hidden = !this.active;
     byId("pause").textContent = job?.state === "paused" ? "Go on" : "Pause";
     for (const id of ["download-csv", "download-excel", "download-jsonl", "only-shown"]) byId(id).disabled = !results?.done;
-    const again = Boolean(!this.active && results?.failed);
+    const again = Boolean(!this.active && results && results.failed > this.unsendable);
     byId("run-action").hidden = !again && !this.needsKey;
     byId("run-action").textContent = this.needsKey ? "Enter a key" : "Try them again";
   }
