@@ -83,8 +83,11 @@ def downloaded_rows(page: Page) -> Rows:
 
 
 def table(page: Page) -> list[list[str]]:
-    """The rows in sight: number, text, label, score."""
-    return [row.locator("td").all_inner_texts() for row in page.locator("#table tbody tr:not(.spacer)").all()]
+    """The rows in sight, once what was asked for is drawn: number, text, label, score, and what the file says."""
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    cells = "rows => rows.map((row) => Array.from(row.querySelectorAll('td'), (cell) => cell.innerText))"
+    found: list[list[str]] = page.locator("#table tbody tr:not(.spacer)").evaluate_all(cells)
+    return found
 
 
 def as_lines(rows: Iterable[object]) -> bytes:
