@@ -43,6 +43,7 @@ async def killed_in_a_burst(service: Service, dice: random.Random) -> tuple[Tall
     """The burst's tally, seconds from SIGTERM to the end, exit status."""
     tally = Tally()
     async with burst(service.port, dice, tally):
+        await tally.begun.wait()  # however slow the machine, there is load
         # The moment is the point of the test, so it is left to the dice: up to a second of full load.
         await asyncio.sleep(dice.random())
         killed_s = time.perf_counter()
@@ -79,7 +80,6 @@ async def test_sigterm_at_any_moment_of_a_burst_loses_no_accepted_request_and_no
     assert set(statuses) == {0}
     assert max(endings_s) < bound_s
     assert counted == [tally.answered for tally in tallies]
-    assert all(tally.answered for tally in tallies), "each round must have had load"
 
 
 async def test_the_port_stays_closed_until_the_service_is_warm() -> None:

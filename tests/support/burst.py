@@ -23,6 +23,8 @@ class Tally:
     """What became of a burst's requests."""
 
     answered: int = 0
+    #: Set by the first answer.
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     #: The service said `100 Continue` and then did not answer.
     lost: list[str] = field(default_factory=list)
     #: Refused or closed before the service had said that it took the request.
@@ -53,6 +55,7 @@ async def ask(port: int, body: bytes, tally: Tally) -> None:
                 await writer.wait_closed()
         if answer.startswith(b"HTTP/1.1 200") and b'"predictions"' in answer:
             tally.answered += 1
+            tally.begun.set()
         else:
             tally.lost.append(answer[:200].decode(errors="replace"))
     except OSError as error:
