@@ -5,18 +5,16 @@
 CPU seconds are of the whole process until the answer is there, threads included: they say what a wake costs however
 busy the machine is. Ratios are medians of pairs. Other checkouts of this repository take their turns, too.
 
-A CPU without VNNI, 15 other processes beside it, so read the ratios (15 rounds; hello world is `uvicorn module:app`):
+A CPU without VNNI, quiet, three runs of 9 rounds (hello world is `uvicorn module:app`):
 
 | | CPU | wall |
 |---|---|---|
-| hello world, started by `uvicorn.run` | 0.87 | 0.89 |
-| lightsleeper before the porch | 1.54 | 1.25 |
-| lightsleeper | 0.88 | 0.68 |
+| hello world, started by `uvicorn.run` | 0.85, 0.91, 0.92 | 0.85, 0.90, 0.92 |
+| lightsleeper | 0.75, 0.74, 0.77 | 0.75, 0.73, 0.77 |
 
-Its CPU went, in hundredths, 22 to the session (more than half of that only because the bundle was made before weights
-were kept within 16 bits: see `model.onnx_engine`), 15 to numpy, 8 to the tokenizer's file, 7 to asyncio and uvloop,
-6 each to ONNX Runtime's library, to logging and JSON, to the interpreter, 4 each to uvicorn, to the bundle's digests,
-to our model room, 3 to settings, to our API, to threads and sockets, 2 to each of the rest.
+Before the porch it was 1.54 and 1.25, beside 15 other processes. Of its CPU, in hundredths, go 14 to numpy, 7 to the
+tokenizer's file, 6 each to ONNX Runtime's library and to logging and JSON, 5 each to the session, to the bundle's
+digests, to asyncio and uvloop, to the interpreter, 4 to uvicorn, 3 to our API, 27 to threads, sockets and the answer.
 
 What did not help: the model opened on the main thread (within the noise), one malloc arena (likewise), the vocabulary
 as a dictionary from Python's JSON (as slow as the library's own). Weights packed in advance save 2 ms and cost 11 MB.
@@ -65,7 +63,7 @@ STAGES = {
     "our API, porch": "from lightsleeper.serving.porch import Porch; Porch(settings)",
     "bundle verified": "bundle = on_disk.open_bundle(on_disk.EMBEDDED)",
     "tokenizer opened": "tokenizer = model.Tokenizer(bundle.tokenizer, 512)",
-    "session opened": "engine = model.OnnxEngine(bundle.model, 0)",
+    "session opened": "engine = model.open_engine(bundle, 'onnx')",
     "warm-up": "model.Model(bundle, tokenizer, engine).warm_up()",
 }
 PROGRAM = """
