@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from starlette.types import Message, Scope
 
+from asked import status_of
 from lightsleeper.model.model import Model
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.fair_queue import FairQueue
@@ -55,33 +55,8 @@ class Service:
         self.queue = queue
 
     def ask(self, client: str, path: str, body: object, headers: Mapping[str, str] = JSON) -> asyncio.Task[int]:
-        return asyncio.create_task(self._ask(client, path, json.dumps(body).encode(), headers))
-
-    async def _ask(self, client: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
-        statuses: list[int] = []
-        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> Message:
-            if not whole:
-                await asyncio.Event().wait()  # the client stays
-            return whole.pop()
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                statuses.append(message["status"])
-
-        scope: Scope = {
-            **dict.fromkeys(("query_string", "raw_path"), b""),
-            "type": "http",
-            "method": "POST",
-            "path": path,
-            "scheme": "http",
-            "client": (client, 1),
-            "headers": [(name.encode(), value.encode()) for name, value in {"host": "test", **headers}.items()],
-            "state": dict(self._state),
-        }
-        await self._app(scope, receive, send)
-        return statuses[0]
+        asked = status_of(self._app, self._state, path, json.dumps(body).encode(), headers=headers, client=client)
+        return asyncio.create_task(asked)
 
 
 async def until(reached: Callable[[], bool]) -> None:

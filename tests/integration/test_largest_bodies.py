@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 from pydantic_core import from_json
-from starlette.types import Message, Scope
 
+from asked import status_of
 from hostile_bodies import BODIES
 from largest_bodies import DIALECTS, Body, bodies, wrapped_bodies
 from lightsleeper.serving.app import create_app
@@ -96,32 +96,8 @@ class Alone:
         return longest_s
 
     async def _ask(self, body: Body) -> int:
-        statuses: list[int] = []
-
-        whole: list[Message] = [{"type": "http.request", "body": body.content, "more_body": False}]
-
-        async def receive() -> Message:
-            if not whole:
-                await asyncio.Event().wait()  # the client stays
-            return whole.pop()
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                statuses.append(message["status"])
-
-        headers = {"host": "test", "content-length": str(len(body.content)), **body.headers}
-        scope: Scope = {
-            "type": "http",
-            "method": "POST",
-            "path": body.path,
-            "query_string": b"",
-            "scheme": "http",
-            "client": ("192.0.2.1", 1),
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-            "state": dict(self._state),
-        }
-        await self._app(scope, receive, send)
-        return statuses[0]
+        headers = {"content-length": str(len(body.content)), **body.headers}
+        return await status_of(self._app, self._state, body.path, body.content, headers=headers, client="192.0.2.1")
 
 
 @pytest.fixture(scope="module")
