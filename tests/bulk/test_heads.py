@@ -22,12 +22,17 @@ FEELINGS = tuple(f"feeling {number}" for number in range(28))
 
 
 def write_bundle(folder: Path, labels: tuple[str, ...], task: str) -> Path:
-    """A bundle of a small model with random weights."""
+    """A bundle of a small model: with random weights, but of numbers one that has learned to tell them apart."""
     from checkpoints import write_checkpoint  # noqa: PLC0415  # of an optional group
+    from families import write_trained  # noqa: PLC0415  # likewise
     from lightsleeper.training.prepare import prepare  # noqa: PLC0415  # likewise
 
     names = dict(enumerate(labels))
-    source = write_checkpoint("bert", folder / "source", id2label=names, label2id={v: k for k, v in names.items()})
+    source = (
+        write_trained("bert", folder / "source", task=task)
+        if task == "regression"
+        else write_checkpoint("bert", folder / "source", id2label=names, label2id={v: k for k, v in names.items()})
+    )
     return prepare(str(source), folder / "bundle", task=task).folder
 
 
