@@ -52,6 +52,12 @@ def test_standard_output_onto_the_input_is_refused(tmp_path: Path) -> None:
     assert source.read_text() == "text\nGreat\n"
 
 
+def test_a_bundle_that_is_refused_leaves_no_header_behind(tmp_path: Path) -> None:
+    done = predict("--file", "-", "--bundle", tmp_path, stdin=b"text\nGreat\n")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"cannot read bundle.json" in done.stderr
+
+
 @pytest.mark.parametrize(
     "content",
     [None, b"%PDF-1.7", b'{"text": "Great"}\n' * 300 + b"{\n"],

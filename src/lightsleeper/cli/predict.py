@@ -14,7 +14,7 @@ from lightsleeper.cli.files import Tally, add_reading, choices_of, how_read
 from lightsleeper.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from lightsleeper.bulk.library import Prediction
+    from lightsleeper.bulk.library import Prediction, TextClassifier
     from lightsleeper.bulk.records.findings import Value
     from lightsleeper.bulk.records.rows import Row
     from lightsleeper.bulk.records.table import Choices, Table
@@ -116,7 +116,8 @@ def _shown(prediction: "Prediction") -> str:
 
 
 def _predict_file(options: argparse.Namespace) -> None:
-    from lightsleeper.bulk.records.output import output, stat_of  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.output import output, stat_of  # noqa: PLC0415  # see above
     from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415  # see above
     from lightsleeper.bulk.records.writing import output_format_of, writer_for  # noqa: PLC0415  # see above
 
@@ -127,13 +128,15 @@ def _predict_file(options: argparse.Namespace) -> None:
     choices, tally = choices_of(options), Tally()
     if path is None and sys.stdin is None:
         raise InvalidInput("standard input is closed; name a file with --file")
+    model = load(options.bundle, threshold=options.threshold, top_k=options.top_k)
     with open_table(path or sys.stdin.buffer, choices=choices) as table:
+        model.open()  # a bundle that is refused leaves no header behind
         source = stat_of(sys.stdin) if path is None else path.stat()
         with output(out, source=source) as stream:
             _say(how_read(table), quiet=options.quiet)
             total = _row_count(path, choices) if _shows_progress(options) else None
             writer = writer_for(output_format, stream, table)
-            for row, found in _progress(_answered(options, table, tally), total, options):
+            for row, found in _progress(_answered(model, options, table, tally), total, options):
                 writer.write(row, found)
             writer.finish()
     took_s = time.perf_counter() - began_s
@@ -141,12 +144,10 @@ def _predict_file(options: argparse.Namespace) -> None:
     _say([*tally.lines(), rate, *([f"written to {out}"] if out else [])], quiet=options.quiet)
 
 
-def _answered(options: argparse.Namespace, table: "Table", tally: Tally) -> "Iterator[Found]":
+def _answered(model: "TextClassifier", options: argparse.Namespace, table: "Table", tally: Tally) -> "Iterator[Found]":
     """Every row with what was found out about it; with --strict InvalidInput for the first that cannot be read."""
-    from lightsleeper.bulk.library import load  # noqa: PLC0415  # see `main`
-    from lightsleeper.bulk.records.rows import BLANK  # noqa: PLC0415  # see above
+    from lightsleeper.bulk.records.rows import BLANK  # noqa: PLC0415  # see `main`
 
-    model = load(options.bundle, threshold=options.threshold, top_k=options.top_k)
     judged, again = tee(_judged(options, table, tally))  # the two never drift apart by more than two windows
     texts = (None if reason else row.text(table.text) for row, reason in again)
     for (row, reason), prediction in zip(judged, model.stream(texts), strict=True):
