@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Prediction", "TextClassifier", "__version__", "load"]
 __version__ = "0.1.0"
+_ENGINES = ("duckdb", "spark")
 
 
 def __getattr__(name: str) -> object:
-    """What `__all__` names, imported when it is first asked for: the package itself must import at once."""
+    """What `__all__` names, and the engines, imported when first asked for: the package itself must import at once."""
+    if name in _ENGINES:
+        from importlib import import_module  # noqa: PLC0415  # see above
+
+        return import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from lightsleeper.bulk import library  # noqa: PLC0415  # see above

@@ -110,16 +110,22 @@ def test_a_json_line_is_downloaded_as_it_was_with_our_fields_behind(page: Page) 
     load_content(page, "big.jsonl", "\n".join(lines).encode())
     classify(page)
     for line, result in zip(lines, download(page, "jsonl").splitlines(), strict=True):
-        assert result.startswith(line[:-1])
+        assert result.startswith(line[:-1].rstrip())
         assert set(json.loads(result)) > {"predicted_label", "predicted_score", "truncated", "unfamiliar", "error"}
 
 
 def test_columns_of_the_file_with_our_names_are_kept_apart(page: Page) -> None:
-    load_content(page, "again.jsonl", b'{"text": "good", "predicted_label": "mine"}\n')
+    load_content(
+        page, "again.jsonl", b'{"text": "bad"}\n{"text": "good", "Predicted_Label": "mine", "error": {"code": 1}}\n'
+    )
     classify(page)
-    (row,) = downloaded_rows(page)
-    assert row["predicted_label"] == "mine"
-    assert row["predicted_label_by_lightsleeper"] in {"POSITIVE", "NEGATIVE"}
+    first, second = downloaded_rows(page)
+    assert (second["Predicted_Label"], second["error.code"]) == ("mine", "1")
+    as_json = [json.loads(line) for line in download(page, "jsonl").splitlines()]
+    for row in (first, second, *as_json):
+        assert row["predicted_label_by_lightsleeper"] in {"POSITIVE", "NEGATIVE"}
+    assert [row.get("error") for row in as_json] == [None, {"code": 1}]
+    assert {row["error_by_lightsleeper"] for row in as_json} == {None}
 
 
 def test_pasted_lines_are_classified_one_text_each(page: Page, service: Service) -> None:

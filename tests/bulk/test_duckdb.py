@@ -44,6 +44,11 @@ def test_every_row_is_answered_as_python_answers_it(connection: "DuckDBPyConnect
     assert answers[7:9] == [(None, None)] * 2
 
 
+def test_a_second_registration_takes_the_place_of_the_first(connection: "DuckDBPyConnection") -> None:
+    lightsleeper.duckdb.register(connection, threads=1)
+    assert connection.execute("SELECT sentiment('A wonderful film.'), sentiment(NULL)").fetchone() == ("POSITIVE", None)
+
+
 def test_files_are_read_in_place(connection: "DuckDBPyConnection", tmp_path: Path) -> None:
     connection.execute(f"COPY reviews TO '{tmp_path}/reviews.parquet'")
     connection.execute(f"COPY reviews TO '{tmp_path}/reviews.csv'")

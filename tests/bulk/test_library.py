@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Barrier, Event, Thread
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
@@ -140,13 +143,51 @@ def test_a_column_of_numpy_is_read(classifier: TextClassifier) -> None:
     assert labels == ["POSITIVE", None, "NEGATIVE"]
 
 
-@pytest.mark.parametrize("text", ["one text", b"bytes"])
+@pytest.mark.parametrize("text", ["one text", b"bytes", np.array("one text")], ids=["str", "bytes", "numpy"])
 def test_one_text_is_no_list_of_letters(classifier: TextClassifier, text: Any) -> None:  # noqa: ANN401  # on purpose
     with pytest.raises(TypeError, match=r"\[text\]"):
         classifier.predict(text)
 
 
-@pytest.mark.parametrize(("arguments", "field"), [({"threads": 0}, "threads"), ({"on_error": "skip"}, "on_error")])
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"text": ["Wonderful!"]},
+        pa.table({"text": ["Wonderful!"]}),
+        np.array([["Wonderful!"]]),
+    ],
+    ids=["dict", "arrow", "numpy"],
+)
+def test_a_table_is_no_column(classifier: TextClassifier, table: Any) -> None:  # noqa: ANN401  # on purpose
+    with pytest.raises(TypeError, match="one of its columns"):
+        classifier.predict(table)
+
+
+@pytest.mark.bulk
+@pytest.mark.parametrize("library_name", ["pandas", "polars"])
+def test_a_frame_is_no_column(classifier: TextClassifier, library_name: str) -> None:
+    frame = import_module(library_name).DataFrame({"text": ["Wonderful!", None]})
+    assert [p and p.label for p in classifier.predict(frame["text"])] == ["POSITIVE", None]
+    with pytest.raises(TypeError, match="one of its columns"):
+        classifier.predict(frame)
+
+
+def test_the_engines_are_there_without_another_import() -> None:
+    code = "import sys, lightsleeper; assert 'duckdb' not in sys.modules; lightsleeper.duckdb"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    installed = find_spec("duckdb") is not None
+    assert done.returncode == 0 if installed else done.stderr.strip().endswith("No module named 'duckdb'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"threads": 0}, "threads"),
+        ({"on_error": "skip"}, "on_error"),
+        ({"engine": "tourch"}, "engine"),
+        ({"device": "gpu7"}, "device"),
+    ],
+)
 def test_an_argument_that_cannot_work_is_named_at_once(arguments: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         lightsleeper.load(**arguments)

@@ -89,6 +89,26 @@ def test_dirty_rows_keep_their_place_and_other_columns_their_values(spark: "Spar
     ]
 
 
+@pytest.mark.parametrize(
+    ("columns", "added"),
+    [
+        ("text, Label", ["predicted_label", "score", "truncated", "unfamiliar"]),
+        ("text, label, PREDICTED_LABEL", ["predicted_label_2", "score", "truncated", "unfamiliar"]),
+        ("text, label, predicted_label, predicted_label_2", ["predicted_label_3", "score", "truncated", "unfamiliar"]),
+    ],
+)
+def test_no_two_columns_are_one_to_spark(spark: "SparkSession", columns: str, added: list[str]) -> None:
+    from lightsleeper.spark import label_rows, label_schema  # noqa: PLC0415  # of an optional group
+
+    names = columns.split(", ")
+    schema = ", ".join(f"{name} string" for name in names)
+    rows = spark.createDataFrame([("Great", *"mine"[: len(names) - 1])], schema)
+    labelled = rows.mapInPandas(label_rows("text"), label_schema(rows))
+    assert labelled.columns == [*names, *added]
+    (row,) = labelled.select(*labelled.columns).collect()
+    assert row[added[0]] == "POSITIVE"
+
+
 def test_a_worker_opens_the_model_once_for_all_its_tasks(spark: "SparkSession", reviews: "DataFrame") -> None:
     from lightsleeper.spark import label_rows  # noqa: PLC0415  # of an optional group
 

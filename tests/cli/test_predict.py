@@ -256,6 +256,20 @@ def test_standard_output_under_its_other_name_is_added_to_and_never_replaced(tmp
 
 
 @pytest.mark.parametrize(
+    "command", ["predict Great", "evaluate labelled.csv", "plan --rate 1/s --service-ms 5 --hours 1"]
+)
+def test_what_is_said_onto_a_full_disk_is_one_line(tmp_path: Path, command: str) -> None:
+    (tmp_path / "labelled.csv").write_text("text,label\nGreat,POSITIVE\nDull,NEGATIVE\n")
+    shell = f'exec "$0" -m lightsleeper {command} >/dev/full'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable], capture_output=True, check=False, timeout=100, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1] == "lightsleeper: No space left on device"
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("closed", "complaint"),
     [
         ("<&-", b"standard input is closed"),

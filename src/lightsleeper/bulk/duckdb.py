@@ -10,10 +10,11 @@ own progress bar tells how far it is: `SET enable_progress_bar = true`.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
+from duckdb import DuckDBPyConnection, InvalidInputException
 from duckdb.sqltypes import DOUBLE, VARCHAR
 
 from lightsleeper.bulk.library import Prediction, load
@@ -30,7 +31,8 @@ def register(
 
     NULL where the text is NULL or blank. Both in one query cost one inference: the second finds the answers of the
     first. `name` tells functions of several bundles apart; `bundle` and `threads` are those of `lightsleeper.load`.
-    Nothing is opened before the first query.
+    Nothing is opened before the first query. What has these names already, as when a cell of a notebook runs again, is
+    replaced.
     """
     model = load(bundle, threads=threads)
 
@@ -43,5 +45,7 @@ def register(
     label = column(lambda prediction: prediction.cell, pa.string())
     score = column(lambda prediction: prediction.score, pa.float64())
     # "special": a text that is not NULL may have no answer.
-    connection.create_function(name, label, [VARCHAR], VARCHAR, type="arrow", null_handling="special")
-    connection.create_function(f"{name}_score", score, [VARCHAR], DOUBLE, type="arrow", null_handling="special")
+    for called, answer, kind in ((name, label, VARCHAR), (f"{name}_score", score, DOUBLE)):
+        with suppress(InvalidInputException):  # there is none yet
+            connection.remove_function(called)
+        connection.create_function(called, answer, [VARCHAR], kind, type="arrow", null_handling="special")

@@ -80,6 +80,10 @@ class TextClassifier:
             raise InvalidInput(f"threads is {threads}; at least 1", field="threads", limit=1)
         if on_error not in {"null", "raise"}:
             raise InvalidInput(f"on_error is {on_error!r}; null or raise", field="on_error")
+        if engine not in {"onnx", "torch"}:
+            raise InvalidInput(f"engine is {engine!r}; onnx or torch", field="engine")
+        if device not in {"auto", "cpu", "cuda"}:
+            raise InvalidInput(f"device is {device!r}; auto, cpu or cuda", field="device")
         # Its arguments and nothing else: what is pickled. A worker elsewhere has the embedded bundle at its own place.
         self._bundle = None if bundle is None else Path(bundle).absolute()
         self._threads = threads
@@ -253,8 +257,11 @@ os.register_at_fork(after_in_child=_unlock)
 
 def _values(texts: Iterable[Any]) -> Iterable[Any]:
     """Python's own values, which a column hands out in one go far more cheaply than one by one."""
-    if isinstance(texts, str | bytes):
+    if isinstance(texts, str | bytes) or getattr(texts, "ndim", 1) == 0:
         raise TypeError("texts is one text; hand over a list: [text]")
+    named = any(hasattr(type(texts), name) for name in ("columns", "column_names"))  # pandas, polars; Arrow
+    if named or isinstance(texts, Mapping) or getattr(texts, "ndim", 1) != 1:
+        raise TypeError("texts is a table; hand over one of its columns")
     for name in ("to_pylist", "to_list", "tolist"):  # Arrow; pandas and polars; numpy
         values = getattr(texts, name, None)
         if values is not None:

@@ -12,6 +12,7 @@ the same path.
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import count
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -63,13 +64,23 @@ def label_rows(
 
 
 def label_schema(rows: DataFrame) -> StructType:
-    """The schema of `rows` with what `sentiment_of` answers; named `predicted_…` where a column has that name."""
+    """The schema of `rows` with what `sentiment_of` answers; named `predicted_…` where a column has that name.
+
+    And `predicted_label_2` where it has that one, too. Spark takes `Label` and `label` for one name.
+    """
     added = zip(_added(rows.columns), _FIELDS, strict=True)
     return StructType([*rows.schema, *(StructField(name, field.dataType) for name, field in added)])
 
 
 def _added(columns: Collection[str]) -> list[str]:
-    return [f"predicted_{name}" if name in columns else name for name in _NAMES]
+    taken = {column.casefold() for column in columns}
+    return [next(each for each in _candidates(name) if each not in taken) for name in _NAMES]
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    yield f"predicted_{name}"
+    yield from (f"predicted_{name}_{number}" for number in count(2))
 
 
 def _frame(predictions: Sequence[Prediction | None], names: Sequence[str]) -> pd.DataFrame:

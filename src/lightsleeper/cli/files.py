@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lightsleeper.errors import InvalidInput
+
 if TYPE_CHECKING:
     from lightsleeper.bulk.records.labels import Reading
     from lightsleeper.bulk.records.rows import Row
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 _SHOWN_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+#: What means something else in a csv.
+_NO_DELIMITERS = {'"', "'", "\n", "\r", "\0"}
 _ROWS_NAMED = 10
 
 
@@ -43,14 +47,28 @@ def reading_of(options: argparse.Namespace) -> "Reading":
     return Reading(choices_of(options), options.label_column, label_map, options.skip_other)
 
 
+def given_reading(options: argparse.Namespace) -> str | None:
+    """The first option of `add_reading` that was given, as it is written."""
+    given = {"format": options.format, "text-column": options.text_column, "delimiter": options.delimiter}
+    given |= {"encoding": options.encoding, "header": options.header, "no-header": options.header is False}
+    return next((f"--{name}" for name, value in given.items() if value), None)
+
+
 def choices_of(options: argparse.Namespace) -> "Choices":
     """What the options say."""
     from lightsleeper.bulk.records.table import Choices  # noqa: PLC0415  # see `main`
 
-    delimiter = options.delimiter
+    delimiter = _DELIMITER_NAMES.get(options.delimiter, options.delimiter)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in _NO_DELIMITERS):
+        raise InvalidInput(f"--delimiter is {options.delimiter!r}; one character, tab, comma, semicolon, pipe or space")
+    if options.format in {"txt", "jsonl", "json"} and (delimiter or options.header is not None):
+        given = "--delimiter" if delimiter else "--header" if options.header else "--no-header"
+        raise InvalidInput(f"--format {options.format} has no use for {given}: it is for csv")
+    if options.format == "tsv" and delimiter not in {None, "\t"}:
+        raise InvalidInput("--format tsv has tabs between its cells; say --format csv with another --delimiter")
     return Choices(
         file_format=options.format,
-        delimiter=_DELIMITER_NAMES.get(delimiter, delimiter),
+        delimiter=delimiter,
         encoding=options.encoding,
         header=options.header,
         text_column=options.text_column,

@@ -4,6 +4,7 @@ Each command imports what it needs when it runs: `serve` must wake fast, and mos
 """
 
 import sys
+from contextlib import suppress
 
 from lightsleeper.errors import LightsleeperError
 
@@ -12,11 +13,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 could not be done (one line says why), 2 misused, 130 interrupted."""
     try:
         status = _run(sys.argv[1:] if arguments is None else arguments)
+        if sys.stdout:
+            sys.stdout.flush()
     except LightsleeperError as error:
         sys.exit(f"lightsleeper: {error.message}")
     except BrokenPipeError:  # `lightsleeper predict … | head`
         sys.stderr.close()
         status = 0
+    except OSError as error:  # a full disk behind standard output
+        with suppress(OSError):
+            sys.stdout.close()  # else Python tries again at the end, and complains
+        sys.exit(f"lightsleeper: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)

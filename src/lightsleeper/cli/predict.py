@@ -10,7 +10,7 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightsleeper.cli.files import Tally, add_reading, choices_of, how_read
+from lightsleeper.cli.files import Tally, add_reading, choices_of, given_reading, how_read
 from lightsleeper.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def add_predict(commands: "Commands") -> None:
     command.add_argument("texts", nargs="*", metavar="TEXT", help="texts to classify")
     command.add_argument("--file", metavar="FILE", help="what to classify; - is standard input")
     command.add_argument("--event", type=Path, metavar="FILE", help="a CloudEvent in JSON that names --file and --out")
-    command.add_argument(
-        "--folder", type=Path, default=Path(), metavar="DIR", help="where the files of --event are; by default here"
-    )
+    command.add_argument("--folder", type=Path, metavar="DIR", help="where the files of --event are; by default here")
     command.add_argument("--out", metavar="FILE", help="where to write; standard output by default")
     command.add_argument(
         "--output-format",
@@ -72,6 +70,9 @@ def _predict(options: argparse.Namespace) -> int:
             'lightsleeper predict: give texts, or --file FILE ("-" is standard input), or --event, not both\n'
         )
         return 2
+    if unused := _unused(options):
+        sys.stderr.write(f"lightsleeper predict: {unused}\n")
+        return 2
     if options.event and not _take_order(options):
         return 0
     if options.texts:
@@ -82,11 +83,22 @@ def _predict(options: argparse.Namespace) -> int:
     return 0
 
 
+def _unused(options: argparse.Namespace) -> str | None:
+    """What is wrong with an option that would go unread beside the others."""
+    if options.texts and (given := [name for name in ("out", "output_format", "strict") if getattr(options, name)]):
+        return f"--{given[0].replace('_', '-')} is for files: put the texts in one, or give them with --file -"
+    if options.texts and (reading := given_reading(options)):
+        return f"{reading} is for files"
+    if options.event and options.out:
+        return "--out is for --file: an event names its own"
+    return "--folder is for --event" if options.folder is not None and not options.event else None
+
+
 def _take_order(options: argparse.Namespace) -> bool:
     """Read the event, and do what it says; False if there is nothing to do."""
     from lightsleeper.bulk.event import read_order  # noqa: PLC0415  # see `main`
 
-    order = read_order(options.event, options.folder)
+    order = read_order(options.event, options.folder or Path())
     if order is None:
         _say(["the event names a file that was labelled here: nothing to do"], quiet=options.quiet)
         return False

@@ -184,6 +184,45 @@ def test_parquet_from_parquet_keeps_every_type_and_value() -> None:
     assert labelled["truncated"].to_pylist() == [False] * 3
 
 
+def test_our_names_are_the_same_in_all_rows_and_no_member_has_one() -> None:
+    content = b'{"text": "Great"}\n{"text": "Dull", "Predicted_Label": "x", "error": {"code": 1}, "a.truncated": 1}\n'
+    rows = [json.loads(line) for line in written(content, "jsonl", "reviews.jsonl").splitlines()]
+    for row in rows:
+        assert row["predicted_label_by_lightsleeper"] == "POSITIVE"
+        assert row["error_by_lightsleeper"] is None
+        assert row["truncated"] is False
+    assert "predicted_label" not in rows[0]
+    assert rows[1]["error"] == {"code": 1}
+
+
+def test_a_struct_of_parquet_with_one_of_our_names_is_read_back() -> None:
+    content = io.BytesIO()
+    pq.write_table(pa.table({"text": ["Great"], "error": [{"code": 1}]}), content)
+    labelled = pq.read_table(io.BytesIO(written_bytes(content.getvalue(), "parquet", "a.parquet")))
+    assert labelled.column_names == ["text", "error", *FOUND[:-1], "error_by_lightsleeper"]
+
+
+def test_what_json_cannot_say_is_null() -> None:
+    content = io.BytesIO()
+    table = {"text": ["a", "b"], "rating": [float("nan"), float("inf")], "many": [[1.5, float("nan")], None]}
+    pq.write_table(pa.table({**table, "in": [{"x": float("-inf")}, {"x": 2.0}]}), content)
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in _lines(content.getvalue(), "a.parquet")]
+    assert [row["rating"] for row in rows] == [None, None]
+    assert [row["many"] for row in rows] == [[1.5, None], None]
+    assert [row["in"] for row in rows] == [{"x": None}, {"x": 2.0}]
+
+
+@pytest.mark.parametrize("control", ["\n", "\r", "\t", "\x01", "\r\n"])
+def test_a_raw_control_character_in_a_json_string_stays_what_it_was(control: str) -> None:
+    content = f'[{{"id": 1,{control if control.isspace() else ""}"text": "Great{control}stay \\" again"}}]'.encode()
+    (row,) = [json.loads(line) for line in _lines(content, "a.json")]
+    assert (row["id"], row["text"]) == (1, f'Great{control}stay " again')
+
+
+def _lines(content: bytes, name: str) -> list[str]:
+    return written(content, "jsonl", name).removesuffix("\n").split("\n")
+
+
 def test_parquet_of_rows_whose_columns_turn_up_late_has_them_all() -> None:
     content = b'{"text": "Great"}\n{"text": "Fine", "stars": 4}\n'
     labelled = pq.read_table(io.BytesIO(written_bytes(content, "parquet", "reviews.jsonl"))).to_pylist()

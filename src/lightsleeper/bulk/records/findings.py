@@ -1,6 +1,6 @@
 """What is found out about a row, and under which names it is written behind the row's own columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from lightsleeper.bulk.records.rows import Row
@@ -11,12 +11,15 @@ FOUND: Final = ("predicted_label", "predicted_score", "truncated", "unfamiliar",
 Value = str | float | bool | None
 
 
-def free_names(names: Sequence[str], taken: Sequence[str]) -> list[str]:
-    """`names`, made different where the file has such a column already: `error_by_lightsleeper`, then with a number."""
-    free = []
+def free_names(names: Sequence[str], taken: Iterable[str]) -> list[str]:
+    """`names`, made different where the file has such a column already: `error_by_lightsleeper`, then with a number.
+
+    `Error` is one, too: for Spark, DuckDB and Excel's tables it is the same name.
+    """
+    free, folded = [], {name.casefold() for name in taken}
     for name in names:
         candidate, count = name, 1
-        while candidate in taken:
+        while candidate in folded:
             candidate = f"{name}_by_lightsleeper" + (f"_{count}" if count > 1 else "")
             count += 1
         free.append(candidate)

@@ -9,6 +9,8 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _LONE = re.compile("[\ud800-\udfff]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_STRING_OR_CONTROL = re.compile(f"{_STRING.pattern}|{_CONTROL.pattern}", re.DOTALL)
 _DECODER: Final = json.JSONDecoder(strict=False)
 
 
@@ -61,6 +63,17 @@ def members(raw: str) -> list[tuple[str, str]]:
         value_at = skip_space(raw, colon + 1)
         found.append((json.loads(raw[name_at:name_end], strict=False), raw[value_at : value_end(raw, value_at)]))
     return found
+
+
+def one_line(raw: str) -> str:
+    """The value without a line break or any other raw control character: escaped in a string, a blank outside."""
+    return _STRING_OR_CONTROL.sub(_printable, raw) if _CONTROL.search(raw) else raw
+
+
+def _printable(match: re.Match[str]) -> str:
+    if not match[0].startswith('"'):
+        return " "
+    return _CONTROL.sub(lambda control: json.dumps(control[0])[1:-1], match[0])
 
 
 def elements(raw: str) -> list[str]:

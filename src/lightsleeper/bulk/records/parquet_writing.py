@@ -69,7 +69,7 @@ class ParquetWriter:
 
         kinds = dict.fromkeys(FOUND, pa.string()) | {"predicted_score": pa.float64()}
         kinds |= dict.fromkeys(("truncated", "unfamiliar"), pa.bool_())
-        names = free_names(FOUND, self._table.names)
+        names = free_names(FOUND, [*self._table.names, *table.column_names])  # a struct's columns, and itself
         for index, (name, kind) in enumerate(zip(names, kinds.values(), strict=True)):
             table = table.append_column(pa.field(name, kind), [pa.array([found[index] for _, found in rows], kind)])
         return table

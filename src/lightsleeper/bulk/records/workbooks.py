@@ -1,6 +1,7 @@
 """xlsx and parquet: read by openpyxl and pyarrow, where they are installed."""
 
 import json
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -8,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
 from itertools import count
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from lightsleeper.bulk.records.cells import Cells
 from lightsleeper.bulk.records.columns import unique_names
@@ -82,9 +83,18 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
         names = unique_names(file.schema_arrow.names, len(file.schema_arrow.names))
         for batch in file.iter_batches(batch_size=1024):
             for row in batch.rename_columns(names).to_pylist():
-                yield json.dumps(row, ensure_ascii=False, default=_plain)
+                yield json.dumps(_finite(row), ensure_ascii=False, default=_plain, allow_nan=False)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # dates that Python does not have
         raise InvalidInput(f"{name} cannot be read as parquet: {str(error).splitlines()[0]}") from error
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  # whatever a cell holds
+    """The value with None for each NaN or infinity: JSON has neither, and to pandas NaN is what is missing."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def require(module: str, name: str, file_format: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final, Protocol, TextIO
 
 from lightsleeper.bulk.records.findings import FOUND, Value, found_values, free_names
 from lightsleeper.bulk.records.json_rows import fields
-from lightsleeper.bulk.records.json_values import members
+from lightsleeper.bulk.records.json_values import one_line
 from lightsleeper.bulk.records.rows import Row
 from lightsleeper.bulk.records.spool import Spool
 from lightsleeper.bulk.records.table import Table
@@ -47,22 +47,36 @@ def output_format_of(path: Path) -> str:
 
 
 class JsonlWriter:
-    """One object a row; a row that was JSON keeps its own characters, and ours stand behind them."""
+    """One object a row; a row that was JSON keeps its own characters, and ours stand behind them.
+
+    Ours have one name in all rows, which is known when the last row was read: until then they wait, on disk.
+    """
 
     def __init__(self, stream: TextIO, table: Table) -> None:
         """`table` is where the rows come from."""
         self._stream, self._table = stream, table
+        self._waiting = Spool() if table.format in _GROWING else None
 
     def write(self, row: Row, found: Mapping[str, Value]) -> None:
         """The row, and what was found out about it."""
-        original = self._original(row)
-        keys = [name for name, _ in members(original)]
-        free = free_names(list(found), keys)
-        ours = json.dumps(dict(zip(free, found.values(), strict=True)), ensure_ascii=False)
-        self._stream.write(f"{original[:-1]}, {ours[1:]}\n" if keys else f"{ours}\n")
+        if self._waiting is None:
+            self._line(self._original(row), list(found.values()))
+        else:
+            self._waiting.add([self._original(row)], list(found.values()))
 
     def finish(self) -> None:
-        """Nothing is left to do."""
+        """Write what waited for the last column."""
+        if self._waiting is None:
+            return
+        with self._waiting as waiting:
+            for (original,), found in waiting:
+                self._line(original or "{}", found)
+
+    def _line(self, original: str, found: Sequence[Value]) -> None:
+        # A column `error.code` may be a member of a member `error`.
+        taken = {name for column in self._table.names for name in (column, column.split(".")[0])}
+        ours = json.dumps(dict(zip(free_names(FOUND, taken), found, strict=True)), ensure_ascii=False)
+        self._stream.write(f"{original[:-1].rstrip()}, {ours[1:]}\n" if original[1:-1].strip() else f"{ours}\n")
 
     def _original(self, row: Row) -> str:
         if row.raw is None:
@@ -74,7 +88,7 @@ class JsonlWriter:
             return json.dumps({"line": row.raw}, ensure_ascii=False)
         # A string becomes an object with one text; an object may not go on over several lines.
         raw = row.raw if row.raw.startswith("{") else f'{{"text": {dict(fields(row.raw))["text"]}}}'
-        return raw.replace("\r", " ").replace("\n", " ")
+        return one_line(raw)
 
 
 class CsvWriter:

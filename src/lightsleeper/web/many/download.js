@@ -1,7 +1,7 @@
 /** The results as a file: every row of the original with every column, and what was found out about it. */
 
 import { breathe } from "../shared/dom.js";
-import { members } from "./reading/json_values.js";
+import { oneLine } from "./reading/json_values.js";
 import { DONE } from "./results.js";
 import { NONE, resultName } from "../shared/head.js";
 
@@ -20,7 +20,7 @@ const FOUND = ["predicted_label", "predicted_score", "truncated", "unfamiliar", 
  * @param {Iterable<number>} [rows] all by default
  */
 export async function download(format, dataset, results, rows = Array(dataset.count).keys()) {
-  const line = format === "jsonl" ? jsonLine : csvLineOf(dataset, format === "excel");
+  const line = format === "jsonl" ? jsonLineOf(dataset) : csvLineOf(dataset, format === "excel");
   const pieces = format === "jsonl" ? [] : [header(dataset, format === "excel")];
   let lines = [];
   for (const row of rows) {
@@ -36,14 +36,15 @@ export async function download(format, dataset, results, rows = Array(dataset.co
 }
 
 /**
- * The names of our columns, made different where the file has such a column already.
+ * The names of our columns, made different where the file has such a column already, whatever the case of its letters.
  * @param {string[]} taken
  * @param {string[]} [names]
  */
 function freeNames(taken, names = FOUND) {
+  const folded = taken.map((name) => name.toLowerCase());
   return names.map((name) => {
     let free = name;
-    for (let count = 1; taken.includes(free); count += 1) free = `${name}_by_lightsleeper${count > 1 ? `_${count}` : ""}`;
+    for (let count = 1; folded.includes(free); count += 1) free = `${name}_by_lightsleeper${count > 1 ? `_${count}` : ""}`;
     return free;
   });
 }
@@ -124,16 +125,18 @@ function csvCell(cell, delimiter) {
 const guarded = (cell) => (/^[=+\-@\t\r]/.test(cell) && !NUMBER.test(cell) ? `'${cell}` : cell);
 
 /**
- * A JSON row keeps its own characters, numbers that JavaScript would round included: ours are written behind them.
+ * A JSON row keeps its own characters, numbers that JavaScript would round included: ours are written behind them, under
+ * one name in all rows.
  * @param {Dataset} dataset
- * @param {number} row
- * @param {Value[]} values
  */
-function jsonLine(dataset, row, values) {
-  const original = originalJson(dataset, row);
-  const names = members(original).map(([name]) => name);
-  const found = JSON.stringify(Object.fromEntries(freeNames(names).map((name, index) => [name, values[index]])));
-  return `${names.length ? `${original.slice(0, -1)}, ${found.slice(1)}` : found}\n`;
+function jsonLineOf(dataset) {
+  // A column `error.code` may be a member of a member `error`.
+  const names = freeNames(dataset.columns.flatMap((name) => [name, name.split(".")[0]]));
+  return (/** @type {Dataset} */ _, /** @type {number} */ row, /** @type {Value[]} */ values) => {
+    const original = originalJson(dataset, row);
+    const found = JSON.stringify(Object.fromEntries(names.map((name, index) => [name, values[index]])));
+    return `${original.slice(1, -1).trim() ? `${original.slice(0, -1).trimEnd()}, ${found.slice(1)}` : found}\n`;
+  };
 }
 
 /**
@@ -148,7 +151,7 @@ function originalJson(dataset, row) {
     return `{${[...named, ...(surplus ? [`"${name}": ${surplus}`] : [])].join(", ")}}`;
   }
   if (problem) return JSON.stringify({ line: raw });
-  return raw.startsWith("{") ? raw.replace(/[\r\n]/g, " ") : `{"text": ${raw}}`;
+  return oneLine(raw.startsWith("{") ? raw : `{"text": ${raw}}`);
 }
 
 /**

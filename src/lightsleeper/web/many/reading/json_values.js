@@ -89,8 +89,15 @@ function parsed(raw) {
   }
 }
 
+/**
+ * The value without a line break or any other raw control character: escaped in a string, a blank outside.
+ * @param {string} raw
+ */
+export const oneLine = (raw) =>
+  raw.replace(/"(?:[^"\\]|\\[^])*"|[\0-\x1f]/g, (part) => (part.startsWith('"') ? escapedControls(part) : " "));
+
 /** @param {string} text */
-const escapedControls = (text) => text.replace(/[\0-\x1f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const escapedControls = (text) => text.replace(/[\0-\x1f]/g, (char) => JSON.stringify(char).slice(1, -1));
 
 /**
  * The position of the first character at or after `start` that is no white space.
