@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from lightsleeper.serving import lifespan, server
+from lightsleeper.serving.opening import open_model
 from lightsleeper.serving.server import import_uvicorn
 from lightsleeper.serving.settings import Settings
 
@@ -50,9 +50,6 @@ def test_a_uvicorn_that_is_there_is_taken_as_it_is() -> None:
 
 def test_the_model_is_opened_as_every_setting_of_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opened: list[tuple[object, ...]] = []
-    for module in ("lightsleeper.model.model", "lightsleeper.serving.lifespan"):
-        monkeypatch.setattr(f"{module}.load_model", lambda *arguments: opened.append(arguments))
-    settings = Settings(bundle=tmp_path, engine="torch", torch_device="cuda", torch_dtype="bfloat16")
-    server._open_model(settings)  # noqa: SLF001  # the whole of `serve` would have to run for it
-    lifespan.open_model(settings)
-    assert opened == [(tmp_path, "torch", "cuda", "bfloat16")] * 2
+    monkeypatch.setattr("lightsleeper.serving.opening.load_model", lambda *arguments: opened.append(arguments))
+    open_model(Settings(bundle=tmp_path, engine="torch", torch_device="cuda", torch_dtype="bfloat16"))
+    assert opened == [(tmp_path, "torch", "cuda", "bfloat16")]

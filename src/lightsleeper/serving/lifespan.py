@@ -1,10 +1,10 @@
-"""Open → warm up → serve → drain → close: every part is built here, and taken down below the `yield`."""
+"""Open → warm up → serve → drain → close: every part is built here, and its closing noted as soon as it is open."""
 
 import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -15,10 +15,10 @@ from lightsleeper.api.facts import Facts, Process, ServiceLimits
 from lightsleeper.api.guard import NoRateLimit
 from lightsleeper.api.predict_request import Limits
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache, Secret, TwoLevelCache
-from lightsleeper.model.bundle import EMBEDDED, Bundle
+from lightsleeper.model.bundle import Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.model.head import Head
-from lightsleeper.model.model import Model, load_model
+from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.admission import Admission
@@ -28,6 +28,7 @@ from lightsleeper.pipeline.encoding import Encoder
 from lightsleeper.pipeline.explain import MAX_WORDS
 from lightsleeper.pipeline.fair_queue import FairQueue
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
+from lightsleeper.serving.opening import open_model
 from lightsleeper.serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,58 +62,59 @@ class State(TypedDict):
 async def serve_parts(
     settings: Settings, telemetry: "Telemetry | None", loading: "Future[Model] | None", phases: dict[str, float]
 ) -> AsyncIterator[State]:
-    """Open → warm up → serve → drain → close. The server listens only after the yield is reached."""
-    model = await (asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_model, settings))
-    phases["model"] = age_s()
-    metrics, spans = _observers(settings, model, telemetry)
-    observers = [observer for observer in (metrics, spans) if observer]
-    batcher = _batcher(settings, model, observers, spans.origin if spans else None)
-    link = _redis_link(settings, metrics)
-    secret = Secret(settings.cache_secret) if settings.cache_secret else None
-    cache = _cache(settings, model, link, metrics, secret)
-    batcher.start()
-    if telemetry and metrics:
-        metrics.watch_queue(batcher.admission.fullest)
-        await telemetry.announce(metrics.histograms)
+    """Open → warm up → serve → drain → close. The server listens only after the yield is reached.
+
+    What was opened is closed in the opposite order: also when a later part does not open, or another does not close.
+    """
+    async with AsyncExitStack() as opened:
+        if telemetry:
+            opened.push_async_callback(telemetry.close)
+        model = await (asyncio.wrap_future(loading) if loading else asyncio.to_thread(open_model, settings))
+        opened.callback(model.engine.close)
+        phases["model"] = age_s()
+        metrics, spans = _observers(settings, model, telemetry)
+        observers = [observer for observer in (metrics, spans) if observer]
+        link = _redis_link(settings, metrics)
+        if link:
+            opened.push_async_callback(link.close)
+        secret = Secret(settings.cache_secret) if settings.cache_secret else None
+        cache = _cache(settings, model, link, metrics, secret)
+        opened.push_async_callback(cache.close)
+        batcher = _batcher(settings, model, observers, spans.origin if spans else None)
+        batcher.start()
+        opened.push_async_callback(batcher.close, settings.drain_timeout_s)
+        if telemetry and metrics:
+            metrics.watch_queue(batcher.admission.fullest)
+            await telemetry.announce(metrics.histograms)
+        wake = _ready(phases, metrics)
+        encoder = Encoder(
+            model.tokenizer,
+            KeyMaker(model.bundle.digest, secret),
+            max_entries=settings.cache_entries,
+            threads=_workers(settings),
+        )
+        yield {
+            "classifier": Classifier(encoder=encoder, cache=cache, batcher=batcher, observers=observers),
+            "batcher": batcher,
+            "admission": batcher.admission,
+            "head": model.head,
+            "limits": _limits(settings),
+            "facts": _facts(model, settings, wake),
+            "wake": wake,
+            "rate_limit": _rate_limit(settings, link),
+            "metrics": metrics,
+            "dialect_options": _dialect_options(settings, model.bundle),
+        }
+
+
+def _ready(phases: dict[str, float], metrics: "Metrics | None") -> Wake:
+    """The moment at which everything is open, with how long it took to come there."""
     wake = Wake()
     phases["ready"] = wake.took_s
     log.info("ready", extra={"fields": {f"{phase}_s": round(s, 3) for phase, s in phases.items()}})
     if metrics:
         metrics.started(phases)
-    yield {
-        "classifier": Classifier(
-            encoder=Encoder(
-                model.tokenizer,
-                KeyMaker(model.bundle.digest, secret),
-                max_entries=settings.cache_entries,
-                threads=_workers(settings),
-            ),
-            cache=cache,
-            batcher=batcher,
-            observers=observers,
-        ),
-        "batcher": batcher,
-        "admission": batcher.admission,
-        "head": model.head,
-        "limits": _limits(settings),
-        "facts": _facts(model, settings, wake),
-        "wake": wake,
-        "rate_limit": _rate_limit(settings, link),
-        "metrics": metrics,
-        "dialect_options": _dialect_options(settings, model.bundle),
-    }
-    await batcher.close(settings.drain_timeout_s)
-    await cache.close()
-    if link:
-        await link.close()
-    model.engine.close()
-    if telemetry:
-        await telemetry.close()
-
-
-def open_model(settings: Settings) -> Model:
-    """Load and warm up the configured bundle; BundleError if it cannot work."""
-    return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device, settings.torch_dtype)
+    return wake
 
 
 def _observers(

@@ -139,7 +139,6 @@ def _import_engine() -> None:
 
 
 def _open_model(settings: "Settings") -> "Model":
-    from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # already imported by `_import_engine`
-    from lightsleeper.model.model import load_model  # noqa: PLC0415  # see above
+    from lightsleeper.serving.opening import open_model  # noqa: PLC0415  # what it needs, `_import_engine` imported
 
-    return load_model(settings.bundle or EMBEDDED, settings.engine, settings.torch_device, settings.torch_dtype)
+    return open_model(settings)
