@@ -1,4 +1,4 @@
-"""lightsleeper: a text classifier that sleeps at zero and wakes in well under a second.
+"""lightsleeper: a text classifier that sleeps at zero and answers half a second after its process starts.
 
 In your own code, without a server: `load`, and for the engine that holds your rows `lightsleeper.duckdb` and
 `lightsleeper.spark`.

@@ -29,7 +29,7 @@ def new_parser() -> argparse.ArgumentParser:
     """Its `run` is what a command does with the options; the exit status comes back."""
     parser = argparse.ArgumentParser(
         prog="lightsleeper",
-        description="A text classifier that sleeps at zero and wakes in well under a second.",
+        description="A text classifier that sleeps at zero and answers half a second after its process starts.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
