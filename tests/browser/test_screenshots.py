@@ -74,9 +74,3 @@ def test_a_picture_of_many_texts(open_page: OpenPage, service: Service, folder: 
     load_content(page, "jackets.csv", "\n".join(["order,date,shop,review", *reviews]).encode())
     classify(page)
     take(page, folder / "many-texts.png")
-
-
-def test_a_picture_of_a_phone(open_page: OpenPage, service: Service, folder: Path) -> None:
-    page = open_page(service.url, viewport={"width": 390, "height": 1180}, is_mobile=True, reduced_motion="reduce")
-    ask(page, "Arrived broken, and nobody answers the phone.")
-    take(page, folder / "phone.png")

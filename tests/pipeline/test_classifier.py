@@ -91,7 +91,7 @@ async def test_a_caller_that_leaves_withdraws_its_queued_text(model: Model) -> N
     first = asyncio.create_task(whole.classify(["first"]))
     await asyncio.to_thread(run.began.acquire)
     leaver = asyncio.create_task(whole.classify(["second"]))
-    while not batcher.queued_cost:  # noqa: ASYNC110  # one turn of the loop each, not a wait
+    while not batcher.admission.fullest()[0]:  # noqa: ASYNC110  # one turn of the loop each, not a wait
         await asyncio.sleep(0)
     leaver.cancel()
     await asyncio.wait([leaver])

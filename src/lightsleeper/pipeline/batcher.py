@@ -88,11 +88,6 @@ class Batcher(Generic[Item, Value]):
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def queued_cost(self) -> int:
-        """The cost of everything waiting for a worker."""
-        return sum(self._queue.cost(lane) for lane in Lane)
-
-    @property
     def alive(self) -> bool:
         """Whether every worker's loop still runs."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)

@@ -1,7 +1,7 @@
 """What Knative is told about a service: the settings of the simulation, with the ranges Knative's webhook allows."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from lightsleeper.errors import ConfigurationError
 
@@ -111,7 +111,3 @@ class Scaling:
 def named(setting: str) -> str:
     """A setting as people write it: `window_s` is `window`."""
     return setting.removesuffix("_s").replace("_", "-")
-
-
-#: The settings that hold whole numbers.
-WHOLE = frozenset(field.name for field in fields(Scaling) if field.type is int)

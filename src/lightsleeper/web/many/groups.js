@@ -4,7 +4,7 @@ import { calendar } from "./dates.js";
 import { isFilled } from "./reading/columns.js";
 
 /** A column with more different cells is no category. */
-export const MOST_CATEGORIES = 200;
+const MOST_CATEGORIES = 200;
 /** Of names or texts most cells differ; of a category few do. */
 const LEAST_REPEATED = 2;
 

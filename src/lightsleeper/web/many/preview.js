@@ -102,7 +102,7 @@ function fillingOf({ filling, count }, index) {
 }
 
 /** @param {Dataset} dataset */
-export function warningsOf(dataset) {
+function warningsOf(dataset) {
   const { filling, column, columns, described, count } = dataset;
   const warnings = dataset.notes.filter((note) => !isSparseness(note)).map((note) => note[0].toUpperCase() + note.slice(1));
   if (!dataset.hasTextColumn) warnings.push("No column looks like texts: choose one");

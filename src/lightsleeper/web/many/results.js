@@ -4,7 +4,7 @@ import { APPLIES_FROM, NONE } from "../shared/head.js";
 import { BINS, scaleOf } from "./scale.js";
 import { isUnclear, toneOf } from "../shared/words.js";
 
-export const PENDING = 0;
+const PENDING = 0;
 export const DONE = 1;
 export const FAILED = 2;
 

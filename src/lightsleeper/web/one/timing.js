@@ -9,7 +9,7 @@ const STAGES = ["Waking", "Network", "Tokenise", "Cache", "Queue", "Inference", 
  * Milliseconds by stage; they add up to what the browser waited.
  * @param {import("../shared/service.js").Answer} answer
  */
-export function stagesOf({ timing, elapsedMs, wokeMs }) {
+function stagesOf({ timing, elapsedMs, wokeMs }) {
   const inService = timing.total ?? 0;
   const outside = Math.max(0, elapsedMs - inService);
   const waking = Math.min(wokeMs ?? 0, outside);

@@ -86,7 +86,7 @@ export async function model() {
  * `cache;dur=0.1, total;dur=3` → `{cache: 0.1, total: 3}`. The browser's own parser works over https only.
  * @param {string} header
  */
-export function parseServerTiming(header) {
+function parseServerTiming(header) {
   const entries = [...header.matchAll(/([\w-]+);dur=([\d.]+)/g)];
   return Object.fromEntries(entries.map(([, name, ms]) => [name, Number(ms)]));
 }

@@ -40,7 +40,7 @@ export function uniqueNames(header, width) {
 export const isBlank = (cell) => /^[\s\p{Z}\p{Cc}\p{Cf}\p{Co}\p{Mn}]*$/u.test(cell);
 
 /** @param {string} cell */
-export const isPlaceholder = (cell) => PLACEHOLDERS.has(cell.trim().toLowerCase());
+const isPlaceholder = (cell) => PLACEHOLDERS.has(cell.trim().toLowerCase());
 
 /**
  * Neither blank nor a placeholder. Most cells begin with a digit, or with a letter and are too long for a placeholder,
@@ -78,7 +78,7 @@ export function textColumn(columns) {
  * The words of a column's name: `reviewText` and `Review Text` hold review and text.
  * @param {string} name
  */
-export function wordsOfName(name) {
+function wordsOfName(name) {
   const parts = name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, " ").match(/\p{L}+/gu) ?? [];
   return new Set([...parts, name].map((part) => part.toLowerCase()));
 }
