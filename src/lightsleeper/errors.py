@@ -12,7 +12,7 @@ LightsleeperError
 │   ├── RateLimited             more texts than one client may send for now
 │   ├── InvalidInput            a field's value is not what its documentation allows
 │   ├── BodyTooLarge            more bytes than a body may have
-│   ├── UnsupportedMediaType    not JSON
+│   ├── UnsupportedMediaType    a body in a form that this path does not read
 │   ├── MethodNotAllowed        another verb
 │   └── NotFound                no such path
 └── ServiceError            nobody's fault: try again
@@ -121,7 +121,7 @@ class BodyTooLarge(RequestError):
 
 
 class UnsupportedMediaType(RequestError):
-    """The content type is not JSON."""
+    """The body's type, charset or encoding is none that is read at this path."""
 
     code = "unsupported_media_type"
 

@@ -1,4 +1,4 @@
-"""The door: API keys, and the headers that every answer carries. Pure ASGI, so nothing is buffered on its way.
+"""Who may ask, by API key, and the headers that every answer carries. Pure ASGI, so nothing is buffered on its way.
 
 What makes the model work (every method but GET, HEAD and OPTIONS) needs a key where keys are set. Reading stays free:
 the page, its files, the documentation, the facts about the model, and the probes, which must never be refused.

@@ -1,4 +1,7 @@
-"""The one table from errors to statuses, in every dialect, and the bodies that say them. Imports no dialect."""
+"""The one table from errors to statuses, what a dialect says otherwise, and the bodies that say them.
+
+Dialects are known by name here, and none is imported: most of what is refused never reaches one.
+"""
 
 import json
 from collections.abc import Mapping

@@ -42,7 +42,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         return 2
     model = open_model(options.bundle)
     if options.files:
-        _evaluate_recordss(options, model)
+        _evaluate_files(options, model)
     if options.behaviours:
         _evaluate_behaviours(options, model)
     return 0
@@ -63,7 +63,7 @@ def _evaluate_behaviours(options: argparse.Namespace, model: "Model") -> None:
         print(f"recorded in {bundle.folder}: digest {bundle.digest[:12]}", file=sys.stderr)
 
 
-def _evaluate_recordss(options: argparse.Namespace, model: "Model") -> None:
+def _evaluate_files(options: argparse.Namespace, model: "Model") -> None:
     import json  # noqa: PLC0415  # see `main`
 
     from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415  # see above

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MAX_JOINED_BYTES = 65_536
 
 
-class Exchange(RequestResponseCycle):
+class RequestCycle(RequestResponseCycle):
     """uvicorn's cycle, whose body is counted and may be refused while it arrives."""
 
     #: Set by who made it. What follows is of the class until it differs: most bodies come in one piece.

@@ -17,7 +17,7 @@ from lightsleeper.api.last_resort import REFUSED
 from lightsleeper.errors import HeadTooLarge, LightsleeperError, MalformedRequest, Overloaded, TooSlow, UrlTooLong
 from lightsleeper.serving.door import Door
 from lightsleeper.serving.http_clock import RequestClock
-from lightsleeper.serving.http_exchange import Exchange, LingeringTransport, OrderedFlow, bound_send_buffer
+from lightsleeper.serving.http_exchange import LingeringTransport, OrderedFlow, RequestCycle, bound_send_buffer
 from lightsleeper.serving.http_head import check_head, check_head_size, head_too_large, path_and_query
 from lightsleeper.serving.http_parser import AfterHead, new_parser
 
@@ -30,7 +30,7 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection."""
 
     transport: LingeringTransport  # type: ignore[assignment]  # as much of one as is used
-    cycle: Exchange
+    cycle: RequestCycle
 
     def __init__(self, *, door: Door, **theirs: Any) -> None:  # noqa: ANN401  # uvicorn's own, handed through
         """See `HttpToolsProtocol`; `door` is shared by all connections."""
@@ -78,7 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._stalled.cancel()
         self._door.idle.pop(self, None)
         for waiting, _ in self.pipeline:
-            assert isinstance(waiting, Exchange)  # noqa: S101  # uvicorn's type is wider
+            assert isinstance(waiting, RequestCycle)  # noqa: S101  # uvicorn's type is wider
             waiting.release()
         self.transport.lost()
         super().connection_lost(exc)
@@ -217,7 +217,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _begin(self, *, keep_alive: bool) -> None:
         """Answer the request in `self.scope`, after the earlier ones."""
         before = self.cycle
-        self.cycle = Exchange(
+        self.cycle = RequestCycle(
             scope=self.scope,
             transport=self.transport,  # type: ignore[arg-type]  # as much of one as is used
             flow=self.flow,

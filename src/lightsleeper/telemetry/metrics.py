@@ -235,7 +235,7 @@ class Metrics:
         run_s: float,
         origins: Sequence[object],  # noqa: ARG002  # `tracing`'s
     ) -> None:
-        """A batch of `cost` padded tokens ran for `run_s` seconds; `queue_s` is each text's wait."""
+        """A batch of `cost` tokens ran for `run_s` seconds; `queue_s` is each text's wait."""
         self._batch_texts.record(items)
         self._batch_tokens.record(cost)
         self._token_duration.record(run_s / cost)
