@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from lightsleeper.bulk.event import Order, read_order
+from lightsleeper.bulk.event import Order, make_place, read_order
+from lightsleeper.bulk.records.writing import output_format_of
 from lightsleeper.errors import InvalidInput
 
 
@@ -51,6 +52,46 @@ def test_an_answer_is_not_answered_again(folder: Path) -> None:
     first = order(folder, data={"file": "a.csv"})
     assert first
     assert order(folder, subject=first.out.name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "out"),
+    [
+        ("r.csv.gz", "r.labelled.csv"),
+        ("in/R.JSONL.GZ", "in/R.labelled.JSONL"),
+        ("r.tsv.bz2.xz", "r.labelled.tsv"),
+        ("r.csv.zip", "r.labelled.csv"),
+        ("r.zip", "r.labelled.csv"),
+        ("r.gz", "r.labelled.csv"),
+        ("r.xlsx", "r.labelled.csv"),
+        ("r.2026", "r.labelled.csv"),
+        ("reviews", "reviews.labelled.csv"),
+        ("r.parquet", "r.labelled.parquet"),
+    ],
+)
+def test_the_place_beside_a_file_is_one_that_can_be_written(folder: Path, name: str, out: str) -> None:
+    asked = order(folder, data={"file": name})
+    assert asked == Order(folder / name, folder / out)
+    assert output_format_of(asked.out)
+    assert order(folder, subject=out) is None
+    assert order(folder, subject=f"{out}.gz") is None
+
+
+@pytest.mark.parametrize("out", ["r.csv/x.csv", "r.csv/deeper/x.csv", f"{'long' * 75}/x.csv"])
+def test_a_place_that_no_folder_can_be_made_for_is_one_line(folder: Path, out: str) -> None:
+    (folder / "r.csv").write_text("text\nGreat\n")
+    asked = order(folder, data={"file": "r.csv", "out": out})
+    assert asked
+    with pytest.raises(InvalidInput, match=r"a file stands where a folder should be|name too long") as refusal:
+        make_place(asked.out)
+    assert refusal.value.field == "data.out"
+
+
+@pytest.mark.parametrize("name", ["circle/a.csv", "\ud800.csv"])
+def test_a_name_that_no_file_can_have_is_refused(folder: Path, name: str) -> None:
+    (folder / "circle").symlink_to(folder / "circle")
+    with pytest.raises(InvalidInput, match="names no file"):
+        order(folder, data={"file": name})
 
 
 @pytest.mark.parametrize("name", ["../secret.csv", "/etc/passwd", "a/../../secret", ".", "link/a.csv", "a\0b"])

@@ -53,7 +53,18 @@ def test_one_number_everywhere_has_nothing_to_be_compared_with(one: Model) -> No
 def test_what_is_no_number_is_named_with_its_place(tmp_path: Path, cell: str) -> None:
     (tmp_path / "rows.csv").write_text(f'text,stars\n"A film",4\n"Another","{cell}"\n')
     with pytest.raises(InvalidInput, match=r"rows\.csv, row 2 .* stands in stars; expected a number"):
-        list(numbered(Records(tmp_path / "rows.csv"), label_column="stars"))
+        list(numbered(Records(tmp_path / "rows.csv"), Reading(label_column="stars")))
+
+
+def test_numbers_can_be_mapped_and_what_is_none_left_out(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,stars\nGood film,five\nSo so,unknown\nPoor film,1.5\n")
+    records = Records(tmp_path / "rows.csv")
+    assert list(numbered(records, Reading(label_map={"five": "5"}, skip_other=True))) == [
+        ("Good film", 5.0),
+        ("Poor film", 1.5),
+    ]
+    with pytest.raises(InvalidInput, match="answers with a number"):
+        list(numbered(records, Reading(label_map={"five": "POSITIVE"})))
 
 
 def test_a_model_of_a_number_is_measured_by_numbers(one: Model, tmp_path: Path) -> None:

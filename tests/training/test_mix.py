@@ -3,6 +3,8 @@ from random import Random
 
 import pytest
 
+from lightsleeper.bulk.records import Reading
+from lightsleeper.bulk.records.table import Choices
 from lightsleeper.errors import ConfigurationError, InvalidInput
 from lightsleeper.training.augment import CHANGES, WRITERS
 from lightsleeper.training.mix import (
@@ -36,6 +38,30 @@ def test_a_score_that_is_no_probability_names_its_line(tmp_path: Path, score: st
         read_rows(source, LABELS)
 
 
+PLAY = "text,score,sentiment\nGreat app,5,positive\nPoor app,1,negative\nSo so,nan,positive\n"
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [Reading(label_column="Sentiment"), Reading(label_map={"5": "POSITIVE", "1": "NEGATIVE"}, skip_other=True)],
+)
+def test_a_score_column_is_none_where_labels_are_named_or_mapped(tmp_path: Path, reading: Reading) -> None:
+    rows = read_rows(Source(file(tmp_path, "play.csv", PLAY), reading=reading), LABELS)
+    assert [row.target for row in rows[:2]] == [(0.0, 1.0), (1.0, 0.0)]
+
+
+def test_the_score_column_may_be_named_itself(tmp_path: Path) -> None:
+    content = file(tmp_path, "a.csv", "text,score,label\nSo so,0.75,1\nUnknown,none,0\n")
+    reading = Reading(label_column="score", skip_other=True)
+    assert read_rows(Source(content, reading=reading), LABELS) == [Row("So so", (0.25, 0.75))]
+
+
+def test_what_is_no_grade_can_be_left_out(tmp_path: Path) -> None:
+    content = file(tmp_path, "a.csv", "text,label\nWorst of all,0\nSo so,unknown\nBest of all,4\n")
+    rows = read_rows(Source(content, kind="graded", reading=Reading(skip_other=True)), LABELS)
+    assert [row.target for row in rows] == [(1.0, 0.0), (0.0, 1.0)]
+
+
 def test_grades_are_spread_evenly_between_the_two_labels(tmp_path: Path) -> None:
     source = Source(file(tmp_path, "a.tsv", "text\tlabel\nworst\t0\nso so\t2\nbest\t4\n"), kind="graded")
     assert [row.target for row in read_rows(source, LABELS)] == [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0)]
@@ -50,6 +76,12 @@ def test_a_grade_that_is_no_number_names_its_line(tmp_path: Path) -> None:
 def test_texts_without_a_label_aim_at_the_middle(tmp_path: Path) -> None:
     source = Source(file(tmp_path, "a.txt", "the sky is blue\n\nit rains\n"), kind="neutral")
     assert read_rows(source, LABELS) == [Row("the sky is blue", (0.5, 0.5)), Row("it rains", (0.5, 0.5))]
+
+
+def test_texts_without_a_label_are_read_as_said(tmp_path: Path) -> None:
+    content = file(tmp_path, "a.csv", "id;title;fact\n1;Rain falls from the grey sky;blue\n")
+    reading = Reading(Choices(delimiter=";", text_column="fact"))
+    assert [row.text for row in read_rows(Source(content, kind="neutral", reading=reading), LABELS)] == ["blue"]
 
 
 def test_a_weight_is_how_often_a_row_is_read_per_epoch() -> None:

@@ -11,6 +11,8 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lightsleeper.bulk.records.containers import PACKED_ENDINGS
+from lightsleeper.bulk.records.writing import WRITTEN_ENDINGS
 from lightsleeper.errors import InvalidInput
 
 #: A Kubernetes Secret, in which the event travels, holds no more.
@@ -39,10 +41,30 @@ def read_order(event: Path, folder: Path) -> Order | None:
     data = _data(content)
     name, field = (data["file"], "data.file") if "file" in data else (_subject(content), "subject")
     source = _inside(folder, name, field)
-    if Path(source.stem).suffix == _LABELLED or source.stem.endswith(_LABELLED):
+    inside = _unpacked(source)
+    if _LABELLED in {inside.suffix, Path(inside.stem).suffix}:
         return None
-    out = _inside(folder, data["out"], "data.out") if "out" in data else source.with_stem(source.stem + _LABELLED)
-    return Order(source, out)
+    if "out" in data:
+        return Order(source, _inside(folder, data["out"], "data.out"))
+    ending = inside.suffix if inside.suffix.lower() in WRITTEN_ENDINGS else ".csv"
+    return Order(source, inside.with_name(inside.stem + _LABELLED + ending))
+
+
+def make_place(out: Path) -> None:
+    """The folder of `out`, with those above it; InvalidInput if there can be none."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InvalidInput(f"{out}: a file stands where a folder should be", field="data.out") from error
+    except OSError as error:
+        raise InvalidInput(f"{out.parent}: {error.strerror}", field="data.out") from error
+
+
+def _unpacked(path: Path) -> Path:
+    """A packed file's path without what says so."""
+    while path.suffix.lower() in PACKED_ENDINGS | {".zip"}:
+        path = path.with_suffix("")
+    return path
 
 
 def _read(event: Path) -> dict[str, Any]:
@@ -83,7 +105,10 @@ def _subject(content: dict[str, Any]) -> object:
 def _inside(folder: Path, name: object, field: str) -> Path:
     if not isinstance(name, str) or not name or "\0" in name:
         raise InvalidInput(f"the event names no file: {field} is not a path", field=field)
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # links in a circle, half a character
+        raise InvalidInput(f"the event names no file: {field} is not a path", field=field) from error
     if not path.is_relative_to(folder.resolve()) or path == folder.resolve():
         raise InvalidInput(f"the event's {field} lies outside the folder that events may name files of", field=field)
     return path

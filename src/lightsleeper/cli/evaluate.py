@@ -66,14 +66,16 @@ def _evaluate_behaviours(options: argparse.Namespace, model: "Model") -> None:
 def _evaluate_files(options: argparse.Namespace, model: "Model") -> None:
     import json  # noqa: PLC0415  # see `main`
 
+    from lightsleeper.bulk.records.pipes import rereadable  # noqa: PLC0415  # see above
     from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415  # see above
     from lightsleeper.training.evaluate_sets import evaluate_records  # noqa: PLC0415  # see above
 
     reading = reading_of(options)
     for file in options.files:
-        records = reading.records(file)
         counts: Counter[tuple[str, str | None]] = Counter()
-        report = evaluate_records(model, records, reading, workers=worker_count(cpus()), counts=counts)
+        with rereadable() as again:
+            records = reading.records(again(file))
+            report = evaluate_records(model, records, reading, workers=worker_count(cpus()), counts=counts)
         if counts:
             sys.stderr.write(f"{file}: {_labels_read(counts, records)}\n")
         print(json.dumps({"file": str(file), **report.as_json()}) if options.json else f"{file}\n{report.as_table()}")

@@ -96,13 +96,13 @@ def _unused(options: argparse.Namespace) -> str | None:
 
 def _take_order(options: argparse.Namespace) -> bool:
     """Read the event, and do what it says; False if there is nothing to do."""
-    from lightsleeper.bulk.event import read_order  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.event import make_place, read_order  # noqa: PLC0415  # see `main`
 
     order = read_order(options.event, options.folder or Path())
     if order is None:
         _say(["the event names a file that was labelled here: nothing to do"], quiet=options.quiet)
         return False
-    order.out.parent.mkdir(parents=True, exist_ok=True)
+    make_place(order.out)
     options.file, options.out = str(order.source), str(order.out)
     return True
 

@@ -45,21 +45,23 @@ def add_prepare(commands: "Commands") -> None:
 
 def _prepare(options: argparse.Namespace) -> int:
     require_torch()
+    from lightsleeper.bulk.records.pipes import rereadable  # noqa: PLC0415  # see `main`
     from lightsleeper.training.prepare import prepare  # noqa: PLC0415  # torch is imported by who needs it
 
-    bundle = prepare(
-        options.model,
-        options.out,
-        revision=options.revision,
-        data=options.data,
-        reading=reading_of(options),
-        calibration=options.calibrate,
-        keep_checkpoint=options.keep_checkpoint,
-        max_loss_points=options.max_loss_points,
-        task=options.task,
-        max_tokens=options.max_tokens,
-        say=lambda line: print(line, flush=True),
-    )
+    with rereadable() as again:
+        bundle = prepare(
+            options.model,
+            options.out,
+            revision=options.revision,
+            data=[again(file) for file in options.data],
+            reading=reading_of(options),
+            calibration=options.calibrate and again(options.calibrate),
+            keep_checkpoint=options.keep_checkpoint,
+            max_loss_points=options.max_loss_points,
+            task=options.task,
+            max_tokens=options.max_tokens,
+            say=lambda line: print(line, flush=True),
+        )
     print_bundle(bundle)
     print(*_table(bundle), sep="\n")
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,7 @@ def add_train(commands: "Commands") -> None:
 
 def _train(options: argparse.Namespace) -> int:
     require_torch()
+    from lightsleeper.bulk.records.pipes import rereadable  # noqa: PLC0415  # see `main`
     from lightsleeper.training.mix import parse_augmentation, parse_source  # noqa: PLC0415  # torch is imported by who needs it
     from lightsleeper.training.recipe import Recipe  # noqa: PLC0415  # see above
     from lightsleeper.training.run import train  # noqa: PLC0415  # see above
@@ -86,28 +88,30 @@ def _train(options: argparse.Namespace) -> int:
         "freeze_embeddings": options.freeze_embeddings,
     }
     reading = reading_of(options)
-    bundle = train(
-        [
-            *(parse_source(argument, reading=reading) for argument in options.files),
-            *(parse_source(argument, "graded", reading) for argument in options.graded),
-            *(parse_source(argument, "neutral") for argument in options.neutral),
-            *(parse_source(argument, "unlabelled") for argument in options.unlabelled),
-        ],
-        options.out,
-        augmentations=[parse_augmentation(argument) for argument in options.augment],
-        dev=options.dev,
-        reading=reading,
-        labels=options.labels.split(",") if options.labels else None,
-        encoder=options.encoder,
-        emoji=options.emoji,
-        teacher=options.teacher,
-        **({} if options.held_out is None else {"held_out": options.held_out}),
-        recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
-        name=options.name,
-        work=options.work,
-        keep_checkpoint=options.keep_checkpoint,
-        max_loss_points=options.max_loss_points,
-        say=lambda line: print(line, file=sys.stderr),
-    )
+    sources = [
+        *(parse_source(argument, reading=reading) for argument in options.files),
+        *(parse_source(argument, "graded", reading) for argument in options.graded),
+        *(parse_source(argument, "neutral", reading) for argument in options.neutral),
+        *(parse_source(argument, "unlabelled", reading) for argument in options.unlabelled),
+    ]
+    with rereadable() as again:
+        bundle = train(
+            [replace(source, file=again(source.file)) for source in sources],
+            options.out,
+            augmentations=[parse_augmentation(argument) for argument in options.augment],
+            dev=[again(file) for file in options.dev],
+            reading=reading,
+            labels=options.labels.split(",") if options.labels else None,
+            encoder=options.encoder,
+            emoji=options.emoji,
+            teacher=options.teacher,
+            **({} if options.held_out is None else {"held_out": options.held_out}),
+            recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
+            name=options.name,
+            work=options.work,
+            keep_checkpoint=options.keep_checkpoint,
+            max_loss_points=options.max_loss_points,
+            say=lambda line: print(line, file=sys.stderr),
+        )
     print_bundle(bundle)
     return 0

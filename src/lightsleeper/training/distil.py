@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lightsleeper.bulk.records import read_file
+from lightsleeper.bulk.records import Reading
 from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import MANIFEST
@@ -24,13 +24,15 @@ from lightsleeper.training.checkpoint import find_checkpoint
 from lightsleeper.training.mix import Row
 
 
-def labelled_by(teacher: Path, file: Path, labels: Sequence[str], cache: Path) -> list[Row]:
-    """A row for every text of `file`, with the probabilities that `teacher` gives `labels`.
+def labelled_by(
+    teacher: Path, file: Path, labels: Sequence[str], cache: Path, reading: Reading | None = None
+) -> list[Row]:
+    """A row for every text of `file`, read as `reading` says, with the probabilities that `teacher` gives `labels`.
 
     `teacher` is a bundle or a checkpoint with the same labels in the same order, else BundleError. What it said is
     kept in `cache`, a line a text, so that an interrupted run goes on where it was.
     """
-    texts = [record.text for record in read_file(file) if record.text.strip()]
+    texts = (reading or Reading()).texts(file)
     done = cache.read_text(encoding="utf-8").splitlines() if cache.exists() else []
     with _opened(teacher) as model, cache.open("a", encoding="utf-8") as kept:
         if model.head.task != ONE_LABEL:

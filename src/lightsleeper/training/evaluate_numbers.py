@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lightsleeper.bulk.records import Records
-from lightsleeper.bulk.records.labels import label_column_of
+from lightsleeper.bulk.records import Reading, Records
+from lightsleeper.bulk.records.labels import fold, label_column_of
 from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.model import Model
@@ -44,18 +44,33 @@ class NumberReport:
         )
 
 
-def numbered(records: Records, *, label_column: str | None = None) -> Iterator[tuple[str, float]]:
-    """Each record's text and the number in its column of labels; InvalidInput, with the place, for anything else."""
-    column = label_column_of(records, label_column)
+def numbered(records: Records, reading: Reading | None = None) -> Iterator[tuple[str, float]]:
+    """Each record's text and the number in its column of labels, or that `reading` maps what stands there to.
+
+    InvalidInput, with the place, for anything else, unless `reading` says to leave such rows out.
+    """
+    reading = reading or Reading()
+    meant = {written: _number(said) for written, said in (reading.label_map or {}).items()}
+    if any(map(math.isnan, meant.values())):
+        raise InvalidInput("--map: this model answers with a number, and has no labels: map to numbers", field="map")
+    column = label_column_of(records, reading.label_column)
     for record in records:
         cell = record.columns.get(column, "").strip()
-        try:
-            number = float(cell)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
+        number = meant.get(fold(cell), _number(cell))
+        if math.isnan(number):
+            if reading.skip_other:
+                continue
             raise InvalidInput(f"{record.place}: {cell[:100]!r} stands in {column}; expected a number", field=column)
         yield record.text, number
+
+
+def _number(written: str) -> float:
+    """Finite, or not a number."""
+    try:
+        number = float(written)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def evaluate_numbers(model: Model, rows: Iterable[tuple[str, float]], *, workers: int) -> NumberReport:

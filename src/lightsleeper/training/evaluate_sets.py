@@ -59,12 +59,12 @@ def evaluate_records(
 ) -> AnyReport:
     """The report on labelled records, as the model's head has it.
 
-    `counts`, where there is one label a text, is told how often what was taken for which.
+    `counts`, unless the answer is a number, is told how often what was taken for which.
     """
     if model.head.one_output:
-        return evaluate_numbers(model, numbered(records, label_column=reading.label_column), workers=workers)
+        return evaluate_numbers(model, numbered(records, reading), workers=workers)
     if model.head.many_labels:
-        sets = labelled_sets(records, model.labels, label_column=reading.label_column)
+        sets = labelled_sets(records, model.labels, reading, counts)
         return evaluate_sets(model, sets, workers=workers)
     return evaluate(model, reading.labelled(records, model.labels, counts), workers=workers)
 

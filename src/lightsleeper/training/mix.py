@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
-from lightsleeper.bulk.records import Reading, Record, read_file
+from lightsleeper.bulk.records import Reading, Record
 from lightsleeper.bulk.records.labels import label_column_of
 from lightsleeper.errors import ConfigurationError, InvalidInput
 from lightsleeper.training.augment import CHANGES, WRITERS
@@ -28,7 +28,7 @@ class Source:
     #: `labelled`: a label or a score per row. `graded`: whole numbers from least to most, spread evenly between the
     #: two labels. `neutral`: no labels; the target is the middle. `unlabelled`: a teacher labels it.
     kind: Kind = "labelled"
-    #: Of files with labels or grades.
+    #: Of files without labels only the choices count.
     reading: Reading = field(default_factory=Reading)
 
 
@@ -65,12 +65,18 @@ def parse_augmentation(argument: str) -> Augmentation:
 def read_rows(source: Source, labels: Sequence[str]) -> list[Row]:
     """Every row of the file; InvalidInput naming the line of the first that cannot be read."""
     if source.kind == "neutral":
-        return [Row(record.text, (1 / len(labels),) * len(labels)) for record in read_file(source.file)]
+        return [Row(text, (1 / len(labels),) * len(labels)) for text in source.reading.texts(source.file)]
     rows = list(source.reading.records(source.file))
     if source.kind == "graded":
         return _graded(rows, source)
-    if rows and SCORE_COLUMN in rows[0].columns:
-        return [Row(record.text, _soft(record, labels)) for record in rows]
+    if rows and _is_soft(rows[0], source.reading):
+        soft = ((record, _probability(record)) for record in rows)
+        left_out = source.reading.skip_other
+        return [
+            Row(record.text, _soft(record, score, labels))
+            for record, score in soft
+            if score is not None or not left_out
+        ]
     require_labels(rows, label_column=source.reading.label_column)
     certain = [tuple(float(index == label) for index in range(len(labels))) for label in range(len(labels))]
     return [Row(text, certain[label]) for text, label in source.reading.labelled(rows, labels)]
@@ -112,14 +118,25 @@ def _changed(row: Row, augmentations: Sequence[Augmentation], draw: Random) -> R
     return Row(text, row.target)
 
 
-def _soft(record: Record, labels: Sequence[str]) -> tuple[float, ...]:
-    if len(labels) != 2:  # noqa: PLR2004  # a pair
-        raise InvalidInput(f"{record.place}: a score is for two labels, not {len(labels)}", field=SCORE_COLUMN)
+def _is_soft(record: Record, reading: Reading) -> bool:
+    """Whether a row's column of scores says what to learn: not where somebody names another one, or maps labels."""
+    named = reading.label_column is None or reading.label_column.strip().casefold() == SCORE_COLUMN
+    return SCORE_COLUMN in record.columns and named and not reading.label_map
+
+
+def _probability(record: Record) -> float | None:
+    """The row's score; None if that is not a number from 0 to 1."""
     try:
         score = float(record.columns[SCORE_COLUMN])
     except (TypeError, ValueError):
-        score = -1.0
-    if not 0 <= score <= 1:
+        return None
+    return score if 0 <= score <= 1 else None
+
+
+def _soft(record: Record, score: float | None, labels: Sequence[str]) -> tuple[float, ...]:
+    if len(labels) != 2:  # noqa: PLR2004  # a pair
+        raise InvalidInput(f"{record.place}: a score is for two labels, not {len(labels)}", field=SCORE_COLUMN)
+    if score is None:
         raise InvalidInput(f"{record.place}: the score is not a number from 0 to 1", field=SCORE_COLUMN)
     return (1 - score, score)
 
@@ -127,6 +144,9 @@ def _soft(record: Record, labels: Sequence[str]) -> tuple[float, ...]:
 def _graded(records: Sequence[Record], source: Source) -> list[Row]:
     column = label_column_of(records, source.reading.label_column) if records else ""
     grades = [record.columns.get(column, "").strip() for record in records]
+    if source.reading.skip_other:
+        records = [record for record, grade in zip(records, grades, strict=True) if grade.isdecimal()]
+        grades = list(filter(str.isdecimal, grades))
     for record, grade in zip(records, grades, strict=True):
         if not grade.isdecimal():
             raise InvalidInput(f"{record.place}: the label is not a whole number from 0 up", field=column)

@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lightsleeper.bulk.records import Reading, read_file
+from lightsleeper.bulk.records import Reading
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import (
     CHECKPOINT,
@@ -78,7 +78,8 @@ def prepare(
     `data` are labelled files, read as `reading` says, on which float32 and int8 are measured; losing more than
     `max_loss_points` of accuracy (of numbers: of correlation) on one of them, or differing from torch in any other way,
     is a BundleError, and nothing is written.
-    `calibration` is a file of texts like those that will be served, unlabelled; without it general ones are used.
+    `calibration` is a file of texts like those that will be served, unlabelled, read by the same
+    choices; without it general ones are used.
     `keep_checkpoint` adds what the torch engine runs. `task` says what the outputs mean where the checkpoint does not;
     `max_tokens` cuts texts sooner than it would. `say` is told of every stage, with its time, and of doubts.
     """
@@ -89,7 +90,7 @@ def prepare(
     return make_bundle(
         checkpoint,
         out,
-        calibration=own_texts() if calibration is None else _sample(calibration),
+        calibration=own_texts() if calibration is None else _sample(calibration, reading or Reading()),
         data=[(file, reading or Reading()) for file in data],
         keep_checkpoint=keep_checkpoint,
         max_loss_points=max_loss_points,
@@ -154,8 +155,8 @@ def refuse_foreign(out: Path) -> None:
         raise BundleError(f"{out} exists and is not a bundle: remove it or choose another folder")
 
 
-def _sample(file: Path) -> list[str]:
-    texts = [record.text for record in read_file(file) if record.text.strip()]
+def _sample(file: Path, reading: Reading) -> list[str]:
+    texts = reading.texts(file)
     if len(texts) < 2 * _VERIFY_EVERY:
         raise InvalidInput(f"{file.name}: {len(texts)} texts are too few to calibrate on")
     return random.Random(0).sample(texts, min(len(texts), _CALIBRATION_TEXTS))  # noqa: S311  # not for secrets

@@ -118,10 +118,11 @@ def _taught(sources: Sequence[Source], teacher: Path | None, labels: Sequence[st
         raise ConfigurationError("unlabelled files need a --teacher to label them")
     if teacher is None:
         return []
-    return [
-        (source, labelled_by(teacher, source.file, labels, work / f"teacher-{_sha256(source.file)[:12]}.jsonl"))
-        for source in unlabelled
-    ]
+    taught: Rows = []
+    for source in unlabelled:
+        cache = work / f"teacher-{_sha256(source.file)[:12]}.jsonl"
+        taught.append((source, labelled_by(teacher, source.file, labels, cache, source.reading)))
+    return taught
 
 
 def _labels(sources: Sequence[Source]) -> list[str]:

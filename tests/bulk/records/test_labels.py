@@ -1,13 +1,15 @@
 """What people call their labels."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lightsleeper.bulk.records import label_names, labelled, read_file
+from lightsleeper.bulk.records import Reading, label_names, labelled, read_file
 from lightsleeper.bulk.records.label_sets import labelled_sets
 from lightsleeper.bulk.records.labels import parse_map
+from lightsleeper.bulk.records.table import Choices
 from lightsleeper.errors import InvalidInput
 
 LABELS = ("NEGATIVE", "POSITIVE")
@@ -168,3 +170,50 @@ def test_a_label_that_is_mapped_to_two_is_refused() -> None:
     with pytest.raises(InvalidInput, match="'3' is both POSITIVE and NEGATIVE"):
         parse_map("3,4=POSITIVE;1,3.0=NEGATIVE")
     assert parse_map("3=POSITIVE;3=positive") == {"3": "POSITIVE"}
+
+
+SETS = ("toxic", "insult", "threat")
+
+
+def test_the_named_column_of_label_sets_is_found_in_any_case(file: Path) -> None:
+    file.write_text("text,Said\nOne,toxic\n")
+    assert list(labelled_sets(read_file(file), SETS, Reading(label_column="said"))) == [("One", frozenset({0}))]
+
+
+def test_a_named_column_of_label_sets_that_is_not_there_is_refused(file: Path) -> None:
+    file.write_text("text,labels\nOne,toxic\n")
+    with pytest.raises(InvalidInput, match="no column 'lables' among text, labels"):
+        list(labelled_sets(read_file(file), SETS, Reading(label_column="lables")))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    ["text,label\nOne,Rude|threat\nTwo,kind\n", "text,toxic,rude,threat\nOne,0,1,1\nTwo,perhaps,0,0\n"],
+)
+def test_labels_of_sets_can_be_mapped_and_others_left_out(file: Path, cells: str) -> None:
+    file.write_text(cells)
+    reading = Reading(label_map=parse_map("rude=insult"), skip_other=True)
+    assert list(labelled_sets(read_file(file), SETS, reading)) == [("One", frozenset({1, 2}))]
+    with pytest.raises(InvalidInput, match="row 2"):
+        list(labelled_sets(read_file(file), SETS, Reading(label_map=parse_map("rude=insult"))))
+    with pytest.raises(InvalidInput, match="'kindness' is none of toxic"):
+        list(labelled_sets(read_file(file), SETS, Reading(label_map=parse_map("rude=kindness"))))
+
+
+def test_it_is_counted_what_names_in_sets_were_taken_for(file: Path) -> None:
+    file.write_text("text,label\nOne,Rude|threat\nTwo,kind\nThree,threat\n")
+    counts: Counter[tuple[str, str | None]] = Counter()
+    list(labelled_sets(read_file(file), SETS, Reading(label_map={"rude": "insult"}, skip_other=True), counts))
+    assert counts == {("Rude", "insult"): 1, ("threat", "threat"): 2, ("kind", None): 1}
+
+
+def test_files_without_labels_are_read_as_said(file: Path) -> None:
+    file.write_text("id;a sentence;the words that count here\n1;one more;caf\xe9\n", encoding="latin-1")
+    choices = Choices(delimiter=";", encoding="iso-8859-1", text_column="a sentence")
+    assert Reading(choices).texts(file) == ["one more"]
+    assert Reading(replace(choices, text_column=None, header=False)).texts(file)[-1] == "caf\xe9"
+
+
+def test_where_every_line_is_a_text_no_column_is_to_be_named(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("The sky is blue\nIt rains today\n")
+    assert Reading(Choices(text_column="body")).texts(tmp_path / "lines.txt") == ["The sky is blue", "It rains today"]

@@ -21,6 +21,8 @@ from lightsleeper.errors import InvalidInput
 _MAGIC_BYTES: Final = 64
 #: Files within files.
 _MOST_LAYERS: Final = 4
+#: What names end in that are packed; a zip has a name of its own for what is inside.
+PACKED_ENDINGS: Final = frozenset({".gz", ".gzip", ".bz2", ".xz"})
 _STREAMS: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 #: What no reader here reads, and what to do about it. A text may begin with the letters of some: those count only where
 #: bytes follow that no text has.
@@ -74,7 +76,7 @@ def opened(source: Path | IO[bytes], name: str, layer: int = 1) -> Iterator[Cont
         with _said_of(name):
             stream = stack.enter_context(source.open("rb") if isinstance(source, Path) else _peekable(source))
             magic = stream.peek(_MAGIC_BYTES)[:_MAGIC_BYTES]
-            seekable = isinstance(source, Path)
+            seekable = isinstance(source, Path) and stream.seekable()  # a pipe may have a name
             content = stack.enter_context(_inside(stream, magic, name, seekable=seekable, layer=layer))
         yield content
 
@@ -170,4 +172,4 @@ def _is_content(member: zipfile.ZipInfo) -> bool:
 
 def _without_ending(name: str) -> str:
     path = PurePosixPath(name)
-    return str(path.with_suffix("")) if path.suffix.lower() in {".gz", ".gzip", ".bz2", ".xz"} else name
+    return str(path.with_suffix("")) if path.suffix.lower() in PACKED_ENDINGS else name

@@ -1,9 +1,10 @@
 """Files in which any number of labels may stand at a text: a column for each label, or one with all of them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
-from lightsleeper.bulk.records.labels import Record, Records, label_column_of
+from lightsleeper.bulk.records.labels import Reading, Record, Records, fold, known_names, label_column_of
 from lightsleeper.errors import InvalidInput
 
 #: Between the labels of a cell; a comma may be part of a name.
@@ -13,37 +14,82 @@ _NO = frozenset({"0", "0.0", "false", "no", ""})
 
 
 def labelled_sets(
-    records: Records, labels: Sequence[str], *, label_column: str | None = None
+    records: Records,
+    labels: Sequence[str],
+    reading: Reading | None = None,
+    counts: Counter[tuple[str, str | None]] | None = None,
 ) -> Iterator[tuple[str, frozenset[int]]]:
     """Each record's text and the indices of its labels in `labels`, perhaps none.
 
     Either every label has a column of 0 and 1, as in Kaggle's toxic comments, or one column has them all: a JSON list,
-    or names with `|` or `;` between them. InvalidInput, with the place, for anything else.
+    or names with `|` or `;` between them. Names are taken as `reading` maps them. InvalidInput, with the place, for
+    anything else, unless `reading` says to leave such rows out. `counts` is told how often which name of such a column
+    was taken for which label, and for how many rows that were left out it was none.
     """
-    places = {label.strip().casefold(): index for index, label in enumerate(labels)}
+    reading = reading or Reading()
+    known = {name: labels.index(label) for name, label in known_names(labels, reading.label_map).items()}
+    column = _column_of(records, known, labels, reading)
     for record in records:
-        by_name = {name.strip().casefold(): cell.strip().casefold() for name, cell in record.columns.items()}
-        if label_column is None and places.keys() <= by_name.keys():
-            yield record.text, frozenset(index for name, index in places.items() if _applies(by_name[name], record))
-        else:
-            column = label_column or label_column_of(records)
-            names = _names(record.columns.get(column, ""), places)
-            unknown = [name for name in names if name not in places]
-            if unknown:
-                raise InvalidInput(f"{record.place}: {unknown[0][:100]!r} is none of {', '.join(labels)}", field=column)
-            yield record.text, frozenset(places[name] for name in names)
+        try:
+            if column is None:
+                own = _own_columns(record, known, labels)
+                found = {name: index for name, index in own.items() if _applies(record, name)}
+            else:
+                found = _named(record, column, known, labels)
+                if counts is not None:
+                    counts.update((name, labels[index]) for name, index in found.items())
+        except _OtherLabel as other:
+            if not reading.skip_other:
+                raise
+            if counts is not None:
+                counts[other.written, None] += 1
+            continue
+        yield record.text, frozenset(found.values())
 
 
-def _applies(cell: str, record: Record) -> bool:
+class _OtherLabel(InvalidInput):
+    """What stands where a label should is none."""
+
+    def __init__(self, message: str, written: str, column: str) -> None:
+        super().__init__(message, field=column)
+        self.written = written
+
+
+def _column_of(records: Records, known: Mapping[str, int], labels: Sequence[str], reading: Reading) -> str | None:
+    """The column with all labels; None if every label has one, which the first row shows."""
+    if reading.label_column is None and (first := next(iter(records), None)) and _own_columns(first, known, labels):
+        return None
+    return label_column_of(records, reading.label_column)
+
+
+def _own_columns(record: Record, known: Mapping[str, int], labels: Sequence[str]) -> dict[str, int]:
+    """The columns that each stand for a label; empty unless every label has one."""
+    own = {name: known[fold(name)] for name in record.columns if fold(name) in known}
+    return own if len(set(own.values())) == len(labels) else {}
+
+
+def _applies(record: Record, column: str) -> bool:
+    cell = record.columns[column].strip().casefold()
     if cell not in _YES | _NO:
-        raise InvalidInput(f"{record.place}: {cell[:100]!r} stands in the column of a label; expected 0 or 1")
+        raise _OtherLabel(
+            f"{record.place}: {cell[:100]!r} stands in the column of a label; expected 0 or 1", cell, column
+        )
     return cell in _YES
 
 
-def _names(cell: str, places: dict[str, int]) -> list[str]:
-    folded = cell.strip().casefold()
-    if folded in places or not folded:
-        return [folded] if folded else []
+def _named(record: Record, column: str, known: Mapping[str, int], labels: Sequence[str]) -> dict[str, int]:
+    names = _names(record.columns.get(column, ""), known)
+    for name in names:
+        if fold(name) not in known:
+            message = f"{record.place}: {name[:100]!r} is none of {', '.join(labels)}"
+            raise _OtherLabel(message, name, column)
+    return {name: known[fold(name)] for name in names}
+
+
+def _names(cell: str, known: Mapping[str, int]) -> list[str]:
+    written = cell.strip()
+    if fold(written) in known or not written:
+        return [written] if written else []
     try:
         listed = json.loads(cell)
     except ValueError:
@@ -51,4 +97,4 @@ def _names(cell: str, places: dict[str, int]) -> list[str]:
     if not isinstance(listed, list):
         between = next((sign for sign in _BETWEEN if sign in cell), None)
         listed = cell.split(between) if between else [cell]
-    return [str(name).strip().casefold() for name in listed if str(name).strip()]
+    return [str(name).strip() for name in listed if str(name).strip()]

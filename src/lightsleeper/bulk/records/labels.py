@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final
@@ -70,6 +70,12 @@ class Reading:
         """The rows of a file that have a text."""
         return read_file(path, choices=self.choices)
 
+    def texts(self, path: Path) -> list[str]:
+        """The texts of a file without labels; where every line of it is one, there is no column to name."""
+        with open_table(path, choices=replace(self.choices, text_column=None)) as table:
+            choices = table.format == "txt" and replace(self.choices, text_column=None)
+        return [record.text for record in read_file(path, choices=choices or self.choices)]
+
     def labelled(
         self, records: Iterable[Record], labels: Sequence[str], counts: Counter[tuple[str, str | None]] | None = None
     ) -> Iterator[tuple[str, int]]:
@@ -101,7 +107,7 @@ def labelled(
     """
     known = records if isinstance(records, Records) else list(records)
     column = label_column_of(known, label_column)
-    names = {_folded(label) for label in labels}  # a label may be called none
+    names = {fold(label) for label in labels}  # a label may be called none
     found = Counter(_written(record, column, names) for record in known)
     meaning = meaning_of(found, labels, label_map=label_map, skip_other=skip_other, column=column)
     if counts is not None:
@@ -131,8 +137,8 @@ def parse_map(argument: str) -> dict[str, str]:
         written, equals, label = part.partition("=")
         if not equals or not label.strip() or not written.strip():
             raise InvalidInput(f"--map: {part!r} is not like 4,5=POSITIVE", field="map")
-        for each in map(_folded, written.split(",")):
-            if _folded(meaning.setdefault(each, label.strip())) != _folded(label):
+        for each in map(fold, written.split(",")):
+            if fold(meaning.setdefault(each, label.strip())) != fold(label):
                 raise InvalidInput(f"--map: {each!r} is both {meaning[each]} and {label.strip()}", field="map")
     return meaning
 
@@ -146,17 +152,23 @@ def meaning_of(
     column: str = "label",
 ) -> dict[str, str]:
     """Which of `labels` each label written in a file stands for; InvalidInput if some stand for none."""
-    names = {_folded(name): name for name in labels}
-    known = {**_usual(found, labels), **names}
-    for written, said in (label_map or {}).items():
-        if _folded(said) not in names:
-            raise InvalidInput(f"--map: {said!r} is none of {', '.join(labels)}", field="map")
-        known[written] = names[_folded(said)]
-    meaning = {written: known[_folded(written)] for written in found if _folded(written) in known}
+    known = {**_usual(found, labels), **known_names(labels, label_map)}
+    meaning = {written: known[fold(written)] for written in found if fold(written) in known}
     other = {written: times for written, times in found.items() if written and written not in meaning}
     if other and not skip_other:
         raise InvalidInput(_complaint(other, labels, column), field=column)
     return meaning
+
+
+def known_names(labels: Sequence[str], label_map: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Which of `labels` each name stands for, folded: its own, and what `label_map` adds."""
+    names = {fold(name): name for name in labels}
+    known = dict(names)
+    for written, said in (label_map or {}).items():
+        if fold(said) not in names:
+            raise InvalidInput(f"--map: {said!r} is none of {', '.join(labels)}", field="map")
+        known[written] = names[fold(said)]
+    return known
 
 
 def without_label(records: Iterable[Record], *, label_column: str | None = None) -> Record | None:
@@ -186,7 +198,7 @@ def label_column_of(records: Iterable[Record], named: str | None = None) -> str:
 
 def _holds_labels(values: Sequence[str]) -> bool:
     """Whether a column without a telling name holds a few different words or numbers that are labels everywhere."""
-    different = {_folded(value) for value in values if value}
+    different = {fold(value) for value in values if value}
     return 2 <= len(different) <= _MOST_STARS + 1 and different <= _LABELS  # noqa: PLR2004  # one value tells nothing
 
 
@@ -204,10 +216,10 @@ def _column_named(records: Iterable[Record], name: str) -> str:
 def _written(record: Record, column: str, names: Collection[str] = ()) -> str:
     """The label as it is written; empty if there is none, which the model's own `names` never say."""
     written = record.columns.get(column, "").strip()
-    return "" if is_placeholder(written) and written != "-" and _folded(written) not in names else written
+    return "" if is_placeholder(written) and written != "-" and fold(written) not in names else written
 
 
-def _folded(written: str) -> str:
+def fold(written: str) -> str:
     """`Positive`, `POSITIVE` and `positive` are one; so are 1, 1.0 and +1, and é however it is composed."""
     folded = normalize("NFC", written.strip()).casefold()
     try:
@@ -220,7 +232,7 @@ def _folded(written: str) -> str:
 def _usual(found: Mapping[str, int], labels: Sequence[str]) -> dict[str, str]:
     """What everybody means by true, neg, -1 and the like; numbers only if all of them can be indices."""
     usual: dict[str, str] = {}
-    numbers = {written for written in map(_folded, found) if _is_whole(written)}
+    numbers = {written for written in map(fold, found) if _is_whole(written)}
     if numbers <= {str(index) for index in range(len(labels))}:
         usual |= {str(index): label for index, label in enumerate(labels)}
     if len(labels) == 2:  # noqa: PLR2004  # no and yes
@@ -241,7 +253,7 @@ def _complaint(other: Mapping[str, int], labels: Sequence[str], column: str) -> 
     most = sorted(other.items(), key=lambda item: -item[1])
     listed = ", ".join(f"{written[:_LABEL_CHARS]!r} ({times:,})" for written, times in most[:_LISTED])
     more = f" and {len(most) - _LISTED} others" if len(most) > _LISTED else ""
-    numbers = sorted({int(_folded(written)) for written in other if _is_whole(_folded(written))})
+    numbers = sorted({int(fold(written)) for written in other if _is_whole(fold(written))})
     # Two labels, and a scale of more than two stars.
     scale = numbers and numbers[0] >= 0 and 2 < numbers[-1] <= _MOST_STARS  # noqa: PLR2004  # 0, 1, 2 may be ids
     stars = len(labels) == 2 and scale  # noqa: PLR2004  # the bad one and the good one

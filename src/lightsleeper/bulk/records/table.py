@@ -112,7 +112,9 @@ def open_table(source: Path | IO[bytes], *, name: str | None = None, choices: Ch
             table = _from_json(rows, known_as, "parquet", choices)
             table.parquet = content.stream
         else:
-            table = _from_bytes(content, known_as, choices, again=source if isinstance(source, Path) else None)
+            # A pipe by name is opened once: a second time would take what the first has not read.
+            again = source if isinstance(source, Path) and source.is_file() else None
+            table = _from_bytes(content, known_as, choices, again=again)
         yield table
 
 

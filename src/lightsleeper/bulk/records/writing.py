@@ -22,6 +22,8 @@ _BY_ENDING: Final = {
     **dict.fromkeys(("jsonl", "ndjson", "json"), "jsonl"),
     **dict.fromkeys(("parquet", "pq"), "parquet"),
 }
+#: What the names of files end in that can be written.
+WRITTEN_ENDINGS: Final = frozenset(f".{ending}" for ending in _BY_ENDING if ending)
 _GROWING: Final = ("jsonl", "json", "parquet")
 _NUMBER = re.compile(r"[-+]?[0-9][0-9.,]*([eE][-+]?[0-9]+)?%?")
 
