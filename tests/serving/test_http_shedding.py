@@ -179,6 +179,25 @@ def test_a_body_that_breaks_off_into_something_else_has_its_one_answer(service: 
     assert (refused.status, refused.headers["connection"]) == (503, "close")
 
 
+@pytest.mark.parametrize(
+    "trailer", [b"Connection: close", b"Proxy-Connection: close", b"Content-Length: 5", b"Host: b"]
+)
+def test_a_refused_body_with_a_trailer_of_the_connection_s_ends_it_as_the_refusal_says(
+    service: Service, trailer: bytes
+) -> None:
+    service.wait(FULL)
+    body = chunked(TEXT)[:-2] + trailer + b"\r\n\r\n"
+    [refused] = both(service, request(headers="Transfer-Encoding: chunked", body=body))
+    assert (refused.status, refused.headers["connection"]) == (503, "close")
+
+
+def test_a_refused_body_with_another_trailer_is_followed_by_the_next_request(service: Service) -> None:
+    service.wait(FULL)
+    body = chunked(TEXT)[:-2] + b"X-T: y\r\n\r\n"
+    refused, last = both(service, request(headers="Transfer-Encoding: chunked", body=body))
+    assert (refused.status, last.body) == (503, b"ok")
+
+
 def test_who_has_nothing_waiting_is_let_in_beside_who_has(service: Service) -> None:
     service.wait(CROWDED, "198.51.100.1")
     for client, status in (("198.51.100.1", 503), ("198.51.100.2", 200), ("198.51.100.1", 503)):

@@ -19,6 +19,11 @@ _VERSIONS = frozenset({"1.0", "1.1"})
 #: Whom a request is for, and where it ends.
 _WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
+#: What says whom a request is for, where it ends, or how its connection goes on comes too late behind its body; and the
+#: parser heeds some: after `Connection: close` it throws away the next request, which may be another caller's.
+#: https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1
+_NO_TRAILERS = _WATCHED | {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
+
 #: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2 with a port: a space or a slash in it is no host's.
 _HOST = re.compile(rb"[\w.~!$&'()*+,;=%:\[\]-]*")
 
@@ -53,6 +58,14 @@ def _check_watched(headers: Iterable[tuple[bytes, bytes]], version: str) -> None
         raise MalformedRequest("a request has one `Host`", field="host")
     if ends > 1:
         raise MalformedRequest("the end of the body is said twice", field="content-length")
+
+
+def check_trailer(name: bytes) -> None:
+    """MalformedRequest if a header of that name may not stand behind a body."""
+    if name.lower() in _NO_TRAILERS:
+        raise MalformedRequest(
+            "a header of the connection or of the body's end stands behind the body", field="trailer"
+        )
 
 
 def check_head_size(url: bytes, headers: Iterable[tuple[bytes, bytes]], max_head_bytes: int) -> None:

@@ -18,7 +18,7 @@ from lightsleeper.errors import HeadTooLarge, LightsleeperError, MalformedReques
 from lightsleeper.serving.door import Door
 from lightsleeper.serving.http_clock import RequestClock
 from lightsleeper.serving.http_exchange import LingeringTransport, OrderedFlow, RequestCycle, bound_send_buffer
-from lightsleeper.serving.http_head import check_head, check_head_size, head_too_large, path_and_query
+from lightsleeper.serving.http_head import check_head, check_head_size, check_trailer, head_too_large, path_and_query
 from lightsleeper.serving.http_parser import AfterHead, new_parser
 
 #: One before a request is forgiven (RFC 9112, 2.2); more are the tail of a body that somebody has cut short.
@@ -124,6 +124,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; or a trailer, which is dropped: it comes after the request was let in by its headers."""
         if self._in_body:
+            check_trailer(name)
             self._trailers += 1
         else:
             name = name.lower()
@@ -169,8 +170,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return  # httptools says so in place of the body, which `_feed` is about to have read
         self._clock.stop()
-        self._in_body = False
-        self._request_bytes = 0
+        self._in_body, self._request_bytes = False, 0
         self._deaf = not self.cycle.keep_alive
         self.cycle.more_body = False
         self.cycle.message_event.set()
