@@ -61,10 +61,15 @@ def digest_of(key: str) -> str:
         ("API_KEY_DIGESTS", SECRET),
         ("API_KEY_DIGESTS", ""),
         ("API_KEY_DIGESTS", " , "),
+        *(
+            ("API_KEY_DIGESTS", nothing)
+            for nothing in ("\u00a0", "\x0b", ",\u3000,", "\x1c", "\u2028,\x85", ",", "\ufeff")
+        ),
         *(("API_KEY_DIGESTS", f"{'ab' * 32},{digest_of(blank)}") for blank in ("", " ", "\n", "\r\n", "\t", "   ")),
         ("API_KEY_DIGESTS", digest_of("").upper()),
         ("CACHE_SECRET", ""),
         ("CACHE_SECRET", " "),
+        *(("CACHE_SECRET", 64 * blank) for blank in ("\u00a0", "\x0b", "\u3000", ",")),
         ("CACHE_SECRET", SECRET),
         ("CACHE_SECRET", 64 * "0"),
         ("TRUSTED_PROXIES", "*"),

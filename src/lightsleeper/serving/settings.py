@@ -212,13 +212,13 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     for knob in fields(Settings):
         name = _variable(knob)
         value = environ.get(name, "")
-        if name in environ and knob.name in _NEVER_EMPTY and not value.strip(" ,\t\r\n"):
-            raise ConfigurationError(f"{name} is empty: unset it to serve without {_NEVER_EMPTY[knob.name]}")
-        if value:
+        if value.strip() if knob.name in _NEVER_EMPTY else value:
             try:
                 found[knob.name] = knob.metadata["parse"](value)
             except ValueError as error:
                 raise ConfigurationError(f"{name}: {error}") from None
+        if name in environ and knob.name in _NEVER_EMPTY and not found.get(knob.name):
+            raise ConfigurationError(f"{name} is empty: unset it to serve without {_NEVER_EMPTY[knob.name]}")
     settings = Settings(**found)
     if 0 < settings.rate_limit_texts < settings.max_texts:
         raise ConfigurationError(
