@@ -4,6 +4,7 @@ Dialects are known by name here, and none is imported: most of what is refused n
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,9 @@ _TEI_TYPE: Mapping[type[LightsleeperError], str] = {
     EngineFailed: "Backend",
 }
 
+#: What no header may hold; a message may repeat a name as a client sent it.
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
 #: Worth another try: these say when, whoever raised them.
 _RETRY = {429, 503, 504}
 
@@ -94,14 +98,16 @@ def refuse(scope: Scope, error: LightsleeperError) -> Response:
     if dialect in _STATUS_OF:
         headers["x-error-code"] = error.code
     if dialect == "hugging_face":  # its Python client prints this one
-        headers["x-error-message"] = message.encode("ascii", "replace").decode()
+        headers["x-error-message"] = _UNPRINTABLE.sub("?", message)
     return _Refusal(error.code, json.dumps(body), status, headers)
 
 
 def _with_field(error: LightsleeperError) -> str:
     """The message, which in these dialects is all that is said of an error: so it names the field as well."""
-    field = error.field if isinstance(error, InvalidInput) else None
-    return error.message if field is None or field.partition("[")[0] in error.message else f"{field}: {error.message}"
+    if not isinstance(error, InvalidInput) or error.field is None:
+        return error.message
+    field = repr(error.field)[1:-1]  # as messages show names
+    return error.message if field.partition("[")[0] in error.message else f"{field}: {error.message}"
 
 
 def _detail(error: LightsleeperError) -> dict[str, Any]:

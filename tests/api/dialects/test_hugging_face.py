@@ -95,6 +95,13 @@ def test_a_page_of_this_site_passes_and_so_does_what_a_browser_asks_leave_for(
         ({"inputs": ""}, 422, "empty_text", "empty"),
         ({"inputs": ["x"] * 65}, 422, "too_many_texts", "inputs: more than 64"),
         ({"inputs": "good " * 600, "parameters": {"truncation": False}}, 422, "too_many_tokens", "512"),
+        ({"inputs\n": "x"}, 422, "invalid_input", "unknown field 'inputs\\n': did you mean 'inputs'?"),
+        ({"inputs\x7f": "x"}, 422, "invalid_input", "unknown field 'inputs\\x7f': did you mean 'inputs'?"),
+        ({"inputs\r\nx-a: b": "x"}, 422, "invalid_input", "inputs is missing"),
+        ({"inputs\x00": "x"}, 422, "invalid_input", "unknown field 'inputs\\x00': did you mean 'inputs'?"),
+        ({"inpüts": "x"}, 422, "invalid_input", "unknown field 'inpüts': did you mean 'inputs'?"),
+        ({"inputs": "x", "parameters": {"truncation\n": True}}, 422, "invalid_input", "unknown field 'truncation\\n'"),
+        ({"inputs": "x", "parameters": {"top_k\r\n": 1}}, 422, "invalid_input", "unknown field 'top_k\\r\\n'"),
         (b"[1]", 422, "invalid_input", "object"),
         (b"", 422, "invalid_json", "JSON"),
         (b'{"inputs": "\\ud800"}', 422, "invalid_json", "JSON"),
@@ -109,7 +116,15 @@ def test_an_error_is_a_string_that_says_what_to_change(
     assert (response.status_code, response.headers["x-error-code"]) == (status, code)
     assert said in response.json()["error"]
     assert response.headers["x-error-message"].isascii()
+    assert response.headers["x-error-message"].isprintable()
     assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("name", ["inputs\n", "inputs\x7f", "input\xa0s", "inputs\x1b"])
+def test_a_name_that_no_header_may_hold_is_said_once_and_readably(client: TestClient, name: str) -> None:
+    response = post(client, {name: "x"})
+    assert response.json()["error"] == f"unknown field {name!r}: did you mean 'inputs'?"
+    assert response.headers["x-error-message"] == response.json()["error"]
 
 
 def test_what_the_pipelines_ignore_is_ignored(client: TestClient) -> None:
