@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -355,6 +355,42 @@ async def test_a_list_under_the_key_of_a_count_fails_no_request() -> None:
                     client.lpush(name, "x")
             assert (await spend(limiter, 6))[b"ratelimit-remaining"] == 4
             assert link.available
+
+
+@pytest.mark.parametrize("name", ["", "/-1"], ids=["this window", "the one before"])
+@pytest.mark.parametrize(
+    "value", ["abc", "", "1" + 400 * "0", "9" * 5_000, "-" + 400 * "9", "2.5", "1e400", "nan", "\xff"]
+)
+async def test_what_is_no_count_under_the_key_of_a_count_is_counted_in_memory(value: str, name: str) -> None:
+    async with counted_as({name: value}) as (limiter, link):
+        headers = await spend(limiter, 6)
+        assert 0 <= int(headers[b"ratelimit-remaining"]) <= 4
+        assert link.available
+
+
+@pytest.mark.parametrize(("value", "remaining"), [("-1000000", 10), ("-1", 10), ("11", 0), (f"{2**63 - 1}", 0)])
+async def test_no_count_in_redis_leaves_more_than_the_limit_or_less_than_nothing(value: str, remaining: int) -> None:
+    async with counted_as({"": value}) as (limiter, link):
+        scope: dict[str, Any] = {"client": ("192.0.2.1", 1), "state": {}}
+        with suppress(RateLimited):
+            await limiter.spend(scope, 0)
+        assert int(dict(scope["state"]["rate_limit_headers"])[b"ratelimit-remaining"]) == remaining
+        assert link.available
+
+
+@asynccontextmanager
+async def counted_as(values: Mapping[str, str]) -> AsyncIterator[tuple[RateLimiter, RedisLink]]:
+    """A limiter of ten texts, whose client's windows hold `values`, by what their keys end with."""
+    with RedisServer() as server:
+        async with linked(server.url) as link:
+            await link.wait_available()
+            limiter = RateLimiter(max_texts=10, window_s=3600, link=link)
+            await spend(limiter, 1)
+            with server.client() as client:
+                [key] = client.keys()
+                for name, value in values.items():
+                    client.set(key + name.encode(), value.encode("latin-1"), px=7_000_000 if name == "" else 3_000_000)
+            yield limiter, link
 
 
 @asynccontextmanager

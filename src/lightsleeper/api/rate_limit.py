@@ -23,6 +23,9 @@ _MAX_CLIENTS = 20_000
 #: Requests that may ask Redis at once; the others wait their turn, within the timeout, then count in memory.
 _MAX_ASKING = 8
 
+#: What INCRBY can count to; more under a key of ours is somebody else's.
+_MAX_REDIS_COUNT = 2**63 - 1
+
 
 class _Window(NamedTuple):
     """What is known of one client; times in seconds, lives counted until nothing is left to forget."""
@@ -125,7 +128,16 @@ class RateLimiter:
 
     async def _spend(self, storage: RedisStorage, client: str, texts: int) -> tuple[bool, _Window]:
         allowed = await storage.acquire_sliding_window_entry(client, self._max_texts, self._window_s, texts)
-        return bool(allowed), _Window(*await storage.get_sliding_window(client, self._window_s))
+        try:
+            previous, previous_life_s, current, current_life_s = await storage.get_sliding_window(
+                client, self._window_s
+            )
+        except ValueError:  # somebody else has written what is no number
+            raise RedisUnavailable from None
+        if max(abs(previous), abs(current)) > _MAX_REDIS_COUNT:
+            raise RedisUnavailable
+        previous, current = (min(max(0, texts), self._max_texts) for texts in (previous, current))
+        return bool(allowed), _Window(previous, previous_life_s, current, current_life_s)
 
     def _storage(self, redis: Any) -> RedisStorage:  # noqa: ANN401  # see RedisLink
         if self._shared is None:

@@ -97,7 +97,10 @@ class RedisLink:
         self._task = asyncio.create_task(self._watch(), name="redis-link")
 
     async def call(self, name: str, command: Callable[[Any], Awaitable[T]]) -> T:
-        """The result of `command(client)`, known as `name`; RedisUnavailable, at once while the breaker is open."""
+        """The result of `command(client)`, known as `name`; RedisUnavailable, at once while the breaker is open.
+
+        A `command` that cannot use what it was answered raises RedisUnavailable, too: Redis is there all the same.
+        """
         if not self._available.is_set():
             raise RedisUnavailable
         limit = asyncio.timeout(None)
@@ -109,6 +112,8 @@ class RedisLink:
                 finally:
                     if timer.stop():
                         self._count("stall")
+        except RedisUnavailable:  # it has answered, with nothing that `command` can use
+            raise
         except Exception as error:  # whatever it is, the caller goes on without Redis
             reply = error_reply(error)
             if reply is None:
