@@ -1,4 +1,4 @@
-// The course's own load profile and criterion: 10 virtual users in a closed loop, 95 % repeats, 99 % within 2 s.
+// The load profile and criterion of a university course (W255): 10 virtual users in a closed loop, 95 % repeats, 99 % within 2 s.
 // /health and /predict are judged apart (one threshold over both lets cheap health checks dilute it), and a miss is a
 // miss: texts never sent before, where the original shuffles ten known ones.
 
@@ -37,4 +37,4 @@ export default function () {
   classify(texts(repeated ? 0 : FRESH + n * w255.texts, w255.texts));
 }
 
-export const handleSummary = report('w255', 'The course: 99 % of answers within 2 s?', `${w255.vus} users in a closed loop`);
+export const handleSummary = report('w255', 'Ten users, 95 % repeats: 99 % of answers within 2 s?', `${w255.vus} users in a closed loop`);

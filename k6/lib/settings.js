@@ -58,7 +58,7 @@ export const smoke = { singles: 20, batch_texts: 32, lasts_s: 3, timeout_s: 60 }
 export const steady = { rate: share(0.5), duration_s: seconds(30), vus: 100, p95_ms: 500, p99_ms: 1000 };
 
 // Open model: arrivals do not wait for answers, as users do not wait for each other. A machine whose capacity is low
-// gets a lower peak. 2 s is the course's criterion, held here although the burst finds the service asleep.
+// gets a lower peak. 2 s is `w255`'s criterion, held here although the burst finds the service asleep.
 export const burst = {
   peak: Math.min(200, share(1.5)), rise_s: 2, hold_s: seconds(6), fall_s: 2, grace_s: 60, vus: 600,
   zipf: { texts: 500, exponent: 1.1 }, p99_ms: 2000,
@@ -86,7 +86,7 @@ export const soak = {
   latency_drift: 1.25, memory_growth: 1.05,
 };
 
-// The course's load.js: these stages, 10 virtual users in a closed loop, 95 % repeats, 99 % within 2 s.
+// That course's load.js: these stages, 10 virtual users in a closed loop, 95 % repeats, 99 % within 2 s.
 export const w255 = {
   vus: 10, rise_s: seconds(30), hold_s: seconds(420), fall_s: seconds(180), repeats: 0.95, texts: 10,
   tolerance: 0.04, p99_ms: 2000,
