@@ -114,10 +114,10 @@ class Settings:
 
     max_batch_tokens: int = _knob(1024, _positive, "Tokens of one batch: about 30 ms on one core.")
     max_queue_s: float = _knob(
-        0.3, _seconds, "Seconds of work, in requests of one batch at most, that may wait; more is refused with 503."
+        0.3, _seconds, "Seconds of work that may wait, of requests no larger than a batch; more is refused with 503."
     )
     max_queued_tokens: int = _knob(
-        131_072, _positive, "Tokens, in larger requests, that may wait; more is refused with 503."
+        131_072, _positive, "Tokens of larger requests that may wait; more is refused with 503."
     )
     max_texts: int = _knob(64, _positive, "Texts of one request.")
     max_text_chars: int = _knob(50_000, _positive, "Characters of one text.")
