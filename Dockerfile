@@ -15,8 +15,8 @@ COPY .ci/poetry.txt ./
 RUN python3 -m pip install --no-cache-dir --quiet --require-hashes --target /poetry --requirement poetry.txt
 COPY pyproject.toml poetry.lock ./
 # The lock, less what serving never imports: the tokenizer and the engine need most of these for their downloaders and
-# graph tools (sympy alone is 80 MB), uvicorn h11 for a parser that is not ours, `lightsleeper plan` pyyaml, which the
-# image therefore cannot run. The test of this image answers requests without them.
+# graph tools (sympy alone is 80 MB), uvicorn h11 for a parser that is not ours, `lightsleeper plan` pyyaml for
+# manifests, of which there are none in a pod. The test of this image answers requests without them.
 RUN PYTHONPATH=/poetry python3 -m poetry export --only main --output lock.txt \
     && python3 -c 'import re; \
 unused = "filelock|flatbuffers|fsspec|h11|hf-xet|httpcore2|httpx2|huggingface-hub|mpmath|pyyaml|sympy|truststore"; \

@@ -14,6 +14,7 @@ import pytest
 
 from lightsleeper import __version__
 from lightsleeper.model.bundle import EMBEDDED
+from lightsleeper.training.augment import CHANGES, WRITERS
 
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -202,3 +203,8 @@ def test_a_setting_that_cannot_be_right_ends_a_measurement_and_is_not_repeated(m
 
 def test_help_teaches_by_example() -> None:
     assert 'lightsleeper predict "What a film!"' in run("--help").stdout
+
+
+def test_help_for_training_names_every_augmentation() -> None:
+    told = " ".join(run("train", "--help").stdout.split())
+    assert f"writes rows ({', '.join(WRITERS)}) or changes those of the files ({', '.join(CHANGES)})" in told

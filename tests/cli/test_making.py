@@ -1,11 +1,16 @@
 """What commands that make a bundle end in."""
 
+import re
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import lightsleeper
 from lightsleeper.cli.making import print_bundle
 from lightsleeper.model.bundle import EMBEDDED, open_bundle
+from lightsleeper.training.torch_group import INSTALL_TORCH
 
 
 def test_float32_and_int8_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,3 +32,9 @@ def test_float32_and_int8_stand_side_by_side(capsys: pytest.CaptureFixture[str])
 def test_bundles_that_ship_are_told_too(capsys: pytest.CaptureFixture[str]) -> None:
     print_bundle(open_bundle(EMBEDDED))
     assert "float32" in capsys.readouterr().out
+
+
+def test_pip_is_told_the_packages_of_the_group() -> None:
+    project = tomllib.loads((Path(lightsleeper.__file__).parents[2] / "pyproject.toml").read_text())
+    group = [re.split(r"[ (]", package)[0] for package in project["dependency-groups"]["torch"]]
+    assert INSTALL_TORCH.partition("pip install ")[2].split() == group

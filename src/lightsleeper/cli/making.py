@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lightsleeper.errors import ConfigurationError
+from lightsleeper.training.torch_group import INSTALL_TORCH
 
 if TYPE_CHECKING:
     from lightsleeper.model.bundle import Bundle
@@ -21,9 +22,7 @@ def add_making(command: argparse.ArgumentParser) -> None:
 def require_torch() -> None:
     """ConfigurationError unless the torch group is installed."""
     if find_spec("torch") is None or find_spec("transformers") is None:
-        raise ConfigurationError(
-            "torch is not installed: make torch, or pip install torch transformers onnx onnxscript sentencepiece"
-        )
+        raise ConfigurationError(f"torch is not installed: {INSTALL_TORCH}")
 
 
 def print_bundle(bundle: "Bundle") -> None:

@@ -19,7 +19,7 @@ def add_prepare(commands: "Commands") -> None:
     command = commands.add_parser(
         "prepare",
         help="make a bundle from a Hugging Face sequence classifier",
-        description="Export, quantise to int8, verify against torch, write. Needs the group torch: make torch",
+        description="Export, quantise to int8, verify against torch, write. Needs torch; says how to install it.",
         epilog="example: lightsleeper prepare --model distilbert/distilbert-base-uncased-finetuned-sst-2-english "
         "--out bundle",
     )

