@@ -192,3 +192,43 @@ def test_limits_follow_the_settings(face: Face) -> None:
     with TestClient(face(Settings(max_texts=1, max_text_chars=3))) as client:
         assert post(client, {"text": ["a", "b"]}).json()["error"]["limit"] == 1
         assert post(client, {"text": "abcd"}).json()["error"]["limit"] == 3
+
+
+#: JSON's numbers have no bounds; a float's are 1.8e308, an index's 2^63, and int() reads 4,300 digits.
+NUMBERS = [
+    *(f"{sign}{number}" for sign in ("", "-") for number in ("0", "1", "0.0", "1e308", 2**63, 10**400)),
+    "9" * 5_000,
+]
+OTHERS = ["NaN", "Infinity", "1e999", "true", "false", '"1"', "[1]", '{"a":1}']
+INFER = "/v2/models/lightsleeper/infer"
+TENSOR = '"inputs":[{"name":"t","datatype":"BYTES","shape":[1],"data":["fine"]}]'
+#: Where a number may stand, as #; and by which names.
+OPTIONS = [
+    ("/predict", '{"text":"fine","NAME":#}', ("top_k", "threshold", "explain", "raw_scores", "truncate")),
+    ("/predict", '{"inputs":"fine","NAME":#}', ("threshold", "truncate", "truncation_direction")),
+    ("/", '{"inputs":"fine","parameters":{"NAME":#}}', ("top_k", "threshold", "truncation", "max_length")),
+    (
+        "/v1/models/lightsleeper:predict",
+        '{"instances":["fine"],"parameters":{"NAME":#}}',
+        ("top_k", "threshold", "truncate"),
+    ),
+    (INFER, f'{{{TENSOR},"parameters":{{"NAME":#}}}}', ("timeout", "threshold", "truncate", "binary_data_output")),
+    (INFER, f"{{{TENSOR}}}".replace("}]", ',"parameters":{"NAME":#}}]'), ("binary_data_size",)),
+    (INFER, f"{{{TENSOR}}}".replace('"shape":[1]', '"NAME":[#]'), ("shape",)),
+    (INFER, f'{{{TENSOR},"NAME":#}}', ("id",)),
+    (INFER, f'{{{TENSOR},"outputs":[{{"name":"scores","parameters":{{"NAME":#}}}}]}}', ("classification",)),
+    ("/events", '{"specversion":"1.0","id":"1","source":"a","type":"t","NAME":#,"data":"fine"}', ("sequence",)),
+    ("/events", '{"specversion":"1.0","id":"1","source":"a","type":"t","data":{"text":"fine","NAME":#}}', ("top_k",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [(path, body.replace("NAME", name)) for path, body, names in OPTIONS for name in names]
+)
+def test_a_number_of_any_size_is_taken_or_refused_in_every_dialect(client: TestClient, path: str, body: str) -> None:
+    kind = "cloudevents+json" if path == "/events" else "json"
+    for value in (*NUMBERS, *OTHERS):
+        content = body.replace("#", value).encode()
+        answer = client.post(path, content=content, headers={"content-type": f"application/{kind}"})
+        in_no_time = path.startswith("/v2") and '"timeout":' in body and answer.status_code == 504
+        assert answer.status_code < 500 or in_no_time, (value[:50], answer.text)

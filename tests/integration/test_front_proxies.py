@@ -42,7 +42,10 @@ TRAILERS = [b"Connection: close", b"Proxy-Connection: close", b"connection: x, c
 
 
 def attacks() -> Iterator[list[bytes]]:
-    """Every carrier, upgrade, framing and padding, and every trailer, in packets."""
+    """Every carrier with every trailer, then with every upgrade, framing and padding, in packets."""
+    for carrier, trailer in itertools.product(CARRIERS, TRAILERS):
+        ended = chunked(LOOT)[:-2] + trailer + b"\r\n\r\n"
+        yield [request(*carrier, headers="Transfer-Encoding: chunked", body=ended)]
     for carrier, asked, padding in itertools.product(CARRIERS, ASKED, PADDING):
         body = padding + SMUGGLED * 3
         yield [request(*carrier, headers=asked + sized(body)), body]
@@ -50,9 +53,6 @@ def attacks() -> Iterator[list[bytes]]:
         yield [request(*carrier, headers=f"{asked}Content-Length: {'0' * 100}"), body]
         yield [request(*carrier, headers=f"{asked}{sized(body)}\nTransfer-Encoding: chunked"), b"0\r\n\r\n" + body]
         yield [request(*carrier, headers=f"{asked}Transfer-Encoding: gzip, chunked"), chunked(body, 65_536)]
-    for carrier, trailer in itertools.product(CARRIERS, TRAILERS):
-        ended = chunked(LOOT)[:-2] + trailer + b"\r\n\r\n"
-        yield [request(*carrier, headers="Transfer-Encoding: chunked", body=ended)]
 
 
 async def attack(port: int, packets: list[bytes]) -> None:

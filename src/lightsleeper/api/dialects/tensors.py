@@ -32,6 +32,9 @@ _SHOWN_CHARS = 100
 #: An id comes back in the answer: enough for any that somebody makes, too little to echo a text with.
 _MAX_ID_CHARS = 256
 
+#: Eleven days: a number that a float cannot hold means no more.
+_MAX_TIMEOUT_US = 10**12
+
 _FIELDS = ("id", "model_name", "model_version", "parameters", "inputs", "outputs")
 
 
@@ -134,7 +137,7 @@ def _id(fields: Mapping[str, Any]) -> str:
 def _timeout_s(parameters: Mapping[str, Any]) -> float | None:
     """Triton's `timeout` is in microseconds; 0 is none."""
     timeout = _whole_number(parameters, "timeout", "timeout must be a whole number of microseconds")
-    return min(timeout / 1e6, 1e6) if timeout else None
+    return min(timeout, _MAX_TIMEOUT_US) / 1e6 if timeout else None
 
 
 def _whole_number(parameters: Mapping[str, Any], name: str, wrong: str) -> int:
