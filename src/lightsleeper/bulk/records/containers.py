@@ -1,7 +1,6 @@
 """What a file is, by its first bytes whatever its name says, and the bytes or rows inside it."""
 
 import bz2
-import codecs
 import gzip
 import io
 import lzma
@@ -27,27 +26,52 @@ _STREAMS: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0",
 #: What no reader here reads, and what to do about it. A text may begin with the letters of some: those count only where
 #: bytes follow that no text has.
 _REFUSED: Final = (
+    *((bytes([0x80, protocol]), "a pickle of Python's; write it as csv") for protocol in range(2, 6)),
     (b"%PDF", "a PDF; copy its table into a spreadsheet and save that as csv"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save it as xlsx or csv"),
     (b"SQLite format 3\0", "an SQLite database; export the table as csv"),
     (b"ARROW1", "an Arrow file; write it as parquet or csv"),
     (b"FEA1", "a Feather file; write it as parquet or csv"),
+    (b"\xff\xff\xff\xff", "an Arrow stream; write it as parquet or csv"),
     (b"ORC", "an ORC file; write it as parquet or csv"),
+    (b"\x89HDF", "an HDF5 file; write it as csv"),
+    (b"\x93NUMPY", "a NumPy array; write it as csv"),
+    (b"RDX2\n", "a file of R's; write it as csv"),
+    (b"RDX3\n", "a file of R's; write it as csv"),
+    (b"X\n\0\0", "a file of R's; write it as csv"),
+    (b"$FL2", "a file of SPSS's; write it as csv"),
+    (b"$FL3", "a file of SPSS's; write it as csv"),
+    (b"<stata_dta>", "a file of Stata's; write it as csv"),
     (b"Obj\x01", "an Avro file; write it as parquet or csv"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd; unpack it first"),
+    (b"\x04\x22\x4d\x18", "compressed with lz4; unpack it first"),
+    (b"\xff\x06\0\0sNaPpY", "compressed with snappy; unpack it first"),
+    (b"\x5d\0\0", "compressed with lzma; unpack it first"),
+    (b"\x1f\x9d", "compressed with compress; unpack it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"),
+    (b"II*\0", "a picture"),
+    (b"MM\0*", "a picture"),
     (b"RIFF", "a recording or a picture"),
+    (b"OggS", "a recording"),
+    (b"fLaC", "a recording"),
+    (b"ID3\x03", "a recording"),
+    (b"ID3\x04", "a recording"),
+    (b"\x1a\x45\xdf\xa3", "a recording"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
     (b"{\\rtf", "a formatted text (RTF); save it as plain text"),
 )
-_PAGES: Final = (b"<!doctype html", b"<html", b"<head", b"<table", b"<meta")
+#: And what stands further in, behind zero bytes.
+_REFUSED_WITHIN: Final = (
+    (4, b"ftyp", "a recording or a picture"),
+    (257, b"ustar", "a tar archive; unpack it and name the file to read"),
+)
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]")
-_PLAIN_TEXT_MAGICS: Final = (b"%PDF", b"{\\rtf")
+_PLAIN_TEXT_MAGICS: Final = (b"%PDF", b"{\\rtf", b"<stata_dta>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +151,13 @@ def _refuse(magic: bytes, name: str) -> None:
     for start, what in _REFUSED:
         if magic.startswith(start) and (start in _PLAIN_TEXT_MAGICS or _NOT_TEXT.search(magic)):
             raise InvalidInput(f"{name} is {what}")
-    begin = magic.removeprefix(codecs.BOM_UTF8).lstrip().lower()
-    if begin.startswith(_PAGES):
-        raise InvalidInput(f"{name} is a web page; save the table in it as csv")
-    if begin.startswith(b"<?xml"):
-        raise InvalidInput(f"{name} is XML; save the table in it as csv")
+
+
+def refuse_within(window: bytes, name: str) -> None:
+    """InvalidInput for what a file's beginning says it is, but not its first bytes."""
+    for at, sign, what in _REFUSED_WITHIN:
+        if window.startswith(sign, at) and 0 in window[:at]:
+            raise InvalidInput(f"{name} is {what}")
 
 
 @contextmanager

@@ -43,6 +43,8 @@ _MARKS: Final = (
 #: Control characters that no text holds, Hive's delimiter not among them; so many are no sign of anything.
 _STRANGE: Final = re.compile(r"[\0\x02-\x08\x0e-\x19\x1c-\x1f]")
 _STRANGE_CHARS: Final = 5
+#: A text may hold a zero byte; what is padded with them is made for machines.
+_PADDING: Final = 8 * "\0"
 #: Below this share of familiar characters an encoding is not what the file is written in.
 _LEAST_FAMILIAR: Final = 0.2
 _LOW_BYTES: Final = 9
@@ -225,5 +227,5 @@ _INSIDE_WORDS: Final = "’–—…\u00a0"
 
 def require_text(text: str, name: str) -> None:
     """InvalidInput for what hardly is a text, whatever it is."""
-    if len(_STRANGE.findall(text)) > max(_STRANGE_CHARS, len(text) / 20):
+    if _PADDING in text or len(_STRANGE.findall(text)) > max(_STRANGE_CHARS, len(text) / 20):
         raise InvalidInput(f"{name} is not a file of text, and of no kind that is known here")

@@ -13,7 +13,7 @@ from typing import IO, Final
 from lightsleeper.bulk.records import json_rows, single_quotes
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
 from lightsleeper.bulk.records.columns import Column, column_named, describe, sparseness, text_column, unique_names
-from lightsleeper.bulk.records.containers import Content, opened
+from lightsleeper.bulk.records.containers import Content, opened, refuse_within
 from lightsleeper.bulk.records.dialect import (
     ONE_COLUMN,
     decide,
@@ -26,6 +26,7 @@ from lightsleeper.bulk.records.dialect import (
 )
 from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named, require_text
 from lightsleeper.bulk.records.json_document import document
+from lightsleeper.bulk.records.markup import require_no_markup
 from lightsleeper.bulk.records.rows import Row, json_row, table_rows
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
 from lightsleeper.bulk.records.second_header import said_of, second_header_rows
@@ -112,8 +113,7 @@ def open_table(source: Path | IO[bytes], *, name: str | None = None, choices: Ch
             table = _from_json(rows, known_as, "parquet", choices)
             table.parquet = content.stream
         else:
-            # A pipe by name is opened once: a second time would take what the first has not read.
-            again = source if isinstance(source, Path) and source.is_file() else None
+            again = source if isinstance(source, Path) and source.is_file() else None  # not a pipe, which that empties
             table = _from_bytes(content, known_as, choices, again=again)
         yield table
 
@@ -121,10 +121,12 @@ def open_table(source: Path | IO[bytes], *, name: str | None = None, choices: Ch
 def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | None) -> Table:
     window = content.read(WINDOW_BYTES)
     whole = len(window) < WINDOW_BYTES
+    refuse_within(window, content.name)
     sample = window if whole or not window.isascii() or again is None else _beyond_ascii(again, name)
     encoding = named(choices.encoding, window) if choices.encoding else detect(sample)
     text = "".join(decode([window], encoding, final=whole))
     require_text(text, name)
+    require_no_markup(text, content.name, whole=whole, said=choices.file_format is not None)
     characters = decode(chain([window], iter(lambda: content.read(PIECE_BYTES), b"")), encoding)
     file_format, shape = _format(content.name, text, choices, whole=whole)
     if shape:

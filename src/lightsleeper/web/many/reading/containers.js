@@ -9,22 +9,36 @@ const MOST_LAYERS = 4;
 const GZIP = "\x1f\x8b";
 const ZIP = "PK\x03\x04";
 const NOT_TEXT = /[\0-\x08\x0e-\x1f\x7f-\xff]/;
-const PLAIN_TEXT_MAGICS = ["%PDF", "{\\rtf"];
+const PLAIN_TEXT_MAGICS = ["%PDF", "{\\rtf", "<stata_dta>"];
 /**
  * What no reader here reads, and what to do about it. A text may begin with the letters of some: those count only where
  * bytes follow that no text has.
  * @type {[string, string][]}
  */
 const REFUSED = [
+  ...[2, 3, 4, 5].map((protocol) => /** @type {[string, string]} */ ([`\x80${String.fromCharCode(protocol)}`, "is a pickle of Python's; write it as csv"])),
   ["%PDF", "is a PDF; copy its table into a spreadsheet and save that as csv"],
   ["\xd0\xcf\x11\xe0", "is an old Excel or Word file; save it as xlsx or csv"],
   ["SQLite format 3\0", "is an SQLite database; export the table as csv"],
   ["PAR1", "is parquet, which the command reads: lightsleeper predict --file"],
   ["ARROW1", "is an Arrow file; write it as csv"],
   ["FEA1", "is a Feather file; write it as csv"],
+  ["\xff\xff\xff\xff", "is an Arrow stream; write it as csv"],
   ["ORC", "is an ORC file; write it as csv"],
+  ["\x89HDF", "is an HDF5 file; write it as csv"],
+  ["\x93NUMPY", "is a NumPy array; write it as csv"],
+  ["RDX2\n", "is a file of R's; write it as csv"],
+  ["RDX3\n", "is a file of R's; write it as csv"],
+  ["X\n\0\0", "is a file of R's; write it as csv"],
+  ["$FL2", "is a file of SPSS's; write it as csv"],
+  ["$FL3", "is a file of SPSS's; write it as csv"],
+  ["<stata_dta>", "is a file of Stata's; write it as csv"],
   ["Obj\x01", "is an Avro file; write it as csv"],
   ["\x28\xb5\x2f\xfd", "is compressed with zstd; unpack it first"],
+  ["\x04\x22\x4d\x18", "is compressed with lz4; unpack it first"],
+  ["\xff\x06\0\0sNaPpY", "is compressed with snappy; unpack it first"],
+  ["\x5d\0\0", "is compressed with lzma; unpack it first"],
+  ["\x1f\x9d", "is compressed with compress; unpack it first"],
   ["BZh", "is compressed with bzip2; unpack it first"],
   ["\xfd7zXZ\0", "is compressed with xz; unpack it first"],
   ["7z\xbc\xaf\x27\x1c", "is a 7-Zip archive; unpack it first"],
@@ -32,10 +46,25 @@ const REFUSED = [
   ["\x89PNG", "is a picture"],
   ["\xff\xd8\xff", "is a picture"],
   ["GIF8", "is a picture"],
+  ["II*\0", "is a picture"],
+  ["MM\0*", "is a picture"],
   ["RIFF", "is a recording or a picture"],
+  ["OggS", "is a recording"],
+  ["fLaC", "is a recording"],
+  ["ID3\x03", "is a recording"],
+  ["ID3\x04", "is a recording"],
+  ["\x1a\x45\xdf\xa3", "is a recording"],
   ["\x7fELF", "is a program"],
   ["MZ", "is a program"],
   ["{\\rtf", "is a formatted text (RTF); save it as plain text"],
+];
+/**
+ * And what stands further in, behind zero bytes.
+ * @type {[number, string, string][]}
+ */
+const REFUSED_WITHIN = [
+  [4, "ftyp", "is a recording or a picture"],
+  [257, "ustar", "is a tar archive; unpack it and name the file to read"],
 ];
 
 /**
@@ -92,9 +121,17 @@ function refuse(magic, name) {
   const isBinary = NOT_TEXT.test(magic);
   const refused = REFUSED.find(([start]) => magic.startsWith(start) && (isBinary || PLAIN_TEXT_MAGICS.includes(start)));
   if (refused) throw new Error(`${name} ${refused[1]}`);
-  const begin = magic.replace(/^\xef\xbb\xbf/, "").trimStart();
-  if (/^<(!doctype html|html|head|table|meta)/i.test(begin)) throw new Error(`${name} is a web page; save the table in it as csv`);
-  if (/^<\?xml/i.test(begin)) throw new Error(`${name} is XML; save the table in it as csv`);
+}
+
+/**
+ * Throws for what a file's beginning says it is, but not its first bytes.
+ * @param {Uint8Array} window
+ * @param {string} name
+ */
+export function refuseWithin(window, name) {
+  for (const [at, sign, what] of REFUSED_WITHIN) {
+    if (letters(window.subarray(at, at + sign.length)) === sign && window.subarray(0, at).includes(0)) throw new Error(`${name} ${what}`);
+  }
 }
 
 /** @param {ReadableStream<Uint8Array>} stream */

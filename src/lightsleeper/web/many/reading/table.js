@@ -4,11 +4,12 @@
  */
 
 import { fromSheet, fromText } from "./cell_table.js";
-import { contentOf } from "./containers.js";
+import { contentOf, refuseWithin } from "./containers.js";
 import { looksLikeTable, separatorLine } from "./dialect.js";
 import { Decoder, detect, named } from "./encoding.js";
 import { shapeOf } from "./json_rows.js";
 import { fromJson } from "./json_table.js";
+import { requireNoMarkup } from "./markup.js";
 import { beyondAscii, characters, isAscii, startOf } from "./pieces.js";
 import { WINDOW_BYTES } from "./rules.js";
 
@@ -41,6 +42,8 @@ const BY_ENDING = new Map([["ndjson", "jsonl"], ["tab", "tsv"], ...["txt", "csv"
 
 /** So many control characters are no sign of anything. */
 const STRANGE_CHARS = 5;
+/** A text may hold a zero byte; what is padded with them is made for machines. */
+const PADDING = "\0".repeat(8);
 
 /**
  * The table in a file; throws one line if nothing can read it.
@@ -53,10 +56,12 @@ export async function openTable(file, choices = {}) {
   if (content.kind === "xlsx") return fromSheet(content, file.name, choices);
   const window = await startOf(content.stream());
   const whole = window.length < WINDOW_BYTES;
+  refuseWithin(window, content.name);
   const encoding = choices.encoding ? named(choices.encoding, window) : detect(whole || !isAscii(window) ? window : await beyondAscii(content.stream()));
   const decoder = new Decoder(encoding);
   const text = decoder.push(window) + (whole ? decoder.end() : "");
   checkText(text, file.name);
+  requireNoMarkup(text, content.name, whole, choices.format !== undefined);
   const source = { pieces: () => characters(content.stream(), encoding), text, whole, name: file.name };
   const { format, shape } = formatOf(content.name, text, choices, whole);
   const table = shape ? await fromJson(source, format, shape, choices) : fromText(source, format, choices);
@@ -72,7 +77,7 @@ export async function openTable(file, choices = {}) {
  */
 function checkText(text, name) {
   const strange = text.match(/[\0\x02-\x08\x0e-\x19\x1c-\x1f]/g)?.length ?? 0;
-  if (strange > Math.max(STRANGE_CHARS, text.length / 20)) throw new Error(`${name} is not a file of text, and of no kind that is known here`);
+  if (text.includes(PADDING) || strange > Math.max(STRANGE_CHARS, text.length / 20)) throw new Error(`${name} is not a file of text, and of no kind that is known here`);
 }
 
 /**
