@@ -1,4 +1,4 @@
-"""When this process began, as the operating system saw it: what ran before our first line counts too."""
+"""Processes as the operating system sees them: when this one began (our first line comes later), what any has used."""
 
 import os
 import time
@@ -23,6 +23,12 @@ def age_s(stat: Path = Path("/proc/self/stat")) -> float:
     except OSError:
         return time.monotonic() - _IMPORTED_S
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started_ticks / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used, all threads, user and system: fields 14 and 15 of proc_pid_stat(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightsleeper.process import cpu_s
+
 _OPENINGS = (
     "Honestly,",
     "For me",
@@ -175,9 +177,8 @@ class Server:
         return int(kilobytes) * 1024 / 1e6
 
     def cpu_s(self) -> float:
-        """CPU seconds it has used, all threads, user and system: fields 14 and 15 of proc_pid_stat(5)."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """CPU seconds it has used, all threads, user and system."""
+        return cpu_s(self.pid)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import socket
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from burst import unique_text
+from lightsleeper.process import cpu_s
 from lightsleeper.serving.settings import Settings
 from rendering import container
 from service import Service
@@ -171,12 +171,6 @@ async def test_a_pod_survives_what_strangers_send_and_answers_its_probe(
     # Empty here, for the peaks to be those of the attack; full, these may stand beside it.
     assert peak_bytes + Settings().cache_bytes < int(limit.removesuffix("Mi")) * 2**20
     assert service.predict("Still here.").status_code == 200
-
-
-def cpu_s(pid: int) -> float:
-    """https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html"""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak(pid: int) -> int:

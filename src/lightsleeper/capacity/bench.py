@@ -26,6 +26,7 @@ from lightsleeper.errors import LightsleeperError
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.encoding import REMEMBERED_BYTES
+from lightsleeper.process import cpu_s
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 BATCHES = (1, 4, 16)
@@ -197,9 +198,9 @@ async def _largest(port: int, requests: int) -> None:
 
 async def _level(pid: int, port: int, bodies: Sequence[Iterable[bytes]]) -> Level:
     took_s: list[float] = []
-    started_s, cpu_s = time.perf_counter(), _cpu_s(pid)
+    started_s, started_cpu_s = time.perf_counter(), cpu_s(pid)
     await asyncio.gather(*(_client(port, each, took_s) for each in bodies))
-    wall_s, busy_s = time.perf_counter() - started_s, _cpu_s(pid) - cpu_s
+    wall_s, busy_s = time.perf_counter() - started_s, cpu_s(pid) - started_cpu_s
     took_s.sort()
     return Level(
         len(bodies),
@@ -243,12 +244,6 @@ async def _ask(
         raise kind(f"the service answered {head.splitlines()[0].decode()}")
     length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     await reader.readexactly(int(length.split(b":")[1]))
-
-
-def _cpu_s(pid: int) -> float:
-    """https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: fields 14 and 15."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_mib(pid: int) -> float:

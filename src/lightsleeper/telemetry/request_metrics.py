@@ -15,6 +15,21 @@ ERROR_CODE = "lightsleeper.error_code"
 DIALECT = "lightsleeper.dialect"
 
 
+class NotingStatus:
+    """A `send` that notes the status it sends; until then it is what the server makes of an exception."""
+
+    def __init__(self, send: Send) -> None:
+        """Sends with `send`."""
+        self._send = send
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        """See ASGI."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
 class RequestMetrics:
     """Reports every request to the `metrics` of the lifespan's state."""
 
@@ -28,18 +43,11 @@ class RequestMetrics:
             await self._app(scope, receive, send)
             return
         metrics: Metrics = scope["state"]["metrics"]
-        status = 500  # what the server makes of an exception
-
-        async def send_noting_status(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        noting = NotingStatus(send)
         started_s = time.perf_counter()
         metrics.request_began()
         try:
-            await self._app(scope, receive, send_noting_status)
+            await self._app(scope, receive, noting)
         except Exception:
             scope[ERROR_CODE] = "internal"  # answered outside of this middleware, by Starlette's
             raise
@@ -47,7 +55,7 @@ class RequestMetrics:
             metrics.request_ended(
                 scope["method"],
                 scope["scheme"],
-                status,
+                noting.status,
                 getattr(scope.get("route"), "path_format", None),
                 error=scope.get(ERROR_CODE),
                 dialect=scope.get(DIALECT),

@@ -27,7 +27,7 @@ from opentelemetry.trace import (
 
 from lightsleeper.model.prediction import Classification, Logits
 from lightsleeper.telemetry.metrics import METHODS
-from lightsleeper.telemetry.request_metrics import ERROR_CODE
+from lightsleeper.telemetry.request_metrics import ERROR_CODE, NotingStatus
 
 #: Nobody traces the platform's probes.
 _UNTRACED = ("/livez", "/readyz", "/health")
@@ -67,14 +67,7 @@ class Traced:
             await self._app(scope, receive, send)
 
     async def _trace(self, caller: SpanContext | None, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # see ASGI
-        status = 500  # what becomes of an exception
-
-        async def send_noting_status(message: Any) -> None:  # noqa: ANN401  # see ASGI
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        noting = NotingStatus(send)
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         span = self._tracer.start_span(
             method,
@@ -84,12 +77,12 @@ class Traced:
         )
         with use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             try:
-                await self._app(scope, receive, send_noting_status)
+                await self._app(scope, receive, noting)
             finally:
-                span.set_attributes(dict(_outcome(scope, status)))
+                span.set_attributes(dict(_outcome(scope, noting.status)))
                 if route := _route(scope):
                     span.update_name(f"{method} {route}")
-                if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                if noting.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     span.set_status(StatusCode.ERROR)
 
     def _caller(self, scope: Any) -> SpanContext | None:  # noqa: ANN401  # see ASGI
