@@ -232,3 +232,42 @@ def test_a_number_of_any_size_is_taken_or_refused_in_every_dialect(client: TestC
         answer = client.post(path, content=content, headers={"content-type": f"application/{kind}"})
         in_no_time = path.startswith("/v2") and '"timeout":' in body and answer.status_code == 504
         assert answer.status_code < 500 or in_no_time, (value[:50], answer.text)
+
+
+WORDS = " ".join(f"word{number}" for number in range(60))
+PADDED = b'{"text":"fine"%b}'
+
+
+@pytest.mark.parametrize(
+    ("settings", "body"),
+    [
+        (Settings(max_texts=1, max_queued_tokens=1_000), {"text": WORDS, "explain": True}),
+        (Settings(max_texts=1, max_queued_tokens=1_000), PADDED % (b" " * 1_900_000)),
+        (Settings(max_body_bytes=20_000_000), PADDED % (b" " * 15_000_000)),
+        (Settings(), {"text": " ".join(200 * ["x" * 249]), "explain": True}),
+    ],
+    ids=["an explanation", "a body", "a larger body", "long words"],
+)
+def test_what_is_within_the_limits_of_a_request_is_answered_by_an_idle_service(
+    face: Face, settings: Settings, body: bytes | dict[str, Any]
+) -> None:
+    with TestClient(face(settings)) as client:
+        assert post(client, body).status_code == 200
+
+
+def test_as_many_texts_as_a_request_may_have_are_read_in_every_dialect(face: Face) -> None:
+    texts = 11_000 * ["ok"]
+    tensor = {"name": "text", "datatype": "BYTES", "shape": [len(texts)], "data": texts}
+    with TestClient(face(Settings(max_texts=15_000, max_queued_tokens=1_000_000))) as client:
+        for path, body in {
+            "/predict": {"text": texts},
+            "/": {"inputs": [{"text": text} for text in texts]},
+            "/v1/models/lightsleeper:predict": {"instances": [{"text": text} for text in texts]},
+            INFER: {"inputs": [tensor]},
+            "/predict?tei": {"inputs": [[text] for text in texts]},
+        }.items():
+            answer = client.post(path, json=body)
+            assert answer.status_code == 200, (path, answer.text[:200])
+        event = {"specversion": "1.0", "id": "1", "source": "a", "type": "t", "data": {"text": texts}}
+        headers = {"content-type": "application/cloudevents+json", "prefer": "reply"}
+        assert client.post("/events", content=json.dumps(event), headers=headers).status_code == 200

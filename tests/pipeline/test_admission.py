@@ -134,6 +134,15 @@ def test_a_large_request_alone_may_take_all_the_time_that_a_request_has() -> Non
         door.enter("a", 200)
 
 
+def test_a_request_alone_may_be_larger_than_what_may_wait_together() -> None:
+    admission = open_admission(FairQueue(), max_batch=100, max_bulk=1_000, max_alone=4_000)
+    assert admission.check(4_000) is Lane.BULK
+    with pytest.raises(Overloaded):
+        admission.check(4_001)
+    with admission.expecting(10_000), pytest.raises(Overloaded):
+        admission.check(4_000)
+
+
 def test_a_request_of_one_batch_is_let_into_an_empty_queue_however_slow_the_machine() -> None:
     door = Door()
     for _ in range(10):

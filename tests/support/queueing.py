@@ -29,6 +29,7 @@ def open_admission(
     max_bulk: int = 1_000_000,
     max_bulk_s: float = ENDLESS_S,
     max_request: int = 1_000_000,
+    max_alone: int = 0,
 ) -> Admission:
     return Admission(
         queue,
@@ -38,6 +39,7 @@ def open_admission(
         max_bulk_cost=max_bulk,
         max_bulk_s=max_bulk_s,
         max_request_cost=max_request,
+        max_alone_cost=max_alone,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightsleeper.api.asgi import Headers, Request
-from lightsleeper.api.bounded_json import beginning, too_many_values
+from lightsleeper.api.bounded_json import beginning, most_marks, too_many_values
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
 
@@ -21,7 +21,7 @@ _BOM = b"\xef\xbb\xbf"
 _MAX_MEMBERS = 64
 
 
-#: Brackets, commas and strings of a body in any dialect: those of some thousand texts, in a few milliseconds.
+#: Brackets, commas and strings of a body in any dialect, at least: those of some thousand texts, in a few milliseconds.
 _MAX_MARKS = 20_000
 
 
@@ -81,10 +81,14 @@ def is_json(headers: Headers) -> bool:
     return content_type == JSON or _media_type(content_type) == JSON
 
 
-def load_json(body: bytes) -> Any:  # noqa: ANN401  # JSON is anything
-    """The value in `body`, in UTF-8 with or without a byte order mark; InvalidInput if it is none, or too many."""
+def load_json(body: bytes, max_texts: int = 0) -> Any:  # noqa: ANN401  # JSON is anything
+    """The value in `body`, in UTF-8 with or without a byte order mark; InvalidInput if it is none, or too many.
+
+    Not too many are those of `max_texts` texts, in any case.
+    """
     whole = without_bom(body)
-    start = beginning(whole, _MAX_MARKS)
+    max_marks = max(_MAX_MARKS, most_marks(max_texts))
+    start = beginning(whole, max_marks)
     from pydantic_core import from_json  # noqa: PLC0415  # 30 ms of CPU, which no wake needs
 
     try:
@@ -92,7 +96,7 @@ def load_json(body: bytes) -> Any:  # noqa: ANN401  # JSON is anything
     except ValueError as error:
         raise InvalidInput(f"the body is not valid JSON: {error}", code="invalid_json") from None
     if start is not whole:
-        raise too_many_values(_MAX_MARKS)
+        raise too_many_values(max_marks)
     return value
 
 

@@ -59,7 +59,7 @@ async def health(request: Request) -> Response:
 
 def _parse(body: bytes, request: Request) -> Any:  # noqa: ANN401  # `Asked`, or text-embeddings-inference's
     if b'"inputs"' in body:  # as a string of its own: inside of one its quotes would be escaped
-        fields = load_json(body)
+        fields = load_json(body, request.state.limits.max_texts)
         if isinstance(fields, dict) and "inputs" in fields and "text" not in fields:
             request.scope[DIALECT] = "tei"
             return dialects.load("tei").parse(fields, request)

@@ -53,10 +53,13 @@ class Admission:
         max_bulk_cost: int,
         max_bulk_s: float,
         max_request_cost: int,
+        max_alone_cost: int = 0,
     ) -> None:
         """Express requests (of one batch at most) wait `max_wait_s`; large ones are answered within `max_bulk_s`.
 
-        The bulk lane holds at most `max_bulk_cost` besides. `max_request_cost` is what the model reads of the largest.
+        The bulk lane holds at most `max_bulk_cost` besides, or one request of at most `max_alone_cost`, if that is
+        more: nothing that is within the limits of a request is refused for ever. `max_request_cost` is what the model
+        reads of the largest.
         """
         self._queue = queue
         self._workers = workers
@@ -65,6 +68,7 @@ class Admission:
         self._max_bulk_cost = max_bulk_cost
         self._max_bulk_s = max_bulk_s
         self._max_request_cost = max_request_cost
+        self._max_alone_cost = max(max_bulk_cost, max_alone_cost)
         #: Seconds of one worker for one token, by lane: in a small batch it takes longer than in a large one.
         self._pace_s = dict.fromkeys(Lane, _FIRST_PACE_S)
         self._measured: set[Lane] = set()
@@ -77,7 +81,7 @@ class Admission:
 
     def expected_cost(self, chars: int) -> int:
         """Of so many characters, or bytes of a body, before they are tokenised."""
-        return min(chars // _CHARS_PER_TOKEN, self._max_request_cost) + chars // _CHARS_READ_PER_TOKEN + 1
+        return expected_cost(chars, self._max_request_cost)
 
     def check(self, cost: int) -> Lane:
         """The lane in which this client's request may wait; Overloaded if it may not."""
@@ -135,7 +139,7 @@ class Admission:
         """The cost of a request that may enter an empty lane: one batch however slow, or what is done in time."""
         if lane is Lane.EXPRESS:
             return self._max_batch_cost
-        return min(self._cost_of(lane, self._max_bulk_s), self._max_bulk_cost)
+        return min(self._cost_of(lane, self._max_bulk_s), self._max_alone_cost)
 
     def fullest(self) -> tuple[int, int]:
         """Cost and bound of the lane that is nearer to its bound."""
@@ -174,6 +178,11 @@ class Admission:
             limit=round(limit_s, 3),
             retry_after_s=min(_MAX_RETRY_S, max(1, math.ceil(seconds - limit_s))),
         )
+
+
+def expected_cost(chars: int, most: int) -> int:
+    """Of so many characters before they are tokenised, of which the model reads `most` tokens at most."""
+    return min(chars // _CHARS_PER_TOKEN, most) + chars // _CHARS_READ_PER_TOKEN + 1
 
 
 def _share(lane: Lane) -> float:

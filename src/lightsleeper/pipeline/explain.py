@@ -46,6 +46,11 @@ def leave_one_out(text: str) -> list[str]:
     return [text[: word.start()] + text[word.end() :] for word in words]
 
 
+def most_chars(max_text_chars: int) -> int:
+    """Of a text of so many and all its variants together."""
+    return (1 + MAX_WORDS) * max_text_chars
+
+
 def require_affordable(variants: int, tokens_each: int) -> None:
     """InvalidInput if so many variants of so many tokens are more than `MAX_TOKENS`."""
     tokens = variants * tokens_each

@@ -21,11 +21,11 @@ from lightsleeper.model.head import Head
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
-from lightsleeper.pipeline.admission import Admission
+from lightsleeper.pipeline.admission import Admission, expected_cost
 from lightsleeper.pipeline.batcher import Batcher
 from lightsleeper.pipeline.classifier import Classifier
 from lightsleeper.pipeline.encoding import Encoder
-from lightsleeper.pipeline.explain import MAX_WORDS
+from lightsleeper.pipeline.explain import MAX_TOKENS, MAX_WORDS, most_chars
 from lightsleeper.pipeline.fair_queue import FairQueue
 from lightsleeper.process import INSTANCE_ID, Wake, age_s
 from lightsleeper.serving.opening import open_model
@@ -144,6 +144,7 @@ def _batcher(
 ) -> Batcher[TokenizedText, Logits]:
     queue: FairQueue[Any] = FairQueue()
     largest = settings.max_texts * model.bundle.manifest.max_tokens
+    chars = max(settings.max_body_bytes, most_chars(min(settings.max_text_chars, settings.max_body_bytes)))
     return Batcher(
         model.run,
         cost=lambda text: len(text.ids),
@@ -158,6 +159,7 @@ def _batcher(
             max_bulk_cost=max(settings.max_queued_tokens, largest),
             max_bulk_s=settings.request_timeout_s,
             max_request_cost=largest,
+            max_alone_cost=max(expected_cost(chars, largest), MAX_TOKENS + model.bundle.manifest.max_tokens),
         ),
         observers=observers,
         origin=origin,

@@ -224,6 +224,10 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigurationError(
             f"{PREFIX}RATE_LIMIT_TEXTS: less than {PREFIX}MAX_TEXTS: the largest request could never be sent"
         )
+    if settings.max_inflight_body_bytes < settings.max_body_bytes:
+        raise ConfigurationError(
+            f"{PREFIX}MAX_INFLIGHT_BODY_BYTES: less than {PREFIX}MAX_BODY_BYTES: the largest body could never be read"
+        )
     return settings
 
 

@@ -56,10 +56,11 @@ async def probe(request: Request) -> Response:
 
 
 def _parse(body: bytes, request: Request) -> _Asked:
-    attributes, data, structured = read_attributes(body, request.headers)
+    max_texts = request.state.limits.max_texts
+    attributes, data, structured = read_attributes(body, request.headers, max_texts)
     if attributes["type"] == request.state.dialect_options.event_type:
         return _Asked(attributes, structured, None)
-    texts, fields = texts_in(data, attributes.get("datacontenttype"))
+    texts, fields = texts_in(data, attributes.get("datacontenttype"), max_texts)
     check_texts(texts, request.state.limits, "data")
     return _Asked(
         attributes,

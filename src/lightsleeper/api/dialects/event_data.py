@@ -24,14 +24,14 @@ _REQUIRED = ("specversion", "id", "source", "type")
 _TEXT_FIELDS = ("text", "inputs", "instances", "content")
 
 
-def read_attributes(body: bytes, headers: Headers) -> tuple[dict[str, Any], Any, bool]:
+def read_attributes(body: bytes, headers: Headers, max_texts: int) -> tuple[dict[str, Any], Any, bool]:
     """The attributes, the data (bytes, or JSON as it was), and whether they came as one document.
 
     InvalidInput naming the attribute that is missing or wrong; UnsupportedMediaType for batches and other formats.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == _STRUCTURED:
-        attributes, data = _document(body)
+        attributes, data = _document(body, max_texts)
         return attributes, data, True
     if media_type.startswith("application/cloudevents"):
         raise UnsupportedMediaType(f"send one event, as {_STRUCTURED} or in headers", field="content-type")
@@ -39,7 +39,7 @@ def read_attributes(body: bytes, headers: Headers) -> tuple[dict[str, Any], Any,
     return _valid(lambda: http.from_binary(http.HTTPMessage(sent, b""), JSONFormat(), _event)), body, False
 
 
-def texts_in(data: object, content_type: str | None) -> tuple[list[str], Mapping[str, Any]]:
+def texts_in(data: object, content_type: str | None, max_texts: int) -> tuple[list[str], Mapping[str, Any]]:
     """The texts, and the object they came in (empty if in none), whose other fields may say how to answer.
 
     Bytes without a content type are what a Kafka record mostly is: JSON if it is some, else a text.
@@ -49,7 +49,7 @@ def texts_in(data: object, content_type: str | None) -> tuple[list[str], Mapping
     if isinstance(data, bytes):
         if not json and media_type and not media_type.startswith("text/"):
             raise InvalidInput(f"data of type {media_type[:100]!r} is not read: send JSON or text", field="data")
-        data = load_json(data) if json else _json_or_text(data)
+        data = load_json(data, max_texts) if json else _json_or_text(data, max_texts)
     fields: Mapping[str, Any] = {}
     if isinstance(data, dict):
         fields = data
@@ -69,10 +69,10 @@ def _text(item: object, index: int) -> str:
     return item
 
 
-def _json_or_text(data: bytes) -> object:
+def _json_or_text(data: bytes, max_texts: int) -> object:
     """A number or a bare word is a text: somebody may have written it."""
     try:
-        value = load_json(data)
+        value = load_json(data, max_texts)
     except InvalidInput as error:
         if error.code != "invalid_json":
             raise
@@ -85,8 +85,8 @@ def _json_or_text(data: bytes) -> object:
         raise InvalidInput("data is not UTF-8", code="not_utf8", field="data") from None
 
 
-def _document(body: bytes) -> tuple[dict[str, Any], Any]:
-    sent = mapping(load_json(body), "the event")
+def _document(body: bytes, max_texts: int) -> tuple[dict[str, Any], Any]:
+    sent = mapping(load_json(body, max_texts), "the event")
     # https://github.com/cloudevents/spec/blob/main/cloudevents/formats/json-format.md#21-type-system-mapping: null is
     # an attribute that is not there.
     attributes = {name: value for name, value in sent.items() if value is not None}

@@ -41,7 +41,7 @@ async def predict(request: Request) -> Response:
 
 
 def _parse(body: bytes, request: Request) -> _Asked:
-    fields = mapping(load_json(body), "the body")
+    fields = mapping(load_json(body, request.state.limits.max_texts), "the body")
     refuse_slips(fields, ("inputs", "parameters", "options"))
     parameters = options(fields, "parameters")
     refuse_slips(parameters, _PARAMETERS)

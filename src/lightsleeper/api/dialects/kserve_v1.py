@@ -65,7 +65,7 @@ async def classify(request: Request) -> Response:
 
 
 def _parse(body: bytes, request: Request) -> _Asked:
-    fields = mapping(load_json(body), "the body")
+    fields = mapping(load_json(body, request.state.limits.max_texts), "the body")
     refuse_slips(fields, ("instances", "inputs", "parameters", "signature_name"))
     parameters = options(fields, "parameters")
     refuse_slips(parameters, ("top_k", "raw_scores", "truncate", "threshold"))
@@ -86,7 +86,7 @@ def _parse(body: bytes, request: Request) -> _Asked:
 
 
 def _parse_examples(body: bytes, request: Request) -> _Asked:
-    fields = mapping(load_json(body), "the body")
+    fields = mapping(load_json(body, request.state.limits.max_texts), "the body")
     refuse_slips(fields, ("examples", "context", "signature_name"))
     return _Asked(_texts(required(fields, "examples"), "examples", request), "result")
 

@@ -80,13 +80,13 @@ def parse_infer(body: bytes, request: Request) -> Asked:
     limits: Limits = request.state.limits
     length = request.headers.get(LENGTH_HEADER)
     if length is None:
-        return _parse(load_json(body), b"", limits, request)
+        return _parse(load_json(body, limits.max_texts), b"", limits, request)
     if not length.isdecimal() or len(length) > len(str(len(body))) or int(length) > len(body):
         raise InvalidInput(f"{LENGTH_HEADER} must be the length of the JSON in the body", field=LENGTH_HEADER)
     if int(length) == 0:  # a raw request: all of the body is one text
         everything = {name: Output(binary=True) for name in _default_outputs(request.state.head)}
         return Asked(str(uuid4()), _checked([_decoded(body, "the body")], limits), everything)
-    return _parse(load_json(body[: int(length)]), body[int(length) :], limits, request)
+    return _parse(load_json(body[: int(length)], limits.max_texts), body[int(length) :], limits, request)
 
 
 def write_infer(head: dict[str, Any], tensors: Sequence[Tensor]) -> tuple[bytes, int | None]:
