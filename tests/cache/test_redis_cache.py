@@ -6,7 +6,7 @@ import struct
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -333,10 +333,16 @@ async def test_a_killed_server_is_missed_at_once_and_found_again(server: RedisSe
 
 async def test_a_server_killed_while_it_is_written_to_loses_entries_and_nothing_else(server: RedisServer) -> None:
     observer = Observer()
-    async with opened(server.url, observer=observer) as cache:
+    on_its_way = asyncio.Event()
+
+    def passes(sent: bytes) -> None:
+        if KEY_PREFIX + bytes(16) in sent:
+            on_its_way.set()
+
+    async with proxied(server, passes=passes) as address, opened(f"redis://{address}", observer=observer) as cache:
         server.freeze()
         cache.put_many({bytes([n]) * 16: LOGITS for n in range(200)})
-        await asyncio.sleep(0.1)  # the pipeline is on its way
+        await on_its_way.wait()
         server.kill()
         await lost(cache)
         server.start()
@@ -700,16 +706,28 @@ async def test_tls_needs_a_certificate_that_can_be_verified(server: RedisServer,
 
 
 @asynccontextmanager
-async def proxied(server: RedisServer, *, delay_s: float = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Host and port of the server behind a network that takes its time, or behind one that encrypts."""
+async def proxied(
+    server: RedisServer,
+    *,
+    delay_s: float = 0,
+    tls: ssl.SSLContext | None = None,
+    passes: Callable[[bytes], None] = lambda _: None,
+) -> AsyncIterator[str]:
+    """Host and port of the server behind a network that takes its time, or encrypts, or tells what `passes`."""
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_unix_connection(str(server.socket))
-        open_writers.extend([writer, far_writer])
-        while sent := await reader.read(65_536):
-            await asyncio.sleep(delay_s)
-            far_writer.write(sent)
-            writer.write(await far_reader.read(65_536))
+        open_writers.append(writer)
+        with suppress(OSError):  # of a server that was killed
+            far_reader, far_writer = await asyncio.open_unix_connection(str(server.socket))
+            open_writers.append(far_writer)
+            while sent := await reader.read(65_536):
+                await asyncio.sleep(delay_s)
+                far_writer.write(sent)
+                passes(sent)
+                if not (answer := await far_reader.read(65_536)):
+                    break
+                writer.write(answer)
+        writer.close()
 
     open_writers: list[asyncio.StreamWriter] = []
     async with await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=tls) as proxy:

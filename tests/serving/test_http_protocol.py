@@ -4,10 +4,10 @@ import asyncio
 import hashlib
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -17,10 +17,11 @@ from uvicorn.server import ServerState
 
 from faces import Face
 from lightsleeper.serving.door import DoorLimits
+from lightsleeper.serving.http_clock import RequestClock
 from lightsleeper.serving.http_exchange import LingeringTransport
 from lightsleeper.serving.http_shedding import SheddingProtocol
 from lightsleeper.serving.settings import Settings
-from wire import LAST, Answer, answers, chunked, connected, request, served, sized, talk
+from wire import LAST, PATIENCE_S, Answer, answers, chunked, connected, request, served, sized, talk
 
 TEXT = b'{"text": "A quiet film that stays with you."}'
 SMUGGLED = b"GET /model HTTP/1.1\r\nHost: smuggled\r\n\r\n"
@@ -488,12 +489,25 @@ def test_every_bound_lets_through_what_is_just_within_it(port: int) -> None:
     assert first.status == 200
 
 
-def test_a_head_that_does_not_come_is_a_408(face: Face) -> None:
-    with served(face(Settings()), DoorLimits(head_timeout_s=0.05)) as port:
+class ClockOfHeads(RequestClock):
+    """No time is left for heads that are `late`; for all others there is as much as ever."""
+
+    late: Literal["begun", "not begun"]
+
+    def start(self, seconds: float, ended: Callable[[], None]) -> None:
+        now = "not begun" if ended.__name__ == "timeout_keep_alive_handler" else "begun"
+        super().start(0 if now == self.late else seconds, ended)
+
+
+def test_a_head_that_does_not_come_is_a_408(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightsleeper.serving.http_protocol.RequestClock", ClockOfHeads)
+    with served(face(Settings()), DoorLimits(head_timeout_s=PATIENCE_S)) as port:
+        ClockOfHeads.late = "not begun"
+        assert talk(port) == []  # who says nothing is told nothing
+        ClockOfHeads.late = "begun"
         for begun in (b"GET", request("GET", "/livez")[:-2], b"\r\n"):
             [answer] = talk(port, begun)
             is_refusal(answer, 408, "request_too_slow")
-        assert talk(port) == []  # who says nothing is told nothing
         with connected(port) as client:
             client.sendall(request("GET", "/livez"))
             came = b""
