@@ -16,6 +16,8 @@ pytest.importorskip("torch")
 import torch
 
 from checkpoints import byte_pairs, word_pieces, write_checkpoint
+from lightsleeper.bulk.records import Reading
+from lightsleeper.bulk.records.table import Choices
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import Bundle, write_manifest
 from lightsleeper.model.model import Model, load_model
@@ -152,6 +154,13 @@ def test_texts_of_ones_own_calibrate_too(source: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("\n".join(own_texts()[:40]))
     bundle = prepare(str(source), tmp_path / "bundle", calibration=tmp_path / "mine.txt")
     assert bundle.manifest.made_by["calibration"]["texts"] == 40
+
+
+def test_what_is_said_of_files_counts_for_those_to_calibrate_on(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("id;title;said\n1;A longer title than the text;fine\n", encoding="utf-8")
+    reading = Reading(Choices(delimiter=";", text_column="body"))
+    with pytest.raises(InvalidInput, match="no column 'body' among id, title, said"):
+        prepare(str(source), tmp_path / "bundle", calibration=tmp_path / "mine.csv", reading=reading)
 
 
 def test_too_few_texts_to_calibrate_on_are_refused(source: Path, tmp_path: Path) -> None:

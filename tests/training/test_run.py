@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ import torch
 from tokenizers import Tokenizer
 
 from checkpoints import write_checkpoint, write_encoder
+from lightsleeper.bulk.records import Reading
+from lightsleeper.bulk.records.table import Choices
+from lightsleeper.cli.main import main
 from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
 from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.model.model import load_model
@@ -22,6 +26,7 @@ from lightsleeper.training.mix import Augmentation, Source
 from lightsleeper.training.recipe import Recipe
 from lightsleeper.training.run import starting_point, train
 from lightsleeper.training.train import fine_tune
+from named_pipe import pipe_with
 
 pytestmark = pytest.mark.torch
 
@@ -285,6 +290,36 @@ def test_a_teacher_labels_what_nobody_has_and_goes_on_where_it_was(tmp_path: Pat
     cache.write_text("[0.25, 0.75]\n")
     assert [row.target for row in labelled_by(EMBEDDED, file, labels, cache)] == [(0.25, 0.75), bad.target]
     assert json.loads(first)[1] == good.target[1]
+
+
+def test_what_is_said_of_files_counts_for_what_a_teacher_reads(tmp_path: Path) -> None:
+    file = tmp_path / "texts.csv"
+    file.write_text("a longer title than the text;said\nA terrible film it was;wonderful\n")
+    reading = Reading(Choices(delimiter=";", text_column="said"))
+    (good,) = labelled_by(EMBEDDED, file, ["NEGATIVE", "POSITIVE"], tmp_path / "said.jsonl", reading)
+    assert (good.text, good.target[1] > 0.9) == ("wonderful", True)
+
+
+@pytest.mark.parametrize("option", ["--graded", "--neutral", "--unlabelled"])
+def test_what_is_said_of_files_counts_for_every_one_that_the_command_names(tmp_path: Path, option: str) -> None:
+    (tmp_path / "labelled.csv").write_text("said,label\nGreat,POSITIVE\nPoor,NEGATIVE\n")
+    (tmp_path / "other.csv").write_text("id,title,label\n1,The sky is blue,1\n")
+    command = ["train", str(tmp_path / "labelled.csv"), "--text-column", "said", "--out", str(tmp_path / "bundle")]
+    with pytest.raises(SystemExit) as ended:
+        main([*command, option, str(tmp_path / "other.csv"), "--teacher", str(EMBEDDED)])
+    assert "other.csv" in str(ended.value.code)
+    assert "no column 'said' among id, title, label" in str(ended.value.code)
+
+
+def test_pipes_by_name_are_read_as_often_as_a_run_needs(tmp_path: Path) -> None:
+    rows = b"text,label\n" + b"Great film,POSITIVE\nPoor film,NEGATIVE\n" * 9
+    with pipe_with(rows, tmp_path / "rows.csv") as labelled, pipe_with(b"The sky\n", tmp_path / "texts") as texts:
+        with pytest.raises(SystemExit) as ended:
+            main(["train", str(labelled), "--unlabelled", str(texts), "--out", str(tmp_path / "bundle")])
+        assert ended.value.code == "lightsleeper: unlabelled files need a --teacher to label them"
+    made_from = json.loads((tmp_path / "bundle.training" / "run.json").read_text())["data"]
+    assert set(made_from) == {f"{tmp_path.name}/rows.csv", f"{tmp_path.name}/texts"}
+    assert made_from[f"{tmp_path.name}/rows.csv"]["sha256"] == hashlib.sha256(rows).hexdigest()
 
 
 def test_a_teacher_of_other_labels_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,7 @@
 """Pipes by name: what is read several times is kept, and nothing is read twice by accident."""
 
-import os
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -13,18 +9,9 @@ from lightsleeper.bulk.records import rules
 from lightsleeper.bulk.records.pipes import rereadable
 from lightsleeper.bulk.records.table import open_table
 from lightsleeper.cli.main import main
+from named_pipe import pipe_with
 
 LABELLED = b"text,label\nA great film,POSITIVE\nAn awful film,NEGATIVE\n"
-
-
-@contextmanager
-def pipe_with(content: bytes, path: Path) -> Iterator[Path]:
-    """A named pipe that somebody writes into, once."""
-    os.mkfifo(path)
-    writer = Thread(target=path.write_bytes, args=(content,))
-    writer.start()
-    yield path
-    writer.join()
 
 
 def test_no_row_is_lost_from_a_pipe_that_is_longer_than_the_window(tmp_path: Path) -> None:
