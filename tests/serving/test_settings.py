@@ -44,6 +44,10 @@ def digest_of(key: str) -> str:
         ("REDIS_TIMEOUT_MS", "0"),
         ("REDIS_TIMEOUT_MS", "5001"),
         ("REDIS_TIMEOUT_MS", "50.5"),
+        *(
+            ("HOST", host)
+            for host in ("a..b", ".a", f"{70 * 'a'}.b", f"a.{64 * 'b'}", 64 * "ü", "a\nb", " ", "a\u2028b")
+        ),
         ("MAX_QUEUE_S", "0"),
         ("MAX_QUEUE_S", "nan"),
         ("MAX_QUEUE_S", "1e999"),
@@ -131,6 +135,12 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_secrets_are_not_shown() -> None:
     assert SECRET not in repr(Settings(redis_url=f"redis://:{SECRET}@host", cache_secret=SECRET))
+
+
+@pytest.mark.parametrize("host", ["::", "::1", "fe80::1%eth0", "127.0.0.1", "localhost", "a.b.", "bücher.example"])
+def test_a_host_is_an_address_or_a_name(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("LIGHTSLEEPER_HOST", host)
+    assert read_settings().host == host
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,15 @@ def _redis_url(url: str) -> None:
     parse_redis_url(url)
 
 
+def _host(host: str) -> None:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        host = ""
+    if not host.isprintable() or not host.strip():
+        raise ValueError("must be an address, or a name whose parts between dots have 1 to 63 characters")
+
+
 def _network(network: str) -> None:
     try:
         ip_network(network)
@@ -88,7 +97,7 @@ class Settings:
     """The service's configuration, immutable after start; made without arguments, its defaults."""
 
     port: int = _knob(8080, whole(0, 65535), "Port to listen on; Knative sets it.", variable="PORT")
-    host: str = _knob("0.0.0.0", str, "Address to listen on.")  # noqa: S104  # a pod is reached from outside
+    host: str = _knob("0.0.0.0", checked(_host), "Address to listen on.")  # noqa: S104  # a pod is reached from outside
     root_path: str = _knob(
         "",
         matching("/.*[^/]", "a path that begins with / and does not end with it"),
