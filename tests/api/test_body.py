@@ -84,6 +84,14 @@ def test_a_body_that_cannot_be_inflated_is_a_422(client: TestClient, encoding: s
     assert (response.status_code, response.json()["error"]["code"]) == (422, "invalid_encoding")
 
 
+@pytest.mark.parametrize("encodings", [("identity", "gzip"), ("gzip", "identity"), ("gzip", "gzip"), ("", "gzip")])
+def test_encodings_in_several_lines_are_one_list_which_is_a_415(client: TestClient, encodings: tuple[str, ...]) -> None:
+    headers = [("content-type", "application/json"), *(("content-encoding", each) for each in encodings)]
+    response = client.post("/predict", content=gzip.compress(BODY), headers=headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "unsupported_media_type")
+    assert ", ".join(encodings).strip() in response.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x" * 5_000])
 def test_an_encoding_that_is_not_read_is_a_415_naming_it(client: TestClient, encoding: str) -> None:
     response = post(client, BODY, content_encoding=encoding)

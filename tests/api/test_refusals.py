@@ -148,6 +148,13 @@ def test_a_slash_too_many_leads_to_the_path_below_the_root_and_never_to_a_host(b
         assert answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("name", ["a%23b%3Fc", "a%25", "a%20b", "%C3%A9", "%0d%0aX:y", "a;b=c@d"])
+def test_a_name_is_as_it_was_where_a_slash_too_many_leads(below_a_path: TestClient, name: str) -> None:
+    answer = below_a_path.get(f"/v2/models/{name}/")
+    assert answer.status_code == 307
+    assert answer.headers["location"].lower() == f"/sentiment/v2/models/{name}".lower()
+
+
 @pytest.mark.parametrize("path", ["//evil.example/predict/", "/nothing/", "//", "//predict/", "/\\evil.example/"])
 def test_no_path_leads_anywhere_else(below_a_path: TestClient, path: str) -> None:
     answer = below_a_path.get(f"http://evil.example{path}")

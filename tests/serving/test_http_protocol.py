@@ -343,6 +343,7 @@ def test_what_a_client_does_not_read_is_bounded_in_the_kernel_too(monkeypatch: p
 def test_no_tunnel_is_opened(port: int) -> None:
     [answer] = talk(port, request("CONNECT", "test:80"), LAST)
     is_refusal(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
 
 
 def test_what_can_be_read_in_one_way_is(port: int, right: Any) -> None:  # noqa: ANN401  # JSON is anything

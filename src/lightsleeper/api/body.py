@@ -46,10 +46,10 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 def _encoding_of(headers: Headers) -> str:
     """The content encoding; empty where there is none."""
-    encoding = headers.get("content-encoding")
-    if encoding is None:
+    if headers.get("content-encoding") is None:
         return ""
-    name: str = encoding.strip().lower()
+    # Two lines are one list: https://www.rfc-editor.org/rfc/rfc9110#section-5.3
+    name = ", ".join(headers.getlist("content-encoding")).strip().lower()
     return "" if name == "identity" else name
 
 

@@ -7,6 +7,7 @@ request is answered twice in two ways; what is written here is read by the docum
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import Scope
+
+#: What a path may hold as it is: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
+_PATH_SIGNS = "/:@!$&'()*+,;="
 
 _NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorResponse}}
 
@@ -178,6 +182,6 @@ def _other_slash(request: Request) -> str | None:
     if all(route.matches(scope)[0] is Match.NONE for route in request.app.router.routes):
         return None
     root: str = request.scope.get("root_path", "")
-    below_root = other if other.startswith(f"{root}/") else root + other
+    below_root = quote(other if other.startswith(f"{root}/") else root + other, safe=_PATH_SIGNS)
     query = request.scope["query_string"].decode("latin-1")
     return f"{below_root}?{query}" if query else below_root

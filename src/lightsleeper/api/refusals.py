@@ -73,6 +73,9 @@ _TEI_TYPE: Mapping[type[LightsleeperError], str] = {
     EngineFailed: "Backend",
 }
 
+#: All that any path takes; who knows the path says which of them.
+_METHODS = "GET, HEAD, OPTIONS, POST"
+
 #: What no header may hold; a message may repeat a name as a client sent it.
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
@@ -95,6 +98,8 @@ def refuse(scope: Scope, error: LightsleeperError) -> Response:
     headers = {}
     if error.retry_after_s is not None or status in _RETRY:
         headers["retry-after"] = f"{max(1, round(error.retry_after_s or 1))}"
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = _METHODS
     if dialect in _STATUS_OF:
         headers["x-error-code"] = error.code
     if dialect == "hugging_face":  # its Python client prints this one
