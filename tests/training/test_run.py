@@ -177,9 +177,19 @@ def test_a_share_of_the_starting_point_and_what_words_mean_may_be_kept(
     start, whole = load_encoder(encoder, ["angry", "pleased"]).state_dict(), tuned()
     assert not torch.equal(whole[HEAD], start[HEAD])
     assert torch.allclose(tuned(kept_share=0.25)[HEAD], 0.75 * whole[HEAD] + 0.25 * start[HEAD], atol=1e-7)
+    leaning = tuned(lean=-0.5)
+    assert torch.equal(leaning[HEAD], whole[HEAD])
+    assert torch.allclose(leaning["classifier.bias"] - whole["classifier.bias"], torch.tensor([0.25, -0.25]), atol=1e-6)
     frozen = tuned(freeze_embeddings=True)
     assert not torch.equal(frozen[HEAD], start[HEAD])
     assert [torch.equal(weights[WORDS], start[WORDS]) for weights in (whole, frozen)] == [False, True]
+
+
+def test_three_labels_have_nothing_to_lean_to(encoder: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\n" + "".join(f"a {name} text,{name}\n" for name in "abc" for _ in range(30)))
+    with pytest.raises(ConfigurationError, match="there are 3"):
+        train([Source(rows)], tmp_path / "out", encoder=encoder, recipe=Recipe(lean=0.2))
 
 
 def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def add_train(commands: "Commands") -> None:
     command.add_argument("--batch-tokens", type=int, metavar="N", help="texts of a batch times its longest; 2048")
     command.add_argument("--freeze-embeddings", action="store_true", help="leave what single words mean as it is")
     command.add_argument("--keep-start", type=float, metavar="X", help="share of the starting weights kept; 0")
+    command.add_argument("--lean", type=float, metavar="X", help="of two labels: logits towards the second; 0")
     command.add_argument("--name", help="the model's name in the manifest; by default that of DIR")
     command.add_argument("--work", type=Path, metavar="DIR", help="where checkpoints are kept meanwhile")
     add_making(command)
@@ -100,6 +101,7 @@ def _train(options: argparse.Namespace) -> int:
         "whole_share": options.whole,
         "averaged_steps": options.averaged_steps,
         "kept_share": options.keep_start,
+        "lean": options.lean,
         "tokens_per_batch": options.batch_tokens,
         "freeze_embeddings": options.freeze_embeddings,
     }

@@ -36,4 +36,7 @@ class Recipe:
     #: Share of the starting point in the weights that are returned: what it knew and the data do not show is kept
     #: (Wortsman et al. 2022, arXiv:2109.01903).
     kept_share: float = 0.0
+    #: Of two labels: by how much the second one's logit is moved away from the first one's, once all is learnt. Texts
+    #: without a sentiment then lie beside one half and not on it, where another name or number turns their label.
+    lean: float = 0.0
     seed: int = 0

@@ -75,6 +75,8 @@ def train(
     folder = packaged_encoder() if encoder is None else encoder
     refuse_foreign(out)
     labels = _labels(sources) if labels is None else labels
+    if recipe.lean and len(labels) != 2:  # noqa: PLR2004  # what it moves apart
+        raise ConfigurationError(f"lean moves two labels apart; there are {len(labels)}")
     gold: Rows = [(source, read_rows(source, labels)) for source in sources if source.kind != "unlabelled"]
     rows, parts = _held_out(gold, held_out, recipe.seed)
     for line in _described(rows, parts, labels, held_out):

@@ -80,6 +80,9 @@ def fine_tune(
     if found.weights is not None:
         averaged.load_state_dict(found.weights)
     averaged.load_state_dict(averaged.state_dict() | _between(start, averaged.state_dict(), recipe.kept_share))
+    if recipe.lean:
+        with torch.no_grad():
+            averaged.classifier.bias += torch.tensor([-recipe.lean / 2, recipe.lean / 2], device=device)
     return averaged.cpu().eval()
 
 
