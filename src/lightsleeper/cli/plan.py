@@ -1,7 +1,9 @@
 """`lightsleeper plan`: what Knative's autoscaler will make of some traffic, and what that costs."""
 
 import argparse
+import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lightsleeper.capacity.plan.fleet import ServiceTimes
+    from lightsleeper.capacity.plan.manifest import Manifest
     from lightsleeper.capacity.plan.report import Plan
     from lightsleeper.capacity.plan.scaling import Scaling
     from lightsleeper.capacity.plan.simulation import Traffic
@@ -21,9 +24,10 @@ examples:
   lightsleeper plan --trace requests.csv --service knative/base/service.yaml --compare --latency-target-ms 250
 
 A trace has a row for each request, in order: `time` (seconds, or ISO 8601) and, if you like, `texts`.
+What a Service leaves out is as Knative has it; without one, and under a patch alone, it is as in knative/base.
 """
 
-#: Option → what it is. They override what --service says; the defaults are those of knative/base/service.yaml.
+#: Option → what it is. They override what --service says; without one, knative/base/service.yaml has the defaults.
 _SETTINGS = {
     "metric": "concurrency, or rps",
     "metric-aggregation-algorithm": "linear, or weighted-exponential",
@@ -45,6 +49,10 @@ _SETTINGS = {
     "max-scale-down-rate": "of the cluster's config-autoscaler",
     "timeout": "how long a request waits for a pod, as in 100s",
 }
+#: As manifests, and what --compare recommends, name them.
+_LONG_NAMES = {"retention": "scale-to-zero-pod-retention-period", "grace": "scale-to-zero-grace-period"}
+#: Who rounds a rate down to six digits has not said a lower one.
+_ROUNDED = 1 - 1e-5
 
 
 def add_plan(commands: "Commands") -> None:
@@ -62,10 +70,11 @@ def add_plan(commands: "Commands") -> None:
     _add_pod(command)
     settings = command.add_argument_group("settings of the service")
     settings.add_argument(
-        "--service", action="append", default=[], type=Path, metavar="FILE", help="manifest, or patch; may be repeated"
+        "--service", action="append", default=[], type=Path, metavar="FILE", help="manifest, then patches; repeatable"
     )
     for name, what in _SETTINGS.items():
-        settings.add_argument(f"--{name}", metavar="N", help=what)
+        also = [f"--{_LONG_NAMES[name]}"] if name in _LONG_NAMES else []
+        settings.add_argument(f"--{name}", *also, metavar="N", help=what)
     command.add_argument("--compare", action="store_true", help="try other settings; name the cheapest fast enough")
     command.add_argument(
         "--latency-target-ms", type=float, default=250, metavar="MS", help="p99 to stay below with --compare; 250"
@@ -82,20 +91,21 @@ def _add_traffic(command: argparse.ArgumentParser) -> None:
     traffic.add_argument(
         "--burst", action="append", default=[], metavar="RATE@START+LENGTH", help="on top: 400/s@09:00+30s; repeatable"
     )
-    traffic.add_argument("--between", metavar="FROM-TO", help="only then, every day: 07:00-23:00")
-    traffic.add_argument("--hours", type=float, default=24, metavar="N", help="how long; 24")
-    traffic.add_argument("--texts", type=int, default=1, metavar="N", help="texts of a request; 1")
-    traffic.add_argument("--seed", type=int, default=1, metavar="N", help="another day of the same kind; 1")
+    traffic.add_argument("--between", metavar="FROM-TO", help="--rate only then, every day: 07:00-23:00")
+    traffic.add_argument("--hours", type=float, metavar="N", help="how long; 24")
+    traffic.add_argument("--texts", type=int, metavar="N", help="texts of a request; 1")
+    traffic.add_argument("--seed", type=int, metavar="N", help="another day of the same kind; 1")
 
 
 def _add_pod(command: argparse.ArgumentParser) -> None:
     pod = command.add_argument_group("pod", "measured here, as `bench` does, unless you say")
     pod.add_argument("--service-ms", type=float, metavar="MS", help="of a text that is alone")
     pod.add_argument("--pod-rate", type=float, metavar="N", help="texts/s at most; else one after the other")
-    pod.add_argument("--service-p99-ms", type=float, metavar="MS", help="of the slowest alone; else all are equal")
+    pod.add_argument("--service-p99-ms", type=float, metavar="MS", help="of the slowest of 100; else all are equal")
     pod.add_argument("--bench", type=Path, metavar="FILE", help="what `lightsleeper bench --json` printed")
+    pod.add_argument("--max-queue-s", type=float, metavar="S", help="work that waits, else 503; 0.3, or the manifest's")
     pod.add_argument("--wake-s", type=float, default=1.4, metavar="S", help="until a new pod is ready; 1.4")
-    pod.add_argument("--cpus", type=float, metavar="N", help="paid for each pod; the manifest's limit, or 1")
+    pod.add_argument("--cpus", type=float, metavar="N", help="measured and paid for; the manifest's, the bench's, or 1")
     pod.add_argument("--cpu-hour-price", type=float, metavar="N", help="of one CPU for an hour; 0.043 (dollars)")
 
 
@@ -134,12 +144,11 @@ def _prepared(options: argparse.Namespace) -> tuple["Callable[[Scaling], Plan]",
     manifest.settings |= _overrides(options)
     given = manifest.over(Scaling())
     traffic = _traffic(options)
-    times = _times(options, given.container_concurrency)
     wake_s = _positive("--wake-s", options.wake_s, most=3600)
-    cpus = _positive("--cpus", options.cpus or manifest.cpus or 1, most=1024)
     price = CPU_HOUR_PRICE if options.cpu_hour_price is None else options.cpu_hour_price
     if price:
         _positive("--cpu-hour-price", price)
+    times, cpus = _pod(options, manifest, given.container_concurrency)
 
     def run(scaling: "Scaling") -> "Plan":
         return Plan(scaling, times, wake_s, cpus, price, simulate(traffic, scaling, times, wake_s=wake_s))
@@ -157,38 +166,86 @@ def _overrides(options: argparse.Namespace) -> dict[str, float | str]:
 
 def _traffic(options: argparse.Namespace) -> "Traffic":
     from lightsleeper.capacity.plan import traffic  # noqa: PLC0415  # see above
+    from lightsleeper.errors import ConfigurationError  # noqa: PLC0415  # see above
 
+    given = {name: getattr(options, name) for name in ("hours", "texts", "seed") if getattr(options, name) is not None}
+    if options.between is not None and options.rate is None:
+        raise ConfigurationError("--between is of --rate: a trace and a burst have their own times")
     if options.trace:
+        if given:
+            raise ConfigurationError(f"--{next(iter(given))} is of --rate and --burst: a trace has its own")
         trace = traffic.Trace(options.trace)
         next(trace.pieces())  # before anything else is done: is it one?
         return trace
     return traffic.RandomTraffic(
-        traffic.parse_rate(options.rate) if options.rate else 0.0,
-        hours=options.hours,
-        between_s=traffic.parse_between(options.between) if options.between else (0.0, 86400.0),
+        0.0 if options.rate is None else traffic.parse_rate(options.rate),
+        between_s=(0.0, 86400.0) if options.between is None else traffic.parse_between(options.between),
         bursts=tuple(traffic.parse_burst(each) for each in options.burst),
-        texts=options.texts,
-        seed=options.seed,
+        **given,
     )
 
 
-def _times(options: argparse.Namespace, container_concurrency: int) -> "ServiceTimes":
+def _pod(options: argparse.Namespace, manifest: "Manifest", container_concurrency: int) -> tuple["ServiceTimes", float]:
+    """What a pod takes, and the CPUs that it does so with and that are paid for."""
+    from lightsleeper.capacity.plan.fleet import MAX_QUEUE_S  # noqa: PLC0415  # see `main`
+    from lightsleeper.errors import ConfigurationError  # noqa: PLC0415  # see above
+
+    wanted = manifest.max_queue_s if options.max_queue_s is None else options.max_queue_s
+    max_queue_s = MAX_QUEUE_S if wanted is None else _positive("--max-queue-s", wanted, most=3600)
+    cpus = manifest.cpus if options.cpus is None else _positive("--cpus", options.cpus, most=1024)
+    times = replace(_times(options, container_concurrency, cpus), max_queue_s=max_queue_s)
+    if options.cpus is None and cpus is not None and times.cpus is not None and math.floor(cpus) != times.cpus:
+        found = f"{options.bench} is of {times.cpus:g} CPUs, a pod of the manifest of {cpus:g}"
+        raise ConfigurationError(f"{found}: measure that with `bench --cpus`, or say which with --cpus")
+    if cpus is None:
+        cpus = 1 if times.cpus is None else times.cpus
+    return times, cpus
+
+
+def _times(options: argparse.Namespace, container_concurrency: int, cpus: float | None) -> "ServiceTimes":
     """As given, as recorded, or measured here and now."""
     from lightsleeper.capacity.plan import measured  # noqa: PLC0415  # see `main`
-    from lightsleeper.capacity.plan.fleet import ServiceTimes  # noqa: PLC0415  # see above
+    from lightsleeper.errors import ConfigurationError  # noqa: PLC0415  # see above
 
+    apart = {"--pod-rate": options.pod_rate, "--service-p99-ms": options.service_p99_ms}
+    for name, value in ({"--service-ms": options.service_ms} | apart).items():
+        if options.bench and value is not None:
+            raise ConfigurationError(f"{name} is what --bench measured: give one of them")
     if options.bench:
         return measured.of_file(options.bench, container_concurrency)
     if options.service_ms is not None:
-        alone_ms = _positive("--service-ms", options.service_ms, most=3_600_000)
-        rate = 1e3 / alone_ms if options.pod_rate is None else _positive("--pod-rate", options.pod_rate)
-        slowest_ms = alone_ms if options.service_p99_ms is None else options.service_p99_ms
-        return ServiceTimes(alone_ms, rate, measured.spread_of(alone_ms, _positive("--service-p99-ms", slowest_ms)))
+        return _given_times(options, container_concurrency)
+    for name, value in apart.items():
+        if value is not None:
+            raise ConfigurationError(f"{name} needs --service-ms: without it all is measured")
     from lightsleeper.capacity.bench import measure  # noqa: PLC0415  # see above
     from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # see above
 
+    whole = 1 if cpus is None else math.floor(cpus)
+    if whole < 1:
+        raise ConfigurationError(f"a pod of {cpus:g} CPUs cannot be measured here: give --bench or --service-ms")
     sys.stderr.write("measuring a pod here, half a minute; --bench or --service-ms spare it\n")
-    return measured.of_capacity(measure(EMBEDDED, cache_bytes=0, seconds=1), container_concurrency)
+    return measured.of_capacity(measure(EMBEDDED, cache_bytes=0, cpus=whole, seconds=1), container_concurrency)
+
+
+def _given_times(options: argparse.Namespace, container_concurrency: int) -> "ServiceTimes":
+    from lightsleeper.capacity.plan import measured  # noqa: PLC0415  # see `main`
+    from lightsleeper.capacity.plan.fleet import ServiceTimes  # noqa: PLC0415  # see above
+    from lightsleeper.errors import ConfigurationError  # noqa: PLC0415  # see above
+
+    alone_ms = _positive("--service-ms", options.service_ms, most=3_600_000)
+    singly = 1e3 / alone_ms
+    rate = singly if options.pod_rate is None else _positive("--pod-rate", options.pod_rate)
+    if rate < _ROUNDED * singly:
+        raise ConfigurationError(f"--pod-rate must be at least 1000 / --service-ms, {singly:g}, not {rate:g}")
+    times = ServiceTimes(alone_ms, rate)
+    if options.service_p99_ms is None:
+        return times
+    p99_ms = _positive("--service-p99-ms", options.service_p99_ms, most=1e9)
+    most_ms = measured.most_uneven_ms(times, container_concurrency)
+    if not alone_ms <= p99_ms <= most_ms:
+        raise ConfigurationError(f"--service-p99-ms must be --service-ms to {most_ms:.4g}, not {p99_ms:g}")
+    return measured.uneven(times, p99_ms, container_concurrency)
 
 
 def _positive(name: str, value: float, most: float = 1e6) -> float:

@@ -34,6 +34,7 @@ def test_the_table_is_what_they_print(size: int, capsys: pytest.CaptureFixture[s
     assert f"{found['pods']['most']:,}" == row("pods at most")[size]
     assert f"{100 * found['pods']['utilisation']:.0f} %" == row("busy")[size]
     assert f"{found['requests']['waited_for_a_wake']:,}" == row("asleep before: waited for the wake")[size]
+    assert f"{found['requests']['refused']:,}" == row("refused with 503 meanwhile")[size]
     hourly = found["cost"]["total"] / (found["length_s"] / 3600)
     assert f"{hourly:.2f}" == row("pods, in dollars an hour")[size]
     quantiles = [float(number) for number in re.findall(r"[\d.]+", row("p50 / p99")[size])]

@@ -1,5 +1,6 @@
 """A service over time: it wakes, it sleeps, and its books balance."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from knative_replays import Listed
 from lightsleeper.capacity.plan.fleet import ServiceTimes
 from lightsleeper.capacity.plan.outcome import Latencies
+from lightsleeper.capacity.plan.report import Plan
 from lightsleeper.capacity.plan.scaling import Scaling
 from lightsleeper.capacity.plan.simulation import DRAIN_S, simulate
 from lightsleeper.capacity.plan.traffic import RandomTraffic, parse_burst
@@ -62,6 +64,31 @@ def test_what_no_pod_answers_in_time_is_given_up_and_counted() -> None:
     assert found.latencies.quantile_ms(1.0) < 22_000
 
 
+def test_what_a_full_pod_refuses_is_counted_and_no_latency() -> None:
+    traffic = RandomTraffic(0.0, hours=0.1, bursts=(parse_burst("30/s@60s+5s"),), texts=32)
+    times = replace(TIMES, max_queue_s=0.3)
+    found = simulate(traffic, Scaling(min_scale=1, max_scale=1), times)
+    assert found.refused > 0.5 * found.requests
+    assert found.answered + found.refused == found.requests
+    assert found.latencies.quantile_ms(1.0) < 380, "all of one, and what is left of a batch"
+    few = simulate(traffic, Scaling(min_scale=1, max_scale=1, container_concurrency=1), times)
+    assert (few.refused, few.answered) == (0, few.requests), "what waits in the activator is refused by no pod"
+
+
+def test_what_waited_between_two_ticks_is_drawn_and_only_then() -> None:
+    found = simulate(Listed([101.0] * 100, 4000.0), Scaling(min_scale=1, container_concurrency=1), TIMES)
+    waiting = found.timeline.most(found.timeline.waiting, 100, found.length_s)
+    assert max(waiting) == found.most_waiting > 50
+    assert [part for part, most in enumerate(waiting) if most] == [2]
+
+
+def test_a_burst_is_as_many_pods_as_its_window_keeps_busy() -> None:
+    traffic = RandomTraffic(1.0, hours=1, bursts=(parse_burst("600/s@30m+30s"),))
+    scaling = Scaling(max_scale=8)
+    plan = Plan(scaling, TIMES, 1.4, 1, 0.043, simulate(traffic, scaling, TIMES))
+    assert plan.busy_pods == pytest.approx(6, rel=0.1)
+
+
 SETTINGS = st.builds(
     Scaling,
     target=st.sampled_from([1.0, 4.0, 12.0]),
@@ -75,16 +102,18 @@ SETTINGS = st.builds(
     aggregation=st.sampled_from(["linear", "weighted-exponential"]),
     target_burst_capacity=st.sampled_from([-1.0, 0.0, 20.0]),
 )
+WAITS = st.sampled_from([0.1, 0.3, math.inf])
 
 
 @settings(max_examples=40, deadline=None)
-@given(SETTINGS, st.lists(st.tuples(st.floats(0, 300), st.integers(1, 200)), max_size=6), st.floats(0.1, 20))
+@given(SETTINGS, st.lists(st.tuples(st.floats(0, 300), st.integers(1, 200)), max_size=6), st.floats(0.1, 20), WAITS)
 def test_no_request_is_lost_and_the_pods_keep_their_bounds(
-    scaling: Scaling, bursts: list[tuple[float, int]], wake_s: float
+    scaling: Scaling, bursts: list[tuple[float, int]], wake_s: float, max_queue_s: float
 ) -> None:
     times = sorted(at_s for at_s, many in bursts for _ in range(many))
-    found = simulate(Listed(times, None), scaling, TIMES, wake_s=wake_s)
-    assert found.answered + found.timed_out == found.requests == len(times)
+    found = simulate(Listed(times, None), scaling, replace(TIMES, max_queue_s=max_queue_s), wake_s=wake_s)
+    assert not found.refused or max_queue_s < math.inf
+    assert found.answered + found.lost == found.requests == len(times)
     assert found.busy_s == pytest.approx(found.answered * TIMES.bottleneck_s(scaling.container_concurrency))
     assert all(scaling.bounded(ready) == ready for ready in set(found.timeline.ready) if ready)
     assert found.most_pods <= (scaling.max_scale or 2 * len(times) + 2)

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,9 @@ def test_a_trace_is_read_as_people_write_it(
         ("time\n5\n3\n", "row 3 is earlier than the row before"),
         ("time\n5\nsoon\n", "row 3 has 'soon' for a time"),
         ("time\n5\n-1\n", "row 3 has '-1' for a time"),
+        ("time\n1764140400500\n", "row 2 has '1764140400500' for a time: are these milliseconds?"),
+        ("1764140400500000,2\n", "row 1 has '1764140400500000' for a time: are these milliseconds?"),
+        ("time\n5\n1e11\n", "row 3 has '1e11' for a time: are these milliseconds?"),
         ("time\nnan\n", "row 2 has 'nan' for a time"),
         ("time\n1e999\n", "row 2 has '1e999' for a time"),
         ("time\n5\n99999999\n", "row 3 is more than 31 days after the start"),
@@ -96,7 +100,10 @@ def test_a_rate_that_is_none_is_refused(written: str) -> None:
     assert len(refused.value.message) < 200
 
 
-@pytest.mark.parametrize("written", ["400/s", "400/s@09:00", "400/s@soon+30s", "400/s@09:00+-3s", "400/s@09:99+3s"])
+@pytest.mark.parametrize(
+    "written",
+    ["400/s", "400/s@09:00", "400/s@soon+30s", "400/s@09:00+-3s", "400/s@09:99+3s", "400/s@09:00+0s"],
+)
 def test_a_burst_that_is_none_is_refused(written: str) -> None:
     with pytest.raises(ConfigurationError):
         parse_burst(written)
@@ -128,7 +135,25 @@ def test_one_seed_is_one_day() -> None:
     assert first(1) != first(2)
 
 
-@pytest.mark.parametrize("wrong", [{"hours": 0}, {"hours": -1}, {"hours": float("nan")}, {"hours": 1e6}, {"texts": 65}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"hours": 0}, {"hours": -1}, {"hours": float("nan")}, {"hours": 1e6}, {"texts": 65}, {"seed": -1}],
+)
 def test_a_time_without_end_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match="must be"):
         RandomTraffic(1, **wrong)  # type: ignore[arg-type]  # that is the question
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"bursts": (parse_burst("400/s@09:00+30s"),)},
+        {"bursts": (parse_burst("400/s@6h+30s"),)},
+        {"between_s": (25200.0, 82800.0)},
+    ],
+    ids=str,
+)
+def test_what_begins_after_the_end_is_refused(late: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"begins [\d,]+ s after the start, and 6 hours are over by then"):
+        RandomTraffic(1, hours=6, **late)
+    assert RandomTraffic(1, hours=24, **late)

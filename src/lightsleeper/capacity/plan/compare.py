@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
 from lightsleeper.capacity.plan.report import Plan
-from lightsleeper.capacity.plan.scaling import Scaling, named
+from lightsleeper.capacity.plan.scaling import Scaling, written
 from lightsleeper.errors import ConfigurationError
 
 #: In this order: what changes most first. `min_scale` and `max_scale` have more, in multiples of the pods that the
-#: busiest part of the time keeps busy; `metric` has requests per second, at as many as a pod can answer.
+#: busiest stable window keeps busy (a burst may be shorter, a day quieter); `metric` has requests per second, at as
+#: many as a pod can answer; `container_concurrency` has as many as a pod may hold and refuses none.
 _CHOICES: dict[str, tuple[float, ...]] = {
     "max_scale": (),
     "metric": (),
@@ -21,10 +22,11 @@ _CHOICES: dict[str, tuple[float, ...]] = {
     "scale_down_delay_s": (0, 30, 120),
     "retention_s": (0, 60, 300, 900),
 }
-_OF_BUSY_PODS = {"max_scale": (1.5, 2, 4), "min_scale": (1.25, 1.5)}
+_OF_BUSY_PODS = {"max_scale": (1.5, 2, 4, 8), "min_scale": (0.25, 0.5, 1.25, 1.5)}
 _PASSES = 2
 #: What is no cheaper than this is no reason to change a setting.
 _WORTH = 0.99
+_SLOWEST = 0.99
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,16 @@ class Comparison:
     latency_target_ms: float
 
     def keeps(self, plan: Plan) -> bool:
-        """Whether 99 of 100 requests are answered in time, and none is given up."""
+        """Whether 99 of 100 requests are answered in time, and none is given up or refused."""
         return _keeps(plan, self.latency_target_ms)
 
     def lines(self) -> Iterator[str]:
         """A table, cheapest first, and what to write into the manifest."""
-        yield "    cost   pod-hours     p50 ms     p99 ms   waited for a wake   settings"
-        for plan in sorted(self.tried, key=lambda plan: plan.cost):
+        yield "    cost   pod-hours     p50 ms     p99 ms   waited for a wake   without answer   settings"
+        for plan in sorted(self.tried, key=lambda plan: plan.outcome.pod_hours):
             found = plan.outcome
             numbers = f"{plan.cost:>8.2f}{found.pod_hours:>12.2f}{found.latencies.quantile_ms(0.5):>11,.1f}"
-            slow = f"{found.latencies.quantile_ms(0.99):>11,.1f}{found.woken:>20,}"
+            slow = f"{found.latencies.quantile_ms(_SLOWEST):>11,.1f}{found.woken:>20,}{found.lost:>17,}"
             yield f"{numbers}{slow}   {self._changes(plan)}{' ←' if plan is self.best else ''}"
         yield ""
         target = f"a p99 of {self.latency_target_ms:g} ms"
@@ -58,23 +60,27 @@ class Comparison:
             "latency_target_ms": self.latency_target_ms,
             "kept": self.keeps(self.best),
             "best": self.best.as_json(),
+            "manifest": [written(*each) for each in self._changed(self.best).items()],
             "tried": [
                 {
-                    "changes": changes(self.tried[0].scaling, plan.scaling),
+                    "changes": self._changed(plan),
                     "cost": plan.cost,
                     "pod_hours": plan.outcome.pod_hours,
                     "p50_ms": plan.outcome.latencies.quantile_ms(0.5),
-                    "p99_ms": plan.outcome.latencies.quantile_ms(0.99),
+                    "p99_ms": plan.outcome.latencies.quantile_ms(_SLOWEST),
                     "waited_for_a_wake": plan.outcome.woken,
                     "timed_out": plan.outcome.timed_out,
+                    "refused": plan.outcome.refused,
                 }
                 for plan in self.tried
             ],
         }
 
+    def _changed(self, plan: Plan) -> dict[str, float | str]:
+        return changes(self.tried[0].scaling, plan.scaling)
+
     def _changes(self, plan: Plan) -> str:
-        found = changes(self.tried[0].scaling, plan.scaling)
-        return ", ".join(f"{named(name)} {value}" for name, value in found.items()) or "as given"
+        return ", ".join(written(*each) for each in self._changed(plan).items()) or "as given"
 
 
 def compare(run: Callable[[Scaling], Plan], given: Scaling, latency_target_ms: float) -> Comparison:
@@ -96,11 +102,7 @@ def compare(run: Callable[[Scaling], Plan], given: Scaling, latency_target_ms: f
 
 def _others(scaling: Scaling, name: str, first: Plan) -> Iterator[Scaling]:
     """With other values of that setting, as far as they make sense beside the rest."""
-    values: list[dict[str, float | str]] = [{name: value} for value in _CHOICES[name]]
-    values += [{name: math.ceil(first.busy_pods * times)} for times in _OF_BUSY_PODS.get(name, ())]
-    if name == "metric":
-        values = [{"metric": "rps", "target": max(1, math.floor(first.pod_requests_per_s))}]
-    for each in values:
+    for each in _values(scaling, name, first):
         try:
             other = replace(scaling, **each)  # type: ignore[arg-type]  # numbers, but for the metric
         except ConfigurationError:  # more at least than at most
@@ -110,6 +112,20 @@ def _others(scaling: Scaling, name: str, first: Plan) -> Iterator[Scaling]:
             yield other
 
 
+def _values(scaling: Scaling, name: str, first: Plan) -> list[dict[str, float | str]]:
+    if name == "metric":
+        return [{"metric": "rps", "target": max(1, math.floor(first.pod_requests_per_s))}]
+    values: list[dict[str, float | str]] = [{name: value} for value in _CHOICES[name]]
+    if name in _OF_BUSY_PODS:
+        busy_pods = first.busy_pods
+        values += [{name: math.ceil(busy_pods * times)} for times in _OF_BUSY_PODS[name]]
+    if name == "container_concurrency":
+        holds = first.pod_holds
+        in_flight = scaling.metric == "concurrency"
+        values.append({name: holds, "target": min(scaling.target, holds) if in_flight else scaling.target})
+    return values
+
+
 def changes(given: Scaling, other: Scaling) -> dict[str, float | str]:
     """The settings in which they differ, with the other's values."""
     names = [field.name for field in fields(Scaling)]
@@ -117,13 +133,21 @@ def changes(given: Scaling, other: Scaling) -> dict[str, float | str]:
 
 
 def _keeps(plan: Plan, latency_target_ms: float) -> bool:
-    return plan.outcome.latencies.quantile_ms(0.99) <= latency_target_ms and not plan.outcome.timed_out
+    return plan.outcome.latencies.quantile_ms(_SLOWEST) <= latency_target_ms and not plan.outcome.lost
 
 
 def _better(plan: Plan, than: Plan, latency_target_ms: float) -> bool:
     keeps, kept = _keeps(plan, latency_target_ms), _keeps(than, latency_target_ms)
     if keeps != kept:
         return keeps
-    if keeps:
-        return plan.cost < _WORTH * than.cost
-    return plan.outcome.latencies.quantile_ms(0.99) < _WORTH * than.outcome.latencies.quantile_ms(0.99)
+    if keeps:  # by the hour: the price is the same for all, and may be 0
+        return plan.outcome.pod_hours < _WORTH * than.outcome.pod_hours
+    lost, were_lost = _too_many(plan), _too_many(than)
+    if lost != were_lost:
+        return lost < _WORTH * were_lost
+    return plan.outcome.latencies.quantile_ms(_SLOWEST) < _WORTH * than.outcome.latencies.quantile_ms(_SLOWEST)
+
+
+def _too_many(plan: Plan) -> int:
+    """Requests without an answer, where they are so many that the p99 of the answers says nothing."""
+    return plan.outcome.lost if plan.outcome.lost > (1 - _SLOWEST) * plan.outcome.requests else 0

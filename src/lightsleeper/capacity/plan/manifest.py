@@ -1,24 +1,29 @@
 """Settings as a manifest has them: a Knative Service, or the patch of an overlay."""
 
 import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lightsleeper.capacity.plan.scaling import Scaling
+from lightsleeper.capacity.plan.revision import Revision, mapping
+from lightsleeper.capacity.plan.scaling import KNATIVE, Scaling, of_knative
 from lightsleeper.capacity.plan.traffic import parse_duration
 from lightsleeper.errors import ConfigurationError, shortened
 
 _PREFIX = "autoscaling.knative.dev/"
-_LARGEST_BYTES = 1_000_000
+_CLASS = "kpa.autoscaling.knative.dev"
+_MAX_QUEUE = "LIGHTSLEEPER_MAX_QUEUE_S"
+#: Whichever is over first.
+_TIMEOUTS = ("responseStartTimeoutSeconds", "timeoutSeconds")
 
 
-def _whole(written: str) -> int:
-    return int(written)
+def _whole(given: str) -> int:
+    return int(given)
 
 
-def _share(written: str) -> float:
-    return float(written) / 100
+def _share(given: str) -> float:
+    return float(given) / 100
 
 
 #: Annotation → setting, and how to read it. https://knative.dev/docs/serving/autoscaling/
@@ -51,26 +56,29 @@ _OTHERS: dict[str, tuple[str, Callable[[str], float | str]]] = {
 
 @dataclass
 class Manifest:
-    """What was found: settings by name, and the CPUs a pod may use."""
+    """What was found: settings by name, the CPUs a pod may use, and how many seconds of work may wait in it."""
 
     settings: dict[str, float | str] = field(default_factory=dict)
     cpus: float | None = None
+    max_queue_s: float | None = None
+    #: Whether it is a Service: what it leaves out is as Knative has it. A patch alone is one of knative/base.
+    whole: bool = False
 
     def over(self, scaling: Scaling) -> Scaling:
-        """These settings where they are given, those of `scaling` elsewhere."""
+        """These settings where they are given; elsewhere Knative's own, or those of `scaling` if these are a patch."""
+        if self.whole:
+            return of_knative(self.settings)
         return replace(scaling, **self.settings)  # type: ignore[arg-type]  # each by its own reader above
 
 
 def read_manifests(files: list[Path]) -> Manifest:
     """All of them, the later over the earlier; ConfigurationError for what is no manifest or no setting."""
-    found = Manifest()
+    revision, found = Revision(), Manifest()
     for file in files:
-        revisions = [each for document in _documents(file) for each in _revisions(document)]
-        if not revisions:
-            raise ConfigurationError(f"{file}: no Knative Service, nor a patch of one, in it")
-        for annotations, spec in revisions:
-            _read_annotations(file, annotations, found.settings)
-            _read_spec(file, spec, found)
+        revision.take(file)
+        found = Manifest(whole=revision.whole)  # read again each time: what is wrong now is wrong in this file
+        _read_annotations(file, revision.annotations, found)
+        _read_spec(file, revision, found)
     return found
 
 
@@ -86,71 +94,66 @@ def read_setting(where: str, name: str, value: object) -> tuple[str, float | str
     return setting, found
 
 
-def _documents(file: Path) -> list[object]:
-    try:
-        import yaml  # noqa: PLC0415  # who brings no manifest needs none
-    except ModuleNotFoundError:  # the image, which only serves, is built without it
-        raise ConfigurationError(f"{file}: manifests are read with PyYAML, which is not installed here") from None
-    try:
-        with file.open("rb") as content:
-            written = content.read(_LARGEST_BYTES + 1)
-        if len(written) > _LARGEST_BYTES:
-            raise ConfigurationError(f"{file}: larger than any manifest ({_LARGEST_BYTES:,} bytes)")
-        return list(yaml.safe_load_all(written))
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
-        raise ConfigurationError(f"{file}: not YAML") from None
-
-
-def _revisions(document: object) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
-    """Annotations and spec of each revision's template; of a JSON patch, what it writes there."""
-    if isinstance(document, dict) and document.get("kind") == "Service":
-        template = _mapping(_mapping(document.get("spec")).get("template"))
-        if str(document.get("apiVersion", "")).startswith("serving.knative.dev/"):
-            yield _mapping(_mapping(template.get("metadata")).get("annotations")), _mapping(template.get("spec"))
-    elif isinstance(document, list):
-        at, inside = "/spec/template/metadata/annotations/", "/spec/template/spec/"
-        patches = [each for each in document if isinstance(each, dict) and "path" in each]
-        written = {str(each["path"]): each.get("value") for each in patches}
-        if any(path.startswith((at, inside)) for path in written):
-            annotations = {path.removeprefix(at).replace("~1", "/"): written[path] for path in written if at in path}
-            yield annotations, {path.removeprefix(inside): written[path] for path in written if inside in path}
-
-
-def _mapping(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def _read_annotations(file: Path, annotations: dict[str, object], settings: dict[str, float | str]) -> None:
+def _read_annotations(file: Path, annotations: dict[str, object], found: Manifest) -> None:
     for name, value in annotations.items():
-        short = name.removeprefix(_PREFIX)
-        if short != name and short in _ANNOTATIONS:
-            setting, found = read_setting(f"{file}: {short}", short, value)
-            settings[setting] = found
+        if not str(name).startswith(_PREFIX):
+            continue
+        short = _hyphenated(name.removeprefix(_PREFIX))
+        if short == "class":
+            if value not in (None, _CLASS):
+                raise ConfigurationError(f"{file}: class {shortened(str(value))!r} is not simulated: {_CLASS}")
+        elif short not in _ANNOTATIONS:
+            raise ConfigurationError(f"{file}: {shortened(name)!r} is no annotation of Knative's autoscaler")
+        elif short == name.removeprefix(_PREFIX) or f"{_PREFIX}{short}" not in annotations:
+            _set(found, f"{file}: {short}", short, value)
 
 
-def _read_spec(file: Path, spec: dict[str, object], found: Manifest) -> None:
+def _hyphenated(name: str) -> str:
+    """`minScale` is `min-scale`: Knative reads both, and of both together the one with hyphens."""
+    return re.sub(r"(?<=[a-z])[A-Z]", lambda capital: f"-{capital[0].lower()}", name)
+
+
+def _set(found: Manifest, where: str, name: str, value: object) -> None:
+    if value is not None:
+        setting, read = read_setting(where, name, value)
+        found.settings[setting] = read
+    elif not found.whole:  # what is taken away from knative/base is Knative's own again
+        setting, _ = (_ANNOTATIONS | _OTHERS)[name]
+        found.settings[setting] = getattr(KNATIVE, setting)
+
+
+def _read_spec(file: Path, revision: Revision, found: Manifest) -> None:
+    spec, container = revision.spec, revision.container
     if "containerConcurrency" in spec:
-        where = f"{file}: containerConcurrency"
-        setting, value = read_setting(where, "container-concurrency", spec["containerConcurrency"])
-        found.settings[setting] = value
-    timeouts = [
-        float(read_setting(f"{file}: {name}", "timeout", spec[name])[1])
-        for name in ("responseStartTimeoutSeconds", "timeoutSeconds")
-        if name in spec
-    ]
+        _set(found, f"{file}: containerConcurrency", "container-concurrency", spec["containerConcurrency"])
+    timeouts = {name: spec[name] for name in _TIMEOUTS if spec.get(name) is not None}
     if timeouts:
-        found.settings["timeout_s"] = min(timeouts)
-    containers = spec.get("containers")
-    for container in containers[:1] if isinstance(containers, list) else []:
-        limits = _mapping(_mapping(_mapping(container).get("resources")).get("limits"))
-        if "cpu" in limits:
-            found.cpus = _cpus(file, str(limits["cpu"]))
+        usual = dict.fromkeys(_TIMEOUTS, KNATIVE.timeout_s) if found.whole else {}
+        read = [read_setting(f"{file}: {name}", "timeout", value)[1] for name, value in (usual | timeouts).items()]
+        found.settings["timeout_s"] = min(float(seconds) for seconds in read)
+    cpu = mapping(mapping(container.get("resources")).get("limits")).get("cpu")
+    found.cpus = None if cpu is None else _cpus(file, str(cpu))
+    variables = container.get("env")
+    for variable in variables if isinstance(variables, list) else []:
+        if mapping(variable).get("name") == _MAX_QUEUE and "value" in variable:
+            found.max_queue_s = _seconds(file, str(variable["value"]))
 
 
-def _cpus(file: Path, written: str) -> float:
+def _cpus(file: Path, given: str) -> float:
     try:
-        return float(written.removesuffix("m")) / (1000 if written.endswith("m") else 1)
+        cpus = float(given.removesuffix("m")) / (1000 if given.endswith("m") else 1)
     except ValueError:
-        raise ConfigurationError(f"{file}: limits.cpu is {shortened(written)!r}, which is no value for it") from None
+        cpus = math.nan
+    if not 0 < cpus < math.inf:
+        raise ConfigurationError(f"{file}: limits.cpu is {shortened(given)!r}, which is no value for it")
+    return cpus
+
+
+def _seconds(file: Path, given: str) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ConfigurationError(f"{file}: {_MAX_QUEUE} is {shortened(given)!r}, which is no value for it")
+    return seconds

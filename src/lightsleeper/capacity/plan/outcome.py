@@ -46,6 +46,7 @@ class Timeline:
     at_s: "array[float]" = field(default_factory=lambda: array("d"))
     desired: "array[int]" = field(default_factory=lambda: array("i"))
     ready: "array[int]" = field(default_factory=lambda: array("i"))
+    #: At most since the row before.
     waiting: "array[int]" = field(default_factory=lambda: array("q"))
     #: Since the beginning.
     requests: "array[int]" = field(default_factory=lambda: array("q"))
@@ -73,6 +74,11 @@ class Timeline:
         so_far = np.interp(edges, [0.0, *self.at_s], [0, *self.requests])
         return [float(rate) for rate in np.diff(so_far) / (length_s / parts)]
 
+    def highest_rate(self, window_s: float) -> float:
+        """Requests per second in the busiest time that is so long and ends with a row."""
+        at_s, so_far = np.array([0.0, *self.at_s]), np.array([0, *self.requests])
+        return float((so_far - np.interp(at_s - window_s, at_s, so_far)).max()) / window_s
+
     def __iter__(self) -> Iterator[tuple[float, int, int]]:
         """Time, desired, ready."""
         return zip(self.at_s, self.desired, self.ready, strict=True)
@@ -86,6 +92,8 @@ class Outcome:
     texts: int = 0
     #: Given up by the activator, since no pod had room in time.
     timed_out: int = 0
+    #: Answered with 503 by a pod in which too much work waited.
+    refused: int = 0
     #: Came when no pod was ready.
     woken: int = 0
     #: Times the service went from no pod to some.
@@ -101,6 +109,11 @@ class Outcome:
     activators: int = 2
     latencies: Latencies = field(default_factory=Latencies)
     timeline: Timeline = field(default_factory=Timeline)
+
+    @property
+    def lost(self) -> int:
+        """Requests that got none: given up, or refused."""
+        return self.timed_out + self.refused
 
     @property
     def answered(self) -> int:

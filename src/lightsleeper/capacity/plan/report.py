@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from lightsleeper.capacity.plan.fleet import ServiceTimes
 from lightsleeper.capacity.plan.outcome import Outcome
-from lightsleeper.capacity.plan.scaling import Scaling
+from lightsleeper.capacity.plan.scaling import MOST_CONCURRENT, Scaling
 
 _PARTS = 24
 _JSON_PARTS = 288
@@ -34,15 +34,27 @@ class Plan:
 
     @property
     def busy_pods(self) -> float:
-        """Pods that have no pause in the busiest of 24 parts of the time."""
-        rates = self.outcome.timeline.rates(_PARTS, self.outcome.length_s) if self.outcome.requests else [0.0]
-        return max(1.0, max(rates) / self.pod_requests_per_s)
+        """Pods that have no pause in the busiest stable window."""
+        window_s = min(self.scaling.window_s, self.outcome.length_s)
+        highest = self.outcome.timeline.highest_rate(window_s) if self.outcome.requests else 0.0
+        return max(1.0, highest / self.pod_requests_per_s)
 
     @property
     def pod_requests_per_s(self) -> float:
         """How many of these requests a pod can answer."""
+        return 1 / self._request_s
+
+    @property
+    def pod_holds(self) -> int:
+        """How many of these requests a pod may hold and refuses none."""
+        waiting_s = self.times.max_queue_s + self.times.batch_s(self.scaling.container_concurrency)
+        return max(1, int(min(waiting_s / self._request_s, MOST_CONCURRENT)))
+
+    @property
+    def _request_s(self) -> float:
+        """Of a busy pod, for a request of the usual size."""
         texts = self.outcome.texts / self.outcome.requests if self.outcome.requests else 1.0
-        return 1 / (texts * self.times.bottleneck_s(self.scaling.container_concurrency))
+        return texts * self.times.bottleneck_s(self.scaling.container_concurrency)
 
     def as_json(self) -> dict[str, object]:
         """Everything of the table, and the pods over time in at most 288 parts."""
@@ -57,6 +69,7 @@ class Plan:
                 "texts": found.texts,
                 "answered": found.answered,
                 "timed_out": found.timed_out,
+                "refused": found.refused,
                 "waited_for_a_wake": found.woken,
             },
             "latency_ms": {f"p{share}": found.latencies.quantile_ms(share / 100) for share in (50, 90, 99)},
@@ -95,6 +108,9 @@ class Plan:
         share = found.woken / found.requests if found.requests else 0.0
         yield f"waited for a wake   {found.woken:,} requests ({share:.2%})"
         yield f"queue         {found.most_waiting:,} waiting at most; {found.timed_out:,} given up"
+        share = found.refused / found.requests if found.requests else 0.0
+        limit = f"a pod lets {self.times.max_queue_s:g} s of work wait"
+        yield f"refused       {found.refused:,} requests ({share:.2%}) with 503: {limit}"
         quantiles = (f"p{share} {found.latencies.quantile_ms(share / 100):,.1f} ms" for share in (50, 90, 99))
         yield f"latency       {', '.join(quantiles)}"
         yield f"activators    {found.activators} in the path at most"

@@ -1,20 +1,22 @@
 """What Knative is told about a service: the settings of the simulation, with the ranges Knative's webhook allows."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from lightsleeper.errors import ConfigurationError
+from lightsleeper.errors import ConfigurationError, shortened
 
 #: An hour, the longest window, delay and retention that Knative admits.
 #: https://github.com/knative/serving/blob/release-1.23/pkg/apis/autoscaling/register.go
 _LONGEST_S = 3600
 _MOST_PODS = 10_000
+MOST_CONCURRENT = 1000
 
 #: Setting → least and most. A pod limit of ours (`_MOST_PODS`) keeps memory bounded.
 _RANGES: dict[str, tuple[float, float]] = {
     "target": (0.01, 100_000),
     "target_utilization": (0.01, 1),
-    "container_concurrency": (0, 1000),
+    "container_concurrency": (0, MOST_CONCURRENT),
     "min_scale": (0, _MOST_PODS),
     "max_scale": (0, _MOST_PODS),
     "initial_scale": (0, _MOST_PODS),
@@ -30,6 +32,15 @@ _RANGES: dict[str, tuple[float, float]] = {
     "target_burst_capacity": (-1, 1_000_000),
     "activator_capacity": (1, 1_000_000),
     "timeout_s": (1, _LONGEST_S),
+}
+
+#: Setting → its name in a manifest, where that is another.
+_NAMES = {
+    "aggregation": "metric-aggregation-algorithm",
+    "target_utilization": "target-utilization-percentage",
+    "container_concurrency": "containerConcurrency",
+    "retention_s": "scale-to-zero-pod-retention-period",
+    "grace_s": "scale-to-zero-grace-period",
 }
 
 
@@ -70,12 +81,15 @@ class Scaling:
     def __post_init__(self) -> None:
         """Refuse what Knative would refuse."""
         if self.metric not in ("concurrency", "rps"):
-            raise ConfigurationError(f"metric {self.metric!r} is not Knative's own autoscaler's: concurrency or rps")
+            said = shortened(self.metric)
+            raise ConfigurationError(f"metric {said!r} is not Knative's own autoscaler's: concurrency or rps")
         if self.aggregation not in ("linear", "weighted-exponential"):
-            raise ConfigurationError(f"aggregation {self.aggregation!r}: linear or weighted-exponential")
+            said = shortened(self.aggregation)
+            raise ConfigurationError(f"{named('aggregation')} {said!r}: linear or weighted-exponential")
         for name, (least, most) in _RANGES.items():
             if not least <= getattr(self, name) <= most:
-                raise ConfigurationError(f"{named(name)} must be {least:g} to {most:g}, not {getattr(self, name):g}")
+                low, high, given = (f"{_as_written(name, each):g}" for each in (least, most, getattr(self, name)))
+                raise ConfigurationError(f"{named(name)} must be {low} to {high}, not {given}")
         if self.max_scale and self.min_scale > self.max_scale:
             raise ConfigurationError(f"min-scale {self.min_scale} is above max-scale {self.max_scale}")
         if self.target_burst_capacity != -1 and self.target_burst_capacity < 0:
@@ -108,6 +122,45 @@ class Scaling:
         return 2 if self.target_burst_capacity == 0 else max(2, math.ceil(capacity / self.activator_capacity))
 
 
+#: What Knative 1.23 does with a manifest that says nothing, for a service that was deployed long ago.
+#: https://github.com/knative/serving/blob/release-1.23/config/core/configmaps/autoscaler.yaml
+KNATIVE = Scaling(
+    target=100,
+    container_concurrency=0,
+    max_scale=0,
+    window_s=60,
+    scale_down_delay_s=0,
+    retention_s=0,
+    target_burst_capacity=211,
+    timeout_s=300,
+)
+_KNATIVE_RPS = 200
+
+
+def of_knative(settings: Mapping[str, float | str]) -> Scaling:
+    """These settings, and Knative's own defaults for all others (`ResolveMetricTarget` for the target)."""
+    found = replace(KNATIVE, **settings)  # type: ignore[arg-type]  # each of its own type
+    if "target" in settings:
+        return found
+    return replace(found, target=_KNATIVE_RPS if found.metric == "rps" else found.container_concurrency or found.target)
+
+
 def named(setting: str) -> str:
-    """A setting as people write it: `window_s` is `window`."""
-    return setting.removesuffix("_s").replace("_", "-")
+    """A setting as a manifest names it: `window_s` is `window`."""
+    return _NAMES.get(setting, setting.removesuffix("_s").replace("_", "-"))
+
+
+def written(setting: str, value: float | str) -> str:
+    """A setting with its value, to be pasted into a manifest: an annotation, or `containerConcurrency` of the spec."""
+    if isinstance(value, str):
+        return f"{named(setting)}: {value}"
+    number = f"{_as_written(setting, value):g}"
+    if setting.endswith("_s"):
+        number += "s"
+    elif setting != "container_concurrency":
+        number = f'"{number}"'  # an annotation is a text
+    return f"{named(setting)}: {number}"
+
+
+def _as_written(setting: str, value: float) -> float:
+    return 100 * value if setting == "target_utilization" else value

@@ -84,8 +84,6 @@ class _Simulation:
     ) -> None:
         self._scaling = scaling
         self._wake_s = wake_s
-        self._spread = times.spread
-        self._dice = np.random.default_rng(0)
         self._length_s = traffic.length_s
         self._stream = _Stream(traffic.pieces())
         self._autoscaler, self._reconciler = Autoscaler(scaling), Reconciler(scaling)
@@ -97,6 +95,7 @@ class _Simulation:
         self._waking: list[float] = []  # when they are ready
         self._fleet.resize(max(scaling.initial_scale, scaling.min_scale), 0.0)
         self._outcome.most_pods = self._fleet.ready
+        self._most_waiting = 0  # since the last row of the timeline
         # What the activator has counted since its last report, and since when it counts.
         self._held, self._came, self._counting_s, self._told = 0.0, 0, math.inf, 0
 
@@ -105,8 +104,11 @@ class _Simulation:
             if self._at_rest():
                 self._skip()
             self._step(self._next_moment())
+        self._note()
         outcome, fleet = self._outcome, self._fleet
-        outcome.timed_out, outcome.busy_s, outcome.length_s = fleet.timed_out, fleet.busy_s, self._now_s
+        outcome.timed_out, outcome.refused = fleet.timed_out, fleet.refused
+        outcome.busy_s, outcome.length_s = fleet.busy_s, self._now_s
+        outcome.most_waiting = max(outcome.timeline.waiting)
         outcome.activators = self._scaling.activators(outcome.most_pods)
         return outcome
 
@@ -136,7 +138,8 @@ class _Simulation:
         ticks = max(0, math.ceil((until_s - self._tick_s) / TICK_S) - 1)
         if ticks < 2:  # noqa: PLR2004  # nothing to gain
             return
-        self._note()  # it holds until then
+        self._note()
+        self._note()  # what holds until then, and not what was before
         self._account(self._tick_s + ticks * TICK_S - self._now_s)
         self._now_s = self._tick_s = self._tick_s + ticks * TICK_S
         self._report_s += REPORT_S * math.ceil(max(0.0, self._now_s - self._report_s) / REPORT_S)
@@ -175,13 +178,11 @@ class _Simulation:
             self._outcome.texts += int(sizes.sum())
             self._outcome.woken += 0 if self._fleet.ready else len(arrivals)
             self._came += len(arrivals)
-            if self._spread:
-                sizes = sizes * self._dice.lognormal(-(self._spread**2) / 2, self._spread, len(sizes))
         latencies, held = self._fleet.step(self._now_s, to_s, arrivals, sizes)
         self._held += held
         if len(latencies):
             self._outcome.latencies.add(latencies)
-        self._outcome.most_waiting = max(self._outcome.most_waiting, self._fleet.waiting)
+        self._most_waiting = max(self._most_waiting, self._fleet.waiting)
         self._account(to_s - self._now_s)
 
     def _account(self, passed_s: float) -> None:
@@ -221,9 +222,10 @@ class _Simulation:
             self._now_s,
             desired=self._desired or 0,
             ready=self._fleet.ready,
-            waiting=self._fleet.waiting,
+            waiting=max(self._most_waiting, self._fleet.waiting),
             requests=self._outcome.requests,
         )
+        self._most_waiting = 0
 
     def _reconcile(self) -> None:
         if self._desired is None:

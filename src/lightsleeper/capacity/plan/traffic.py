@@ -24,6 +24,8 @@ _PIECE = 20_000
 _LONGEST_LINE = 1000
 #: No trace counts so many seconds from its start: they are counted from 1970.
 _EPOCH_FROM_S = 1e8
+#: Nor does one lie 3,000 years ahead: they are milliseconds, or less.
+_MILLISECONDS_FROM = 1e11
 _UNITS_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "day": 86400}
 
 
@@ -53,7 +55,10 @@ def parse_burst(written: str) -> Burst:
     found = re.fullmatch(r"(.+)@(.+)\+(.+)", written.strip())
     if not found:
         raise ConfigurationError(f"burst {shortened(written)!r}: as in 400/s@09:00+30s, RATE@START+LENGTH")
-    return Burst(parse_rate(found[1]), parse_clock(found[2]), parse_duration(found[3]))
+    burst = Burst(parse_rate(found[1]), parse_clock(found[2]), parse_duration(found[3]))
+    if not burst.length_s:
+        raise ConfigurationError(f"burst {shortened(written)!r} lasts no time")
+    return burst
 
 
 def parse_clock(written: str) -> float:
@@ -106,6 +111,12 @@ class RandomTraffic:
             raise ConfigurationError(f"hours must be above 0 and at most {LONGEST_H}, not {self.hours:g}")
         if not 1 <= self.texts <= _MOST_TEXTS:
             raise ConfigurationError(f"texts must be 1 to {_MOST_TEXTS}, not {self.texts}")
+        if self.seed < 0:
+            raise ConfigurationError(f"seed must be 0 or more, not {self.seed}")
+        for begins_s, what in [(self.between_s[0], "between"), *((burst.from_s, "burst") for burst in self.bursts)]:
+            if begins_s >= self.length_s:
+                begins = f"{what} begins {begins_s:,.0f} s after the start"
+                raise ConfigurationError(f"{begins}, and {self.hours:g} hours are over by then")
 
     @property
     def length_s(self) -> float:
@@ -205,6 +216,8 @@ class Trace:
         at_s = _time_of(time)
         if at_s is None:
             raise self._fault(row, f"has {shortened(time)!r} for a time: seconds, or ISO 8601")
+        if at_s >= _MILLISECONDS_FROM:
+            raise self._fault(row, f"has {shortened(time)!r} for a time: are these milliseconds? seconds are read")
         if texts and not (texts.isdecimal() and 1 <= int(texts[:9]) <= _MOST_TEXTS):
             raise self._fault(row, f"has {shortened(texts)!r} texts: 1 to {_MOST_TEXTS}")
         return at_s, float(texts or 1)
