@@ -33,6 +33,8 @@ QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
 KNATIVE = {
     *(f"kn_revision_pods_{what}" for what in ("desired", "requested", "count")),
     *(f"kn_revision_concurrency_{what}" for what in ("stable", "panic", "target")),
+    # Of {request}/s, of which Prometheus names what is not in braces: https://github.com/prometheus/otlptranslator.
+    *(f"kn_revision_rps_{what}_per_second" for what in ("stable", "panic", "target")),
 }
 
 
@@ -171,6 +173,52 @@ def test_promtool_accepts(arguments: tuple[str, ...]) -> None:
         ["promtool", *arguments], cwd=OBSERVABILITY / "prometheus", capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+#: Knative says these of a revision, and what it aims at of a pod (pkg/autoscaler/scaling/autoscaler.go): which of the
+#: two is there is up to the annotation `metric`.
+SCALED_ON: dict[str, dict[str, float]] = {
+    "concurrency": {"stable": 8, "panic": 10, "target": 4.2},
+    "rps": {"stable": 300, "panic": 500, "target": 194},
+}
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed: apt-get install prometheus")
+@pytest.mark.parametrize("metric", SCALED_ON)
+@pytest.mark.parametrize("pods", [0, 1, 2])
+def test_the_load_of_a_revision_is_shown_by_pod_beside_the_target_of_one(
+    tmp_path: Path, metric: str, pods: int
+) -> None:
+    said = SCALED_ON[metric]
+    unit = "_per_second" if metric == "rps" else ""
+    values = {f"kn_revision_{metric}_{what}{unit}": value for what, value in said.items()}
+    (panel,) = [panel for panel in PANELS if panel["title"] == "Load per pod"]
+    shown = said | {what: said[what] / max(pods, 1) for what in ("stable", "panic")}
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {"series": f'{name}{{kn_service_name="lightsleeper"}}', "values": f"{value}x1"}
+            for name, value in {**values, "kn_revision_pods_count": pods}.items()
+        ],
+        "promql_expr_test": [
+            {
+                "expr": target["expr"],
+                "eval_time": "1m",
+                "exp_samples": [{"value": shown[target["legendFormat"]]}],
+            }
+            for target in panel["targets"]
+        ],
+    }
+    file = tmp_path / "panel.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": [], "tests": [case]}))
+    done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_score_is_shown_as_the_number_it_is_since_a_regression_has_any() -> None:
+    asked = [panel for panel in PANELS if any("prediction_score" in target["expr"] for target in panel["targets"])]
+    shown = [panel["fieldConfig"]["defaults"] for panel in asked]
+    assert [(each["unit"], each.get("min")) for each in shown] == [("short", None)]
 
 
 def test_the_collector_uses_what_it_declares_and_takes_every_address_from_the_environment() -> None:
