@@ -80,6 +80,27 @@ def test_sigkill_loses_no_more_than_what_came_after_the_last_interval() -> None:
         assert answered(receiver, -1) == REQUESTS
 
 
+def test_behind_tls_and_at_the_door_too_every_count_begins_at_zero() -> None:
+    # So little may wait that any machine has too much to do.
+    overloaded = {"workers": 1, "cache_entries": 0, "max_queue_s": 0.002, "export_interval_s": 3600}
+    with OtlpReceiver() as receiver:
+        with pushing(receiver, **overloaded) as service, ThreadPoolExecutor(32) as threads:
+            words = " ".join(["word"] * 60)
+            secure = {"x-forwarded-proto": "https"}
+            answers = threads.map(lambda n: service.predict(f"{n} {words}", headers=secure), range(REQUESTS * 4))
+            assert {answer.status_code for answer in answers} == {200, 503}
+        first, last = (requests_by_labels(receiver, export) for export in (0, -1))
+        counted = {labels for labels, count in last.items() if count}
+        assert {labels for labels in counted if ("url.scheme", "https") not in labels} == set()
+        assert [labels for labels in counted if "http.route" not in dict(labels)], "some were refused at the door"
+        assert {labels: first.get(labels) for labels in counted} == dict.fromkeys(counted, 0)
+
+
+def requests_by_labels(receiver: OtlpReceiver, export: int) -> dict[frozenset[tuple[str, str]], int]:
+    points = receiver.metrics(export)["http.server.request.duration"].histogram.data_points
+    return {frozenset(attributes(point.attributes).items()): point.count for point in points}
+
+
 def test_a_collector_that_takes_connections_and_never_answers_does_not_hold_up_the_exit() -> None:
     with socket.create_server(("127.0.0.1", 0)) as black_hole:
         service = Service(trace_ratio=1, export_interval_s=3600)

@@ -85,6 +85,35 @@ def test_rejections_are_counted_by_reason_and_start_at_zero(measured: Measured) 
     assert measured.values("lightsleeper.rejections")[("overloaded",)] == 1
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        (200, "/predict", None, "native"),
+        (413, "/predict", "body_too_large", "native"),
+        (422, "/predict", "invalid_input", "native"),
+        (429, "/predict", "rate_limited", "native"),
+        (500, "/predict", "engine_failed", "native"),
+        (500, "/predict", "internal", "native"),
+        (503, "/predict", "overloaded", "native"),
+        (503, "/predict", "shutting_down", "native"),
+        (504, "/predict", "deadline_exceeded", "native"),
+        (503, None, "overloaded", None),
+        (503, None, "overloaded", "cloud_events"),
+        (503, None, "overloaded", "kserve_v1"),
+        (503, None, "overloaded", "open_inference"),
+    ],
+)
+def test_what_is_likely_to_come_first_has_a_series_at_zero_behind_tls_and_at_the_door_too(
+    measured: Measured, scheme: str, outcome: tuple[int, str | None, str | None, str | None]
+) -> None:
+    status, route, error, dialect = outcome
+    before = len(measured.metrics.histograms())
+    measured.metrics.request_began()
+    measured.metrics.request_ended("POST", scheme, status, route, error=error, dialect=dialect, duration_s=0.1)
+    assert len(measured.metrics.histograms()) == before
+
+
 def test_active_requests_return_to_zero(measured: Measured) -> None:
     measured.metrics.request_began()
     assert measured.values("http.server.active_requests") == {(): 1}
