@@ -66,6 +66,67 @@ def test_a_transform_has_the_fields_of_its_kind_and_asks_for_a_reply() -> None:
     assert spec["sink"]["uri"].endswith("?reply=always")
 
 
+def refs(found: object) -> list[Object]:
+    """Whatever an event is sent to by name, wherever an object says so."""
+    if isinstance(found, list):
+        return [ref for each in found for ref in refs(each)]
+    if not isinstance(found, dict):
+        return []
+    own = [found["ref"]] if "ref" in found else []
+    return own + [ref for each in found.values() for ref in refs(each)]
+
+
+def policies_of(labels: dict[str, str]) -> list[Object]:
+    """The specifications of the overlay's policies that select pods with these labels."""
+    return [
+        found["spec"]
+        for found in objects("events")
+        if found["kind"] == "NetworkPolicy" and selects(found["spec"]["podSelector"], labels)
+    ]
+
+
+def selects(selector: Object, labels: dict[str, str]) -> bool:
+    wanted = selector.get("matchExpressions", [])
+    assert {each["operator"] for each in wanted} <= {"In"}
+    named: dict[str, str] = selector.get("matchLabels", {})
+    return named.items() <= labels.items() and all(labels.get(each["key"]) in each["values"] for each in wanted)
+
+
+def test_every_consumer_is_open_for_what_opens_the_service_and_may_look_up_names() -> None:
+    consumers = {ref["name"] for ref in refs(objects("events")) if ref["kind"] == "Service"} - {"lightsleeper"}
+    assert len(consumers) == 2
+    ours = one("local", "NetworkPolicy", "lightsleeper")["spec"]
+    for name in consumers:
+        (policy,) = policies_of({"serving.knative.dev/service": name})
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        assert policy["ingress"] == ours["ingress"]
+        assert ports(policy["egress"]) == {53}
+        assert all(rule in ours["egress"] for rule in policy["egress"])
+    assert policies_of({"serving.knative.dev/service": "lightsleeper"}) == []
+
+
+def test_the_pods_of_a_transform_are_reached_by_eventing_and_reach_the_gateway() -> None:
+    # https://github.com/knative/eventing/blob/main/pkg/reconciler/eventtransform/resources_jsonata.go
+    name = one("events", "EventTransform", "order-comments")["metadata"]["name"]
+    jsonata = {
+        "eventing.knative.dev/event-transform-jsonata": "true",
+        "eventing.knative.dev/event-transform-name": name,
+    }
+    (policy,) = policies_of(jsonata)
+    assert namespaces(policy["ingress"], "from") == {"knative-eventing"}
+    assert ports(policy["ingress"]) == {8080, 8443}
+    assert namespaces(policy["egress"], "to") == {"knative-serving", "kourier-system", "kube-system"}
+    assert ports(policy["egress"]) == {8081, 8444, 53}
+
+
+def ports(rules: list[Object]) -> set[int]:
+    return {each["port"] for rule in rules for each in rule["ports"]}
+
+
+def namespaces(rules: list[Object], side: str) -> set[str]:
+    return {name for rule in rules for peer in rule[side] for name in peer["namespaceSelector"]["matchLabels"].values()}
+
+
 def test_a_file_that_an_event_names_is_labelled_by_a_job_of_this_very_command() -> None:
     spec = one("events", "JobSink", "label-files")["spec"]
     assert spec.keys() == {"job"}
