@@ -178,6 +178,46 @@ def test_the_capacity_is_the_one_that_the_readme_quotes() -> None:
     }
 
 
+#: Of a node of 4: AKS keeps 0.14 for itself, and what runs on every node takes the rest.
+#: https://learn.microsoft.com/azure/aks/node-resource-reservations
+NODE_CPUS_FOR_PODS = 3
+#: https://github.com/knative/serving/blob/release-1.23/config/core/configmaps/deployment.yaml
+QUEUE_PROXY_CPU = "25m"
+
+
+def cpus(quantity: str) -> float:
+    return float(quantity.removesuffix("m")) / 1000 if quantity.endswith("m") else float(quantity)
+
+
+def pod_cpus(overlay: str) -> tuple[str, str]:
+    """What a pod of the service requests for us and for the queue-proxy."""
+    own = revision(overlay)["metadata"]["annotations"].get("queue.sidecar.serving.knative.dev/cpu-resource-request")
+    return container(overlay)["resources"]["requests"]["cpu"], own or QUEUE_PROXY_CPU
+
+
+@pytest.mark.parametrize("overlay", ["../base", *SERVICE_OVERLAYS])
+def test_the_readme_reckons_the_room_for_twice_max_scale_as_the_manifest_has_it(overlay: str) -> None:
+    page = (ROOT / "knative/README.md").read_text()
+    ((times, ours, beside, total),) = re.findall(
+        rf"`{overlay.removeprefix('../')}`: 2 × (\d+) × \((\S+) \+ (\S+)\) = (\d+m?)", page
+    )
+    assert (times, ours, beside) == (annotation(overlay, "max-scale"), *pod_cpus(overlay))
+    assert cpus(total) == pytest.approx(2 * int(times) * (cpus(ours) + cpus(beside)))
+
+
+def test_on_azure_nodes_are_added_for_busy_pods_until_twice_max_scale_has_room() -> None:
+    # The node autoscaler counts what is requested: pods that request less than they use share a node until they starve.
+    resources = container("aks")["resources"]
+    assert cpus(resources["requests"]["cpu"]) == cpus(resources["limits"]["cpu"])
+    (most,) = re.findall(r"--max-count (\d+)", (ROOT / "knative/README.md").read_text())
+    pods_of_a_node = int(NODE_CPUS_FOR_PODS / cpus(resources["requests"]["cpu"]))
+    assert 2 * int(annotation("aks", "max-scale")) <= int(most) * pods_of_a_node
+    assert (
+        f"| nodes, `--max-count {most}` of the cluster | {int(most) * pods_of_a_node} busy pods:"
+        in (ROOT / "knative/SCALE.md").read_text()
+    )
+
+
 @pytest.mark.parametrize("overlay", SERVICE_OVERLAYS)
 def test_our_own_queue_holds_more_than_knative_ever_lets_in(overlay: str) -> None:
     settings = Settings()
