@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from checkpoints import write_encoder
 from lightsleeper.errors import BundleError
+from lightsleeper.training.made_from import Run
 from lightsleeper.training.mix import parse_source
 from lightsleeper.training.run import starting_point, train
 
@@ -89,7 +90,7 @@ def test_what_is_wrong_with_an_encoder_is_said_in_one_line(encoder: Path, tmp_pa
     break_it(encoder)
     (tmp_path / "rows.csv").write_text("text,label\n" + "fine,good\nawful,bad\n" * 20)
     with pytest.raises(BundleError, match=reason) as refusal:
-        train([parse_source(str(tmp_path / "rows.csv"))], tmp_path / "bundle", encoder=encoder, held_out=0)
+        train(Run([parse_source(str(tmp_path / "rows.csv"))], encoder=encoder, held_out=0), tmp_path / "bundle")
     assert "\n" not in refusal.value.message
     assert str(encoder) in refusal.value.message
 

@@ -22,6 +22,7 @@ from lightsleeper.model.model import load_model
 from lightsleeper.training.batches import Example, tokenize
 from lightsleeper.training.distil import labelled_by
 from lightsleeper.training.encoder import load_encoder, packaged_encoder
+from lightsleeper.training.made_from import Run
 from lightsleeper.training.mix import Augmentation, Source
 from lightsleeper.training.recipe import Recipe
 from lightsleeper.training.run import starting_point, train
@@ -57,11 +58,9 @@ def test_a_trained_bundle_knows_the_labels_of_texts_it_never_saw(encoder: Path, 
     out = tmp_path / "bundle"
     dev = write_labelled(tmp_path / "dev.jsonl", ("the waiter", "nobody", "a bag"))
     bundle = train(
-        [Source(write_labelled(tmp_path / "train.jsonl"))],
+        Run([Source(write_labelled(tmp_path / "train.jsonl"))], encoder=encoder, recipe=RECIPE),
         out,
         dev=[dev],
-        encoder=encoder,
-        recipe=RECIPE,
         keep_checkpoint=True,
     )
     manifest = bundle.manifest
@@ -189,7 +188,7 @@ def test_three_labels_have_nothing_to_lean_to(encoder: Path, tmp_path: Path) -> 
     rows = tmp_path / "rows.csv"
     rows.write_text("text,label\n" + "".join(f"a {name} text,{name}\n" for name in "abc" for _ in range(30)))
     with pytest.raises(ConfigurationError, match="there are 3"):
-        train([Source(rows)], tmp_path / "out", encoder=encoder, recipe=Recipe(lean=0.2))
+        train(Run([Source(rows)], encoder=encoder, recipe=Recipe(lean=0.2)), tmp_path / "out")
 
 
 def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_path: Path) -> None:
@@ -197,19 +196,19 @@ def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_p
     work.mkdir()
     (work / "run.json").write_text(json.dumps({"data": {"elsewhere.csv": "0"}}))
     with pytest.raises(BundleError, match="unfinished run on other data"):
-        train([Source(write_labelled(tmp_path / "train.jsonl"))], tmp_path / "bundle", encoder=encoder, work=work)
+        train(Run([Source(write_labelled(tmp_path / "train.jsonl"))], encoder=encoder), tmp_path / "bundle", work=work)
 
 
 def test_one_label_alone_cannot_be_trained_on(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("text,label\none,yes\ntwo,yes\n")
     with pytest.raises(InvalidInput, match=r"train\.csv: only the label \['yes'\] occurs"):
-        train([Source(tmp_path / "train.csv")], tmp_path / "bundle", encoder=encoder)
+        train(Run([Source(tmp_path / "train.csv")], encoder=encoder), tmp_path / "bundle")
 
 
 def test_a_wrong_label_is_named_before_anything_is_trained(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("text,label\none,yes\ntwo,no\nthree,maybe\n")
     with pytest.raises(InvalidInput, match="'maybe'"):
-        train([Source(tmp_path / "train.csv")], tmp_path / "bundle", labels=["no", "yes"], encoder=encoder)
+        train(Run([Source(tmp_path / "train.csv")], labels=["no", "yes"], encoder=encoder), tmp_path / "bundle")
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
 
@@ -275,12 +274,14 @@ def test_emoji_have_tokens_in_unused_places_and_keep_what_they_have_learned() ->
 def test_written_rows_and_soft_labels_are_part_of_what_made_the_bundle(encoder: Path, tmp_path: Path) -> None:
     (tmp_path / "graded.tsv").write_text("text\tlabel\n" + "it is a film\t1\nno\t0\nyes\t2\n" * 40)
     bundle = train(
-        [Source(tmp_path / "graded.tsv", 0.5, "graded")],
+        Run(
+            [Source(tmp_path / "graded.tsv", 0.5, "graded")],
+            augmentations=[Augmentation("negation", 0.5), Augmentation("typos", 0.1)],
+            labels=["no", "yes"],
+            encoder=encoder,
+            recipe=Recipe(steps=2),
+        ),
         tmp_path / "bundle",
-        augmentations=[Augmentation("negation", 0.5), Augmentation("typos", 0.1)],
-        labels=["no", "yes"],
-        encoder=encoder,
-        recipe=Recipe(steps=2),
         max_loss_points=100,
     )
     made_by = bundle.manifest.made_by
@@ -342,7 +343,7 @@ def test_texts_without_labels_need_a_teacher(encoder: Path, tmp_path: Path) -> N
     (tmp_path / "texts.txt").write_text("A wonderful film.\n")
     sources = [Source(write_labelled(tmp_path / "train.jsonl")), Source(tmp_path / "texts.txt", kind="unlabelled")]
     with pytest.raises(ConfigurationError, match="teacher"):
-        train(sources, tmp_path / "bundle", encoder=encoder)
+        train(Run(sources, encoder=encoder), tmp_path / "bundle")
 
 
 def test_emoji_that_an_encoder_does_not_know_start_from_what_they_mean() -> None:

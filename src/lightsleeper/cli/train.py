@@ -88,7 +88,8 @@ def add_train(commands: "Commands") -> None:
 def _train(options: argparse.Namespace) -> int:
     require_torch()
     from lightsleeper.bulk.records.pipes import rereadable  # noqa: PLC0415  # see `main`
-    from lightsleeper.training.mix import parse_augmentation, parse_source  # noqa: PLC0415  # torch is imported by who needs it
+    from lightsleeper.training.made_from import Run  # noqa: PLC0415  # torch is imported by who needs it
+    from lightsleeper.training.mix import parse_augmentation, parse_source  # noqa: PLC0415  # see above
     from lightsleeper.training.recipe import Recipe  # noqa: PLC0415  # see above
     from lightsleeper.training.run import train  # noqa: PLC0415  # see above
 
@@ -114,17 +115,19 @@ def _train(options: argparse.Namespace) -> int:
     ]
     with rereadable() as again:
         bundle = train(
-            [replace(source, file=again(source.file)) for source in sources],
+            Run(
+                [replace(source, file=again(source.file)) for source in sources],
+                augmentations=[parse_augmentation(argument) for argument in options.augment],
+                labels=options.labels.split(",") if options.labels else None,
+                encoder=options.encoder,
+                emoji=options.emoji,
+                teacher=options.teacher,
+                **({} if options.held_out is None else {"held_out": options.held_out}),
+                recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
+            ),
             options.out,
-            augmentations=[parse_augmentation(argument) for argument in options.augment],
             dev=[again(file) for file in options.dev],
             reading=reading,
-            labels=options.labels.split(",") if options.labels else None,
-            encoder=options.encoder,
-            emoji=options.emoji,
-            teacher=options.teacher,
-            **({} if options.held_out is None else {"held_out": options.held_out}),
-            recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
             name=options.name,
             work=options.work,
             keep_checkpoint=options.keep_checkpoint,

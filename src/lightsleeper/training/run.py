@@ -1,6 +1,5 @@
 """Labelled files → fine-tuned checkpoint → verified bundle, resumable at any point."""
 
-import hashlib
 import json
 import random
 import shutil
@@ -8,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,113 +15,92 @@ from transformers import DistilBertForSequenceClassification
 
 from lightsleeper.bulk.records import Reading
 from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
-from lightsleeper.model.bundle import MANIFEST, TOKENIZER, Bundle, open_bundle
+from lightsleeper.model.bundle import MANIFEST, TOKENIZER, Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.training import augment
 from lightsleeper.training.batches import Example, tokenize
 from lightsleeper.training.checkpoint import Checkpoint, local_revision
 from lightsleeper.training.distil import labelled_by
-from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, load_encoder, packaged_encoder, require_encoder
-from lightsleeper.training.files import SAFETENSORS, read_json
-from lightsleeper.training.held_out import SHARE, Split, Verdict, best, judge, label_weights, score, split
+from lightsleeper.training.encoder import load_encoder, packaged_encoder
+from lightsleeper.training.held_out import Split, Verdict, best, judge, label_weights, score, split
 from lightsleeper.training.hub_tokenizer import fast_form, read_tokenizer, save_tokenizer
 from lightsleeper.training.labels import describe, names_of
-from lightsleeper.training.mix import Augmentation, Row, Source, epoch_rows, read_rows
+from lightsleeper.training.made_from import Run, claim, facts_of, note_maker, sha256_of
+from lightsleeper.training.mix import Row, Source, epoch_rows, read_rows
 from lightsleeper.training.prepare import MAX_LOSS_POINTS, make_bundle, own_texts, refuse_foreign
-from lightsleeper.training.recipe import Recipe
 from lightsleeper.training.train import fine_tune, predict
 from lightsleeper.training.vocabulary import add_emoji
 
-_RUN = "run.json"
-#: Beside a checkpoint's weights: what it was trained from and how.
-_MADE_BY = "made_by.json"
 _CALIBRATION_TEXTS = 300
+
+#: What there is to learn from, by where it is from.
+Rows = list[tuple[Source, Sequence[Row]]]
 
 
 def train(
-    sources: Sequence[Source],
+    run: Run,
     out: Path,
     *,
-    augmentations: Sequence[Augmentation] = (),
     dev: Sequence[Path] = (),
     reading: Reading | None = None,
-    labels: Sequence[str] | None = None,
-    encoder: Path | None = None,
-    emoji: bool = False,
-    teacher: Path | None = None,
-    held_out: float = SHARE,
-    recipe: Recipe | None = None,
     work: Path | None = None,
     name: str | None = None,
     keep_checkpoint: bool = False,
     max_loss_points: float = MAX_LOSS_POINTS,
     say: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
-    """Fine-tune `encoder` (default: the packaged one) on files and augmentations and write the bundle `out`.
+    """Fine-tune an encoder on files and written rows, and write the bundle `out`, named as the folder or `name`.
 
-    `encoder` is a folder with a BERT encoder, an earlier checkpoint, or a bundle. `emoji` gives emoji tokens of their
-    own. `teacher`, a bundle or a checkpoint of the same labels, labels the unlabelled files.
-    `labels` are the names in id order, needed where the files hold ids; by default those found, sorted.
     `dev` files are never trained on; the manifest tells the bundle's accuracy on each; `reading` is how they are read.
-    Nor is the share `held_out` of the rows with labels, which says when to stop and what was reached: `say` is told,
-    and so is the manifest.
+    What was reached on the rows held out, `say` is told, and so is the manifest.
     `work` (default: `out` + ".training") keeps the checkpoint of an unfinished run: the same command continues it.
     It is removed once the bundle stands. Raises InvalidInput for a bad file, BundleError for a bad bundle
     or a model that is no better than the commonest label.
     """
-    recipe = recipe or Recipe()
-    folder = packaged_encoder() if encoder is None else encoder
+    encoder = packaged_encoder() if run.encoder is None else run.encoder
     refuse_foreign(out)
-    labels = _labels(sources) if labels is None else labels
-    if recipe.lean and len(labels) != 2:  # noqa: PLR2004  # what it moves apart
+    labels = _labels(run.sources) if run.labels is None else run.labels
+    if run.recipe.lean and len(labels) != 2:  # noqa: PLR2004  # what it moves apart
         raise ConfigurationError(f"lean moves two labels apart; there are {len(labels)}")
-    gold: Rows = [(source, read_rows(source, labels)) for source in sources if source.kind != "unlabelled"]
-    rows, parts = _held_out(gold, held_out, recipe.seed)
-    for line in _described(rows, parts, labels, held_out):
+    rows, parts = _held_out(run, labels)
+    for line in _described(rows, parts, labels, run.held_out):
         say(line)
     work = out.with_name(out.name + ".training") if work is None else work
-    facts = _facts(sources, augmentations, labels, folder, emoji=emoji, held_out=held_out)
-    if teacher is not None:
-        facts["teacher"] = _origin(teacher)
-    _claim(work, facts)
-    rows += _taught(sources, teacher, labels, work)
-    start = starting_point(folder, labels, seed=recipe.seed, emoji=emoji)
-    name = name or out.name
-    checkpoint, verdict = _fine_tuned(start, rows, parts, augmentations, recipe=recipe, work=work, name=name)
+    facts = facts_of(run, labels, encoder)
+    claim(work, facts)
+    rows += _taught(run, labels, work)
+    start = starting_point(encoder, labels, seed=run.recipe.seed, emoji=run.emoji)
+    checkpoint, verdict = _fine_tuned(start, rows, parts, run, work=work, name=name or out.name)
     if verdict:
         for line in verdict.lines(labels):
             say(line)
         verdict.require_use()
-    (checkpoint.folder / _MADE_BY).write_text(json.dumps({**facts, "recipe": asdict(recipe)}, indent=2) + "\n")
+    made_by = {**facts, "recipe": asdict(run.recipe)}
+    note_maker(checkpoint.folder, made_by)
     bundle = make_bundle(
         checkpoint,
         out,
-        calibration=_calibration([row.text for row in epoch_rows(rows, augmentations, seed=recipe.seed, epoch=0)]),
+        calibration=_calibration(rows, run),
         data=[*((file, reading or Reading()) for file in dev), *_written(parts, labels, work)],
         keep_checkpoint=keep_checkpoint,
         max_loss_points=max_loss_points,
-        made_by={
-            "command": "lightsleeper train",
-            **facts,
-            "recipe": asdict(recipe),
-            **({"verdict": asdict(verdict)} if verdict else {}),
-        },
+        made_by={"command": "lightsleeper train", **made_by, **({"verdict": asdict(verdict)} if verdict else {})},
     )
     shutil.rmtree(work)
     return bundle
 
 
-def _taught(sources: Sequence[Source], teacher: Path | None, labels: Sequence[str], work: Path) -> "Rows":
+def _taught(run: Run, labels: Sequence[str], work: Path) -> Rows:
     """The unlabelled files as the teacher sees them."""
-    unlabelled = [source for source in sources if source.kind == "unlabelled"]
-    if unlabelled and teacher is None:
+    unlabelled = [source for source in run.sources if source.kind == "unlabelled"]
+    if unlabelled and run.teacher is None:
         raise ConfigurationError("unlabelled files need a --teacher to label them")
-    if teacher is None:
+    if run.teacher is None:
         return []
     taught: Rows = []
     for source in unlabelled:
-        cache = work / f"teacher-{_sha256(source.file)[:12]}.jsonl"
-        taught.append((source, labelled_by(teacher, source.file, labels, cache, source.reading)))
+        cache = work / f"teacher-{sha256_of(source.file)[:12]}.jsonl"
+        taught.append((source, labelled_by(run.teacher, source.file, labels, cache, source.reading)))
     return taught
 
 
@@ -139,13 +116,12 @@ def _labels(sources: Sequence[Source]) -> list[str]:
     return names_of(records, where, label_column=labelled[0].reading.label_column)
 
 
-Rows = list[tuple[Source, Sequence[Row]]]
-
-
-def _held_out(rows: Rows, share: float, seed: int) -> tuple[Rows, Split | None]:
+def _held_out(run: Run, labels: Sequence[str]) -> tuple[Rows, Split | None]:
     """The rows to learn from by source, and the split; no split where nothing is to be held out."""
+    rows: Rows = [(source, read_rows(source, labels)) for source in run.sources if source.kind != "unlabelled"]
     labelled = [row for source, own in rows if source.kind == "labelled" for row in own]
-    parts = split(labelled, share=share, seed=seed) if share and labelled else None
+    share = run.held_out
+    parts = split(labelled, share=share, seed=run.recipe.seed) if share and labelled else None
     if parts is None or not parts.report or not parts.stop:
         return rows, None
     kept = {row.text for row in (*parts.stop, *parts.report)}
@@ -172,56 +148,6 @@ def _written(parts: Split | None, labels: Sequence[str], work: Path) -> list[tup
     rows = ({"text": row.text, "label": labels[best(row.target)]} for row in parts.report)
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return [(file, Reading())]
-
-
-def _facts(
-    sources: Sequence[Source],
-    augmentations: Sequence[Augmentation],
-    labels: Sequence[str],
-    encoder: Path,
-    *,
-    emoji: bool,
-    held_out: float,
-) -> dict[str, Any]:
-    """What a run was made from: the same facts, the same run."""
-    return {
-        "data": {
-            f"{source.file.resolve().parent.name}/{source.file.name}": {
-                "sha256": _sha256(source.file),
-                "kind": source.kind,
-                "weight": source.weight,
-                **({"read": asdict(source.reading)} if source.reading != Reading() else {}),
-            }
-            for source in sources
-        },
-        "augment": {augmentation.name: augmentation.share for augmentation in augmentations},
-        "emoji": emoji,
-        "held_out": held_out,
-        "labels": list(labels),
-        "encoder": _origin(encoder),
-    }
-
-
-def _origin(encoder: Path) -> dict[str, Any]:
-    """What training starts from: the packaged encoder, a bundle, or a checkpoint, with the run that made it."""
-    if (encoder / MANIFEST).exists():
-        bundle = open_bundle(encoder)
-        return {"bundle": bundle.manifest.model_id, "digest": bundle.digest, "made_by": bundle.manifest.made_by}
-    require_encoder(encoder)
-    sha256 = _sha256(encoder / SAFETENSORS)
-    if sha256 == ENCODER_SHA256:
-        return {"id": ENCODER_ID, "sha256": sha256}
-    made_by = encoder / _MADE_BY
-    return {"sha256": sha256, **({"made_by": read_json(made_by)} if made_by.exists() else {})}
-
-
-def _claim(work: Path, facts: dict[str, Any]) -> None:
-    """Mark `work` as the folder of this run; BundleError if it holds the checkpoint of another one."""
-    work.mkdir(parents=True, exist_ok=True)
-    note = work / _RUN
-    if note.exists() and json.loads(note.read_text()) != facts:
-        raise BundleError(f"{work} holds an unfinished run on other data or labels: remove it, or finish that one")
-    note.write_text(json.dumps(facts, indent=2) + "\n")
 
 
 def starting_point(
@@ -251,21 +177,21 @@ def _fine_tuned(
     start: tuple[DistilBertForSequenceClassification, Tokenizer],
     rows: Rows,
     parts: Split | None,
-    augmentations: Sequence[Augmentation],
+    run: Run,
     *,
-    recipe: Recipe,
     work: Path,
     name: str,
 ) -> tuple[Checkpoint, Verdict | None]:
     torch.set_num_threads(worker_count(cpus()))
     model, tokenizer = start
+    recipe = run.recipe
     folder = work / "model"
     mask_token_id = tokenizer.token_to_id("[MASK]")
     if mask_token_id is None:
         raise BundleError("the encoder's tokenizer has no [MASK]")
 
     def epoch(number: int) -> list[Example]:
-        return tokenize(tokenizer, epoch_rows(rows, augmentations, seed=recipe.seed, epoch=number))
+        return tokenize(tokenizer, epoch_rows(rows, run.augmentations, seed=recipe.seed, epoch=number))
 
     def macro_f1(model: DistilBertForSequenceClassification, held: Sequence[Row]) -> float:
         truth = np.array([best(row.target) for row in held])
@@ -289,13 +215,9 @@ def _fine_tuned(
     return Checkpoint(folder, name, local_revision(folder)), verdict
 
 
-def _calibration(texts: Sequence[str]) -> list[str]:
+def _calibration(rows: Rows, run: Run) -> list[str]:
     """The first of the training texts, which stand in random order, and our own about other things."""
+    texts = [row.text for row in epoch_rows(rows, run.augmentations, seed=run.recipe.seed, epoch=0)]
     mixed = [*texts[:_CALIBRATION_TEXTS], *own_texts()]
     random.Random(0).shuffle(mixed)  # noqa: S311  # not for secrets
     return mixed
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
