@@ -99,9 +99,6 @@ def test_rejections_are_counted_by_reason_and_start_at_zero(measured: Measured) 
         (503, "/predict", "shutting_down", "native"),
         (504, "/predict", "deadline_exceeded", "native"),
         (503, None, "overloaded", None),
-        (503, None, "overloaded", "cloud_events"),
-        (503, None, "overloaded", "kserve_v1"),
-        (503, None, "overloaded", "open_inference"),
     ],
 )
 def test_what_is_likely_to_come_first_has_a_series_at_zero_behind_tls_and_at_the_door_too(

@@ -45,7 +45,7 @@ _LIKELY_OUTCOMES: tuple[tuple[int, str | None, str | None, str | None], ...] = (
     *((500, "/predict", error, "native") for error in ("engine_failed", "internal")),
     *((503, "/predict", error, "native") for error in ("overloaded", "shutting_down")),
     (504, "/predict", "deadline_exceeded", "native"),
-    *((503, None, "overloaded", dialect) for dialect in (None, "cloud_events", "kserve_v1", "open_inference")),
+    (503, None, "overloaded", None),
 )
 #: Behind TLS every request is https: the proxy that ended it says so.
 _SCHEMES = ("http", "https")
