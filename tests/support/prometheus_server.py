@@ -14,9 +14,9 @@ OBSERVABILITY = Path(__file__).parents[2] / "observability"
 
 
 def scraping(targets: dict[str, int], folder: Path) -> Path:
-    """A configuration in `folder` that scrapes these ports by job, twice a second, with the repository's rules."""
+    """A configuration in `folder` that scrapes these ports by job, once a second, with the repository's rules."""
     configuration = {
-        "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "500ms"},
         "rule_files": [str(OBSERVABILITY / "prometheus/rules.yaml")],
         "scrape_configs": [
             {"job_name": job, "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}

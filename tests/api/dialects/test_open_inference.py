@@ -12,7 +12,7 @@ from httpx2 import Response
 from faces import Face
 from lightsleeper.serving.settings import Settings
 
-TEXTS = ["A wonderful film.", "Schrecklich öde, dreadful.", "A table."]
+TEXTS = ["A wonderful film.", "Schrecklich öde, dreadful.", "A fine table."]
 INFER = "/v2/models/lightsleeper/infer"
 LENGTH = "inference-header-content-length"
 

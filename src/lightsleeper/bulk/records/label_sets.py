@@ -40,19 +40,19 @@ def labelled_sets(
                     counts.update((name, labels[index]) for name, index in found.items())
         except _OtherLabel as other:
             if not reading.skip_other:
-                raise
+                raise InvalidInput(str(other), field=other.column) from None
             if counts is not None:
                 counts[other.written, None] += 1
             continue
         yield record.text, frozenset(found.values())
 
 
-class _OtherLabel(InvalidInput):
+class _OtherLabel(Exception):
     """What stands where a label should is none."""
 
     def __init__(self, message: str, written: str, column: str) -> None:
-        super().__init__(message, field=column)
-        self.written = written
+        super().__init__(message)
+        self.written, self.column = written, column
 
 
 def _column_of(records: Records, known: Mapping[str, int], labels: Sequence[str], reading: Reading) -> str | None:
