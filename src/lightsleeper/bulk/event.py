@@ -8,6 +8,7 @@ https://knative.dev/docs/eventing/sinks/job-sink/
 
 import json
 from base64 import b64decode
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,6 +110,14 @@ def _inside(folder: Path, name: object, field: str) -> Path:
         path = (folder / name).resolve()
     except (OSError, ValueError, RuntimeError) as error:  # links in a circle, half a character
         raise InvalidInput(f"the event names no file: {field} is not a path", field=field) from error
+    if any(map(_is_link, (path, *path.parents))):  # the circle, as Python 3.13 and later leave it
+        raise InvalidInput(f"the event names no file: {field} is not a path", field=field)
     if not path.is_relative_to(folder.resolve()) or path == folder.resolve():
         raise InvalidInput(f"the event's {field} lies outside the folder that events may name files of", field=field)
     return path
+
+
+def _is_link(path: Path) -> bool:
+    with suppress(OSError):  # its name is too long
+        return path.is_symlink()
+    return False
