@@ -5,7 +5,9 @@
 The service runs on one core with one worker, the load comes from another. Requests are of one new sentence each and
 leave when their time has come, whether or not earlier ones were answered (an open loop: clients do not wait for each
 other). They are made before, and sent and received as plain bytes; the last columns say whether the load itself was
-what limited a level. Only ratios and bounds count: what the machine does besides moves every figure.
+what limited a level. Two cores are often two threads of one, so a load slows down what it measures: the capacity is
+measured twice, alone and while just as many requests go to a server that does nothing, on the load's core. Only ratios
+and bounds count: what the machine does besides moves every figure.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from pathlib import Path
 
 import uvloop
 
@@ -87,8 +90,8 @@ class Level:
     #: CPU seconds of the service, which a machine that is busy with something else hardly changes.
     service_cpu_s: float
 
-    def row(self, capacity: "Capacity", asked_per_s: float) -> Iterator[str]:
-        """The columns of the table."""
+    def row(self, capacity: "Capacity", beside: "Capacity", asked_per_s: float) -> Iterator[str]:
+        """The columns of the table; `beside` is the capacity while the machine is as busy with the load."""
         good = [answer for answer in self.answers if answer.status == 200]  # HTTP's own
         refused = [answer for answer in self.answers if answer.status in {429, 503}]
         lost = len(self.answers) - len(good) - len(refused)
@@ -96,11 +99,12 @@ class Level:
         # Once the queue has its length: until then fewer are answered than come in.
         settled_s = began_s + SETTLING_S
         in_time = [answer for answer in good if settled_s < answer.sent_s + answer.took_s < ended_s]
-        yield f"{len(in_time) / (ended_s - settled_s) / capacity.per_s:.0%}"
+        goodput_per_s = len(in_time) / (ended_s - settled_s)
+        yield from (f"{goodput_per_s / each.per_s:.0%}" for each in (capacity, beside))
         yield from (f"{percentile_ms(good, percent):.0f}" for percent in (50, 99))
         yield f"{len(refused)}"
         yield from (f"{percentile_ms(refused, percent):.0f}" for percent in (50, 99))
-        spent_s = self.service_cpu_s - len(good) * capacity.answer_cpu_s
+        spent_s = self.service_cpu_s - len(good) * beside.answer_cpu_s
         yield f"{spent_s / len(refused) * 1e6:.0f}" if refused else "nan"
         yield f"{lost}"
         yield f"{percentile_ms(self.probes, 99):.0f}"
@@ -110,7 +114,8 @@ class Level:
 
 
 COLUMNS = (
-    *("× capacity", "goodput", "p50 ms", "p99 ms", "refused", "p50 ms", "p99 ms", "CPU µs each", "lost"),
+    *("× capacity", "goodput", "of what is left beside the load", "p50 ms", "p99 ms"),
+    *("refused", "p50 ms", "p99 ms", "CPU µs each", "lost"),
     *("probes p99 ms", "recovered ms", "sent", "load's CPU"),
 )
 
@@ -129,6 +134,16 @@ async def capacity_of(server: Server, connections: Connections, seconds: float) 
     answers = await closed_loop(connections, IN_FLIGHT, seconds, one_sentence)
     answered = sum(answer.status == 200 for answer in answers)  # HTTP's own
     return Capacity(answered / seconds, (server.cpu_s() - began_cpu_s) / answered)
+
+
+async def capacity_beside(
+    server: Server, connections: Connections, elsewhere: Connections, per_s: float, seconds: float
+) -> Capacity:
+    """The same while so many requests are sent to, and answered by, a server `elsewhere`."""
+    capacity, _ = await asyncio.gather(
+        capacity_of(server, connections, seconds), open_loop(elsewhere, per_s, seconds, one_sentence)
+    )
+    return capacity
 
 
 async def overloaded(server: Server, connections: Connections, per_s: float, seconds: float) -> Level:
@@ -155,11 +170,15 @@ async def overloaded(server: Server, connections: Connections, per_s: float, sec
 async def measure_levels(server: Server, connections: Connections, seconds: float) -> None:
     """Print the table."""
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    for multiple in MULTIPLES:
-        capacity = await capacity_of(server, connections, seconds / 2)
-        per_s = multiple * capacity.per_s
-        level = await overloaded(server, connections, per_s, seconds)
-        print(f"| {multiple} (of {capacity.per_s:.0f}/s) | {' | '.join(level.row(capacity, per_s))} |", flush=True)
+    with serving([sys.executable, str(Path(__file__).with_name("constant.py"))]) as constant:
+        elsewhere = Connections(constant.port)
+        for multiple in MULTIPLES:
+            capacity = await capacity_of(server, connections, seconds / 2)
+            per_s = multiple * capacity.per_s
+            beside = await capacity_beside(server, connections, elsewhere, per_s, seconds / 2)
+            level = await overloaded(server, connections, per_s, seconds)
+            row = level.row(capacity, beside, per_s)
+            print(f"| {multiple} (of {capacity.per_s:.0f}/s) | {' | '.join(row)} |", flush=True)
 
 
 async def measure_bulk(_: Server, connections: Connections, seconds: float) -> None:

@@ -5,100 +5,39 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from starlette.types import Scope
 
-from faces import porch
-from lightsleeper.api.early_refusal import Refusal
-from lightsleeper.pipeline.admission import Admission
-from lightsleeper.pipeline.fair_queue import FairQueue, Lane
+from crowded_service import CROWDED, FULL, CrowdedService, told
 from lightsleeper.serving.app import early_refusals
-from lightsleeper.serving.door import DoorLimits
 from lightsleeper.serving.settings import Settings
-from wire import LAST, Answer, answers, chunked, connected, request, served, sized, talk
+from wire import LAST, Answer, answers, chunked, connected, request, sized, talk
 
 TEXT = b'{"text": "A quiet film that stays with you."}'
 SMUGGLED = b"GET /model HTTP/1.1\r\nHost: smuggled\r\n\r\n"
-LIMITS = DoorLimits(max_pipelined=4)
 KEY = "a-key"
 ORIGIN = "https://example.org"
 SETTINGS = Settings(workers=1, cors_origins=(ORIGIN,), root_path="/below", max_body_bytes=20_000)
 KEYED = Settings(workers=1, api_key_digests=(hashlib.sha256(KEY.encode()).hexdigest(),))
 
-#: More than anybody may have waiting, and so much that only those may come who have nothing waiting.
-FULL, CROWDED = 10**6, 10**4
-
-
-class Service:
-    """Two services with one queue: one of them refuses early."""
-
-    def __init__(self, settings: Settings, running: ExitStack) -> None:
-        self._queue: FairQueue[object] = FairQueue()
-        self._waiting: list[tuple[str, int]] = []
-        self.early: list[Refusal | None] = []
-        refusals = early_refusals(settings)
-
-        def noted(scope: Scope) -> Refusal | None:
-            self.early.append(refusals(scope))
-            return self.early[-1]
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("lightsleeper.serving.lifespan.FairQueue", lambda: self._queue)
-            self.port = running.enter_context(served(porch(settings), LIMITS, refusals=noted))
-            self.long_way = running.enter_context(served(porch(settings), LIMITS, refusals=lambda _: None))
-
-    def wait(self, cost: int, client: str = "192.0.2.9") -> None:
-        """So much work of somebody waits from now on, and is not done."""
-        self._queue.hold(client, Lane.EXPRESS, cost)
-        self._waiting.append((client, cost))
-
-    def forget(self) -> None:
-        """As after the start."""
-        for client, cost in self._waiting:
-            self._queue.release(client, Lane.EXPRESS, cost)
-        self._waiting.clear()
-        self.early.clear()
-
-    @property
-    def refused_early(self) -> int:
-        return sum(refusal is not None for refusal in self.early)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_pace() -> Iterator[None]:
-    """All services have the first one: each would measure its own, and says in seconds how much waits."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Admission, "ran", lambda *_: None)
-        yield
-
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Service]:
+def shared() -> Iterator[CrowdedService]:
     with ExitStack() as running:
-        yield Service(SETTINGS, running)
+        yield CrowdedService(SETTINGS, running)
 
 
 @pytest.fixture
-def service(shared: Service) -> Service:
+def service(shared: CrowdedService) -> CrowdedService:
     shared.forget()
     return shared
 
 
 @pytest.fixture
-def keyed() -> Iterator[Service]:
+def keyed() -> Iterator[CrowdedService]:
     with ExitStack() as running:
-        yield Service(KEYED, running)
+        yield CrowdedService(KEYED, running)
 
 
-def told(answer: Answer) -> tuple[int, dict[str, str], bytes]:
-    """All but what differs between any two answers; a name is there, and a date."""
-    headers = dict(answer.headers)
-    assert headers.pop("date")
-    name = headers.pop("x-request-id")
-    assert len(name) == 32 or name == "mine"
-    return answer.status, headers, answer.body
-
-
-def both(service: Service, message: bytes) -> list[Answer]:
+def both(service: CrowdedService, message: bytes) -> list[Answer]:
     """What the service says, after it was found to be what it would have said the long way."""
     # In one packet: who is told that the connection ends, and sends more, is told so by a reset.
     early, long_way = (talk(port, message + LAST) for port in (service.port, service.long_way))
@@ -122,7 +61,7 @@ PATHS = {
 @pytest.mark.parametrize(("path", "status"), PATHS.items())
 @pytest.mark.parametrize("framed", ["sized", "chunked"])
 def test_an_early_refusal_says_what_the_application_would_in_every_dialect(
-    service: Service, path: str, status: int, framed: str
+    service: CrowdedService, path: str, status: int, framed: str
 ) -> None:
     service.wait(FULL)
     body, framing = (TEXT, sized(TEXT)) if framed == "sized" else (chunked(TEXT), "Transfer-Encoding: chunked")
@@ -148,7 +87,7 @@ def test_an_early_refusal_says_what_the_application_would_in_every_dialect(
     ],
 )
 def test_whatever_stands_in_the_head_the_answer_is_the_applications(
-    service: Service, headers: str, early: bool
+    service: CrowdedService, headers: str, early: bool
 ) -> None:
     service.wait(FULL)
     refused, *_ = both(service, request(headers=f"{headers}\n{sized(TEXT)}", body=TEXT))
@@ -156,14 +95,14 @@ def test_whatever_stands_in_the_head_the_answer_is_the_applications(
     assert service.refused_early == early
 
 
-def test_a_refused_body_is_neither_read_nor_taken_for_a_request(service: Service) -> None:
+def test_a_refused_body_is_neither_read_nor_taken_for_a_request(service: CrowdedService) -> None:
     service.wait(FULL)
     body = SMUGGLED * 3
     refused, last = both(service, request(headers=sized(body), body=body))
     assert (refused.status, last.body) == (503, b"ok")
 
 
-def test_a_body_still_on_its_way_is_refused_at_once_and_ends_the_connection(service: Service) -> None:
+def test_a_body_still_on_its_way_is_refused_at_once_and_ends_the_connection(service: CrowdedService) -> None:
     service.wait(FULL)
     head = request(headers=sized(TEXT))
     for start in (head, head + TEXT[:5], request(headers=f"Expect: 100-continue\n{sized(TEXT)}")):
@@ -173,7 +112,7 @@ def test_a_body_still_on_its_way_is_refused_at_once_and_ends_the_connection(serv
         assert (refused.status, refused.headers["connection"]) == (503, "close")
 
 
-def test_a_body_that_breaks_off_into_something_else_has_its_one_answer(service: Service) -> None:
+def test_a_body_that_breaks_off_into_something_else_has_its_one_answer(service: CrowdedService) -> None:
     service.wait(FULL)
     [refused] = talk(service.port, request(headers="Transfer-Encoding: chunked", body=b"5\r\nhello\r\nnonsense\r\n"))
     assert (refused.status, refused.headers["connection"]) == (503, "close")
@@ -183,7 +122,7 @@ def test_a_body_that_breaks_off_into_something_else_has_its_one_answer(service: 
     "trailer", [b"Connection: close", b"Proxy-Connection: close", b"Content-Length: 5", b"Host: b"]
 )
 def test_a_refused_body_with_a_trailer_of_the_connection_s_ends_it_as_the_refusal_says(
-    service: Service, trailer: bytes
+    service: CrowdedService, trailer: bytes
 ) -> None:
     service.wait(FULL)
     body = chunked(TEXT)[:-2] + trailer + b"\r\n\r\n"
@@ -191,14 +130,14 @@ def test_a_refused_body_with_a_trailer_of_the_connection_s_ends_it_as_the_refusa
     assert (refused.status, refused.headers["connection"]) == (503, "close")
 
 
-def test_a_refused_body_with_another_trailer_is_followed_by_the_next_request(service: Service) -> None:
+def test_a_refused_body_with_another_trailer_is_followed_by_the_next_request(service: CrowdedService) -> None:
     service.wait(FULL)
     body = chunked(TEXT)[:-2] + b"X-T: y\r\n\r\n"
     refused, last = both(service, request(headers="Transfer-Encoding: chunked", body=body))
     assert (refused.status, last.body) == (503, b"ok")
 
 
-def test_who_has_nothing_waiting_is_let_in_beside_who_has(service: Service) -> None:
+def test_who_has_nothing_waiting_is_let_in_beside_who_has(service: CrowdedService) -> None:
     service.wait(CROWDED, "198.51.100.1")
     for client, status in (("198.51.100.1", 503), ("198.51.100.2", 200), ("198.51.100.1", 503)):
         headers = f"X-Forwarded-For: {client}\n{sized(TEXT)}"
@@ -207,7 +146,7 @@ def test_who_has_nothing_waiting_is_let_in_beside_who_has(service: Service) -> N
     assert service.refused_early == 2
 
 
-def test_nobody_is_refused_while_the_queue_has_room(service: Service) -> None:
+def test_nobody_is_refused_while_the_queue_has_room(service: CrowdedService) -> None:
     answer, _ = talk(service.port, request(headers=sized(TEXT), body=TEXT), LAST)
     assert answer.status == 200
     service.wait(FULL)
@@ -215,14 +154,14 @@ def test_nobody_is_refused_while_the_queue_has_room(service: Service) -> None:
     assert service.refused_early == 0
 
 
-def test_a_body_larger_than_any_may_be_is_said_to_be_one(service: Service) -> None:
+def test_a_body_larger_than_any_may_be_is_said_to_be_one(service: CrowdedService) -> None:
     service.wait(FULL)
     large = b" " * (SETTINGS.max_body_bytes + 1)
     refused, *_ = both(service, request(headers=sized(large), body=large))
     assert refused.status == 413
 
 
-def test_who_has_no_key_is_told_that_first_and_who_has_one_is_known_by_it(keyed: Service) -> None:
+def test_who_has_no_key_is_told_that_first_and_who_has_one_is_known_by_it(keyed: CrowdedService) -> None:
     mine = request(headers=f"X-API-Key: {KEY}\n{sized(TEXT)}", body=TEXT)
     keyed.wait(CROWDED, f"key:{KEYED.api_key_digests[0][:16]}")
     refused, *_ = both(keyed, request(headers=sized(TEXT), body=TEXT))
@@ -234,7 +173,7 @@ def test_who_has_no_key_is_told_that_first_and_who_has_one_is_known_by_it(keyed:
     assert [answer.status for answer in talk(keyed.port, mine, LAST)] == [200, 200]
 
 
-def test_of_requests_sent_ahead_one_is_refused_early_and_all_in_their_order(service: Service) -> None:
+def test_of_requests_sent_ahead_one_is_refused_early_and_all_in_their_order(service: CrowdedService) -> None:
     """What is written before its client has read anything would have no bound else."""
     service.wait(FULL)
     one = request(headers=sized(TEXT), body=TEXT)

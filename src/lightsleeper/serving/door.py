@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lightsleeper.errors import Overloaded
+from lightsleeper.serving.refused_heads import RefusedHeads
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Door:
         self.inflight_body_bytes = 0
         #: In the order in which they fell idle: new and silent, in the middle of a head, kept alive, lingering.
         self.idle: OrderedDict[Evictable, None] = OrderedDict()
+        self.refused_heads = RefusedHeads()
 
     def make_room(self, connections: int) -> None:
         """Overloaded if there are more `connections` than may be and none of them is idle; else the longest idle goes.

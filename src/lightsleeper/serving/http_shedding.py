@@ -22,13 +22,19 @@ class SheddingProtocol(HttpProtocol):
         self._refusals = refusals
         #: Of the request at hand, whose body is not whole yet.
         self._refusal: Refusal | None = None
+        #: At hand.
+        self._packet = b""
         #: More of them in one packet wait their turn: nothing bounds what is written before the packet is read.
         self._first = True
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        if self._is_refused_again(data):
+            return
         self._first = True
+        self._packet = data
         super().data_received(data)
+        self._packet = b""
         if self._refusal:  # of a request that is still on its way: the connection's last
             self._deaf = True
             self._clock.stop()
@@ -45,9 +51,34 @@ class SheddingProtocol(HttpProtocol):
         if not self._refusal:
             super().on_message_complete()
             return
+        if self._request_bytes == self._packet_bytes:  # the packet is where it began
+            self._door.refused_heads.note(self._peer(), self._packet, self.headers, self._refusal.again)
         self._in_body = False
         self._request_bytes = 0
         self._send_refusal(b"\r\n")
+        self._keep_alive()
+
+    def _is_refused_again(self, packet: bytes) -> bool:
+        """Whether `packet` is a whole request that needed no parser to be refused."""
+        heads = self._door.refused_heads
+        if not heads or self._in_head or self._in_body or self._request_bytes or self._deaf:
+            return False
+        if self.transport.lingering or not self._answers_at_once():
+            return False
+        self._refusal = heads.refusal(self._peer(), packet)
+        if not self._refusal:
+            return False
+        self._unset_keepalive_if_required()
+        self._clock.stop()
+        self._door.idle.pop(self, None)
+        self._send_refusal(b"\r\n")
+        self._keep_alive()
+        return True
+
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _keep_alive(self) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _begin(self, *, keep_alive: bool) -> None:
@@ -63,7 +94,8 @@ class SheddingProtocol(HttpProtocol):
         return not (owes or self._draining or self.access_log or self.flow.write_paused or self.parser.should_upgrade())
 
     def _send_refusal(self, end: bytes) -> None:
-        status, headers, body = self._refusal or (0, b"", b"")
+        assert self._refusal  # noqa: S101  # else nobody calls
+        status, headers, body, _ = self._refusal
         self._refusal = None
         theirs = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
         self.transport.write(b"".join([STATUS_LINE[status], *theirs, headers, end, body]))
