@@ -10,7 +10,7 @@ import pytest
 import lightsleeper
 from lightsleeper.cli.making import print_bundle
 from lightsleeper.model.bundle import EMBEDDED, open_bundle
-from lightsleeper.training.torch_group import INSTALL_TORCH
+from lightsleeper.model.torch_group import INSTALL_TORCH
 
 
 def test_float32_and_int8_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,7 +138,7 @@ def test_fast_kernels_everywhere_for_a_graph_whose_sums_fit_them(model: Model, t
 def test_the_torch_engine_without_torch_says_how_to_get_it(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "lightsleeper.model.torch_engine", raising=False)
-    with pytest.raises(BundleError, match="needs torch, which is not installed: make torch"):
+    with pytest.raises(BundleError, match="needs torch, not installed: make torch"):
         open_engine(model.bundle, "torch")
 
 

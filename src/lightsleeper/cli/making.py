@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from lightsleeper.errors import ConfigurationError
-from lightsleeper.training.torch_group import INSTALL_TORCH
+from lightsleeper.model.torch_group import INSTALL_TORCH
 
 if TYPE_CHECKING:
     from lightsleeper.model.bundle import Bundle

@@ -69,8 +69,9 @@ def open_engine(bundle: Bundle, kind: str, *, device: str = "auto", cuda_dtype: 
         try:
             from lightsleeper.model.torch_engine import TorchEngine  # noqa: PLC0415  # torch is an optional group
         except ModuleNotFoundError as error:
-            raise BundleError(f"the torch engine needs {error.name}, which is not installed: make torch") from error
+            from lightsleeper.model.torch_group import INSTALL_TORCH  # noqa: PLC0415  # no wake needs it
 
+            raise BundleError(f"the torch engine needs {error.name}, not installed: {INSTALL_TORCH}") from error
         torch = TorchEngine.load(bundle.checkpoint, bundle.manifest.pad_token_id, device, cuda_dtype)
         require_made_for(bundle, torch.made_for)
         return torch

