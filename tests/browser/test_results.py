@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from journey import OpenPage, classify, download, downloaded_rows, load_content, table
-from lightsleeper.bulk.records.labels import meaning_of
+from lightsleeper.bulk.records.label_meanings import meaning_of
 from service import Service
 
 pytestmark = pytest.mark.browser
@@ -302,15 +302,28 @@ def test_the_rows_that_disagree_are_shown(page: Page) -> None:
         ("1", "2", "3", "4", "5"),
         ("POS", "neutral"),
         ("yes", "no", "0"),
+        ("positivo", "négatif", "👍🏽"),
+        ("LABEL_0", "LABEL_1"),
+        ("LABEL_1", "LABEL_2"),
+        ("\N{MINUS SIGN}1", "1"),
     ],
     ids=", ".join,
 )
 def test_what_labels_are_called_is_known_where_the_command_knows_it(page: Page, values: tuple[str, ...]) -> None:
+    same_label_as_the_command(page, values, "sentiment")
+
+
+@pytest.mark.parametrize(("column", "values"), [("Star rating", ("0", "1")), ("score", ("1", "unknown"))])
+def test_the_worst_star_is_no_label_here_either(page: Page, column: str, values: tuple[str, ...]) -> None:
+    same_label_as_the_command(page, values, column)
+
+
+def same_label_as_the_command(page: Page, values: tuple[str, ...], column: str) -> None:
     rows = "".join(f"{value},A fine text to read {n}\n" for n in range(3) for value in values)
-    load_content(page, "labelled.csv", f"sentiment,text\n{rows}".encode())
+    load_content(page, "labelled.csv", f"{column},text\n{rows}".encode())
     classify(page)
-    own(page, "sentiment")
-    known = meaning_of(dict.fromkeys(values, 3), ["NEGATIVE", "POSITIVE"], skip_other=True)
+    own(page, column)
+    known = meaning_of(dict.fromkeys(values, 3), ["NEGATIVE", "POSITIVE"], skip_other=True, column=column)
     chosen = page.locator("#own-map option:checked").all_inner_texts()
     assert chosen == [known.get(value, "left out") for value in values]
 

@@ -56,6 +56,26 @@ def test_the_score_column_may_be_named_itself(tmp_path: Path) -> None:
     assert read_rows(Source(content, reading=reading), LABELS) == [Row("So so", (0.25, 0.75))]
 
 
+def test_how_sure_somebody_is_of_a_label_is_no_probability_of_the_last(tmp_path: Path) -> None:
+    sure = "text,label,score\nGreat place,POSITIVE,0.99\nAwful rooms,NEGATIVE,0.98\n"
+    rows = read_rows(Source(file(tmp_path, "pipeline.csv", sure)), LABELS)
+    assert [row.target for row in rows] == [(0.0, 1.0), (1.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["text,score\nBad,1\nAwful,1\n", "text,airline_sentiment,score\nBad,negative,0.9\nGood,positive,0.8\n"],
+)
+def test_where_a_score_may_be_something_else_it_is_asked(tmp_path: Path, content: str) -> None:
+    with pytest.raises(InvalidInput, match=r"a\.csv: is the column score, .*, a probability\? .*--label-column score"):
+        read_rows(Source(file(tmp_path, "a.csv", content)), LABELS)
+
+
+def test_a_score_that_counts_stars_is_refused_with_what_to_say(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"row 1 .*from 0 to 1\. .*--label-column.*--map"):
+        read_rows(Source(file(tmp_path, "a.csv", "text,score\nGreat,5\nBad,1\n")), LABELS)
+
+
 def test_what_is_no_grade_can_be_left_out(tmp_path: Path) -> None:
     content = file(tmp_path, "a.csv", "text,label\nWorst of all,0\nSo so,unknown\nBest of all,4\n")
     rows = read_rows(Source(content, kind="graded", reading=Reading(skip_other=True)), LABELS)

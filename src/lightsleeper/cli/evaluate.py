@@ -3,14 +3,18 @@
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightsleeper.cli.commands import open_model
-from lightsleeper.cli.files import add_labels, add_reading, reading_of
+from lightsleeper.cli.files import add_labels, add_reading, how_labelled, reading_of
+from lightsleeper.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from lightsleeper.bulk.records import Records
+    from lightsleeper.bulk.records import Reading, Records
     from lightsleeper.cli.commands import Commands
     from lightsleeper.model.model import Model
 
@@ -73,12 +77,34 @@ def _evaluate_files(options: argparse.Namespace, model: "Model") -> None:
     reading = reading_of(options)
     for file in options.files:
         counts: Counter[tuple[str, str | None]] = Counter()
-        with rereadable() as again:
+        with rereadable() as again, _named(file):
             records = reading.records(again(file))
+            column_of = partial(_column_of, model=model, reading=reading)
+            sys.stderr.writelines(f"{line}\n" for line in how_labelled(again(file), reading, column_of))
             report = evaluate_records(model, records, reading, workers=worker_count(cpus()), counts=counts)
         if counts:
             sys.stderr.write(f"{file}: {_labels_read(counts, records)}\n")
         print(json.dumps({"file": str(file), **report.as_json()}) if options.json else f"{file}\n{report.as_table()}")
+
+
+def _column_of(records: "Records", *, model: "Model", reading: "Reading") -> str | None:
+    from lightsleeper.bulk.records.label_sets import column_of_sets  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.labels import label_column_of  # noqa: PLC0415  # see above
+
+    if model.head.many_labels:
+        return column_of_sets(records, model.labels, reading)
+    return label_column_of(records, reading.label_column)
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """What is refused, with its file: there may be several."""
+    try:
+        yield
+    except InvalidInput as error:
+        if str(file) in error.message or error.message.startswith(file.name):
+            raise
+        raise InvalidInput(f"{file}: {error.message}", field=error.field, limit=error.limit) from error
 
 
 def _labels_read(counts: Counter[tuple[str, str | None]], records: "Records") -> str:

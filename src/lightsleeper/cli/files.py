@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from lightsleeper.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from lightsleeper.bulk.records.labels import Reading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lightsleeper.bulk.records.labels import Reading, Records
     from lightsleeper.bulk.records.rows import Row
     from lightsleeper.bulk.records.table import Choices, Table
 
@@ -41,7 +44,8 @@ def add_labels(command: argparse.ArgumentParser) -> None:
 
 def reading_of(options: argparse.Namespace) -> "Reading":
     """How labelled files are read, as the options of `add_labels` and `add_reading` say."""
-    from lightsleeper.bulk.records.labels import Reading, parse_map  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.label_meanings import parse_map  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.labels import Reading  # noqa: PLC0415  # see above
 
     label_map = parse_map(options.map) if options.map else None
     return Reading(choices_of(options), options.label_column, label_map, options.skip_other)
@@ -87,6 +91,20 @@ def how_read(table: "Table") -> list[str]:
     if table.text_index is not None and len(table.names) > 1:
         facts.append(f"texts in {table.text_name!r}")
     return [f"{table.name}: {' · '.join(facts)}", *(f"{table.name}: {note}" for note in table.notes)]
+
+
+def how_labelled(file: "Path", reading: "Reading", column_of: "Callable[[Records], str | None]") -> list[str]:
+    """How a labelled file is read, a line each; `column_of` gives the column of labels, None if each has its own."""
+    from lightsleeper.bulk.records.labels import other_label_columns  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415  # see above
+
+    with open_table(file, choices=reading.choices) as table:
+        lines = how_read(table)
+    column = column_of(reading.records(file))
+    if column is None:
+        return [*lines, f"{table.name}: a column for each label"]
+    others = ", ".join(map(repr, other_label_columns(table.names, column)))
+    return [*lines, f"{table.name}: labels in {column!r}" + (f", not in {others}" if others else "")]
 
 
 @dataclass(slots=True)

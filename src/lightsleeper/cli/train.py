@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightsleeper.cli.files import add_labels, add_reading, reading_of
+from lightsleeper.cli.files import add_labels, add_reading, how_labelled, how_read, reading_of
 from lightsleeper.cli.making import add_making, print_bundle, require_torch
 
 if TYPE_CHECKING:
     from lightsleeper.cli.commands import Commands
+    from lightsleeper.training.mix import Source
 
 _AUGMENTATIONS = "--augment writes rows ({written}) or changes those of the files ({changed})."
 
@@ -89,7 +90,7 @@ def _train(options: argparse.Namespace) -> int:
     require_torch()
     from lightsleeper.bulk.records.pipes import rereadable  # noqa: PLC0415  # see `main`
     from lightsleeper.training.made_from import Run  # noqa: PLC0415  # torch is imported by who needs it
-    from lightsleeper.training.mix import parse_augmentation, parse_source  # noqa: PLC0415  # see above
+    from lightsleeper.training.mix import Source, parse_augmentation, parse_source  # noqa: PLC0415  # see above
     from lightsleeper.training.recipe import Recipe  # noqa: PLC0415  # see above
     from lightsleeper.training.run import train  # noqa: PLC0415  # see above
 
@@ -114,9 +115,13 @@ def _train(options: argparse.Namespace) -> int:
         *(parse_source(argument, "unlabelled", reading) for argument in options.unlabelled),
     ]
     with rereadable() as again:
+        sources = [replace(source, file=again(source.file)) for source in sources]
+        dev = [again(file) for file in options.dev]
+        for source in [*sources, *(Source(file, reading=reading) for file in dev)]:
+            sys.stderr.writelines(f"{line}\n" for line in _how_read(source))
         bundle = train(
             Run(
-                [replace(source, file=again(source.file)) for source in sources],
+                sources,
                 augmentations=[parse_augmentation(argument) for argument in options.augment],
                 labels=options.labels.split(",") if options.labels else None,
                 encoder=options.encoder,
@@ -126,7 +131,7 @@ def _train(options: argparse.Namespace) -> int:
                 recipe=Recipe(**{name: value for name, value in chosen.items() if value is not None}),
             ),
             options.out,
-            dev=[again(file) for file in options.dev],
+            dev=dev,
             reading=reading,
             name=options.name,
             work=options.work,
@@ -136,3 +141,14 @@ def _train(options: argparse.Namespace) -> int:
         )
     print_bundle(bundle)
     return 0
+
+
+def _how_read(source: "Source") -> list[str]:
+    """How a file is read, and where in it stands what to learn."""
+    from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415  # see `main`
+    from lightsleeper.training.mix import target_column  # noqa: PLC0415  # see above
+
+    if source.kind in {"labelled", "graded"}:
+        return how_labelled(source.file, source.reading, lambda records: target_column(list(records), source))
+    with open_table(source.file, choices=source.reading.choices_of_texts(source.file)) as table:
+        return how_read(table)

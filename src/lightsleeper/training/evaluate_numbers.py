@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lightsleeper.bulk.records import Reading, Records
-from lightsleeper.bulk.records.labels import fold, label_column_of
+from lightsleeper.bulk.records.label_meanings import fold
+from lightsleeper.bulk.records.labels import label_column_of
 from lightsleeper.bulk.stream import classify_all
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.model import Model

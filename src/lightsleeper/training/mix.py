@@ -7,7 +7,9 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from lightsleeper.bulk.records import Reading, Record
+from lightsleeper.bulk.records.columns import words_of_name
 from lightsleeper.bulk.records.labels import label_column_of
+from lightsleeper.bulk.records.rules import LABEL_COLUMNS
 from lightsleeper.errors import ConfigurationError, InvalidInput
 from lightsleeper.training.augment import CHANGES, WRITERS
 from lightsleeper.training.labels import require_labels
@@ -16,6 +18,10 @@ Kind = Literal["labelled", "graded", "neutral", "unlabelled"]
 
 #: The column of soft labels: the probability of the last of two labels.
 SCORE_COLUMN = "score"
+_SAY_WHICH = (
+    "If it is, say --label-column score; if not, name the column of labels, or say with --map what its numbers mean"
+)
+_LABEL_WORDS = frozenset(LABEL_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def read_rows(source: Source, labels: Sequence[str]) -> list[Row]:
     rows = list(source.reading.records(source.file))
     if source.kind == "graded":
         return _graded(rows, source)
-    if rows and _is_soft(rows[0], source.reading):
+    if _is_soft(rows, source.reading):
         soft = ((record, _probability(record)) for record in rows)
         left_out = source.reading.skip_other
         return [
@@ -80,6 +86,12 @@ def read_rows(source: Source, labels: Sequence[str]) -> list[Row]:
     require_labels(rows, label_column=source.reading.label_column)
     certain = [tuple(float(index == label) for index in range(len(labels))) for label in range(len(labels))]
     return [Row(text, certain[label]) for text, label in source.reading.labelled(rows, labels)]
+
+
+def target_column(records: Sequence[Record], source: Source) -> str:
+    """The column that says what to learn: of labels, grades or scores; InvalidInput if none surely does."""
+    soft = source.kind == "labelled" and _is_soft(records, source.reading)
+    return SCORE_COLUMN if soft else label_column_of(records, source.reading.label_column)
 
 
 def epoch_rows(
@@ -118,10 +130,28 @@ def _changed(row: Row, augmentations: Sequence[Augmentation], draw: Random) -> R
     return Row(text, row.target)
 
 
-def _is_soft(record: Record, reading: Reading) -> bool:
-    """Whether a row's column of scores says what to learn: not where somebody names another one, or maps labels."""
-    named = reading.label_column is None or reading.label_column.strip().casefold() == SCORE_COLUMN
-    return SCORE_COLUMN in record.columns and named and not reading.label_map
+def _is_soft(records: Sequence[Record], reading: Reading) -> bool:
+    """Whether a column of scores says what to learn; InvalidInput where nobody can tell.
+
+    It does not where somebody names another column or maps labels, nor beside one that is called label: there a score
+    is how sure somebody is of it.
+    """
+    columns = records[0].columns if records else {}
+    if SCORE_COLUMN not in columns or reading.label_map:
+        return False
+    if reading.label_column is not None:
+        return reading.label_column.strip().casefold() == SCORE_COLUMN
+    others = [name for name in columns if name != SCORE_COLUMN and words_of_name(name) & _LABEL_WORDS]
+    if any(name.strip().casefold() in LABEL_COLUMNS for name in others):
+        return False
+    if others:
+        why = f"beside {', '.join(map(repr, others))}"
+    elif {record.columns.get(SCORE_COLUMN, "").strip() for record in records} <= {"1", "1.0"}:
+        why = "which is 1 in every row"  # surely good, or one star
+    else:
+        return True
+    where = records[0].place.partition(",")[0]
+    raise InvalidInput(f"{where}: is the column score, {why}, a probability? {_SAY_WHICH}", field=SCORE_COLUMN)
 
 
 def _probability(record: Record) -> float | None:
@@ -137,7 +167,7 @@ def _soft(record: Record, score: float | None, labels: Sequence[str]) -> tuple[f
     if len(labels) != 2:  # noqa: PLR2004  # a pair
         raise InvalidInput(f"{record.place}: a score is for two labels, not {len(labels)}", field=SCORE_COLUMN)
     if score is None:
-        raise InvalidInput(f"{record.place}: the score is not a number from 0 to 1", field=SCORE_COLUMN)
+        raise InvalidInput(f"{record.place}: the score is not a number from 0 to 1. {_SAY_WHICH}", field=SCORE_COLUMN)
     return (1 - score, score)
 
 

@@ -1,5 +1,6 @@
 """What people call their labels."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lightsleeper.bulk.records import Reading, label_names, labelled, read_file
+from lightsleeper.bulk.records.label_meanings import parse_map
 from lightsleeper.bulk.records.label_sets import labelled_sets
-from lightsleeper.bulk.records.labels import parse_map
 from lightsleeper.bulk.records.table import Choices
 from lightsleeper.errors import InvalidInput
 
@@ -26,6 +27,8 @@ def file(tmp_path: Path) -> Path:
     [
         *(("NEGATIVE", "POSITIVE"), ("negative", "Positive"), ("0", "1"), ("0.0", "1.0"), ("-1", "1"), ("-1", "+1")),
         *(("False", "True"), ("neg", "pos"), (" negative ", "POSITIVE"), ("no", "yes")),
+        *(("negativ", "Positiv"), ("negativo", "positivo"), ("Négatif", "positif"), ("👎🏽", "👍")),
+        *(("LABEL_0", "LABEL_1"), ("\N{MINUS SIGN}1", "1")),
     ],
 )
 def test_what_everybody_writes_is_understood(file: Path, negative: str, positive: str) -> None:
@@ -49,6 +52,43 @@ def test_a_map_says_what_stars_mean_and_the_rest_is_left_out_when_asked_for(file
     assert rows == [("Awful", 0), ("Poor", 0), ("Good", 1), ("Great", 1)]
     assert counts["3", None] == 1
     assert counts["2.0", "NEGATIVE"] == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "example"),
+    [
+        ("P N", "A=POSITIVE;B=NEGATIVE"),
+        ("0 4", "4=POSITIVE;0=NEGATIVE"),
+        ("0 2 4", "4=POSITIVE;0=NEGATIVE"),
+        ("1 2", "2=POSITIVE;1=NEGATIVE"),
+        ("-1 0 1", "1=POSITIVE;-1=NEGATIVE"),
+        ("1 3 5", "4,5=POSITIVE;1,2=NEGATIVE"),
+        ("★★★★★ ★☆☆☆☆", "4,5=POSITIVE;1,2=NEGATIVE"),
+        ("5/5 1/5", "4,5=POSITIVE;1,2=NEGATIVE"),
+        ("LABEL_2 LABEL_1", "A=POSITIVE;B=NEGATIVE"),
+    ],
+)
+def test_the_map_that_is_offered_names_both_sides_and_turns_none_around(file: Path, values: str, example: str) -> None:
+    file.write_text("text,label\n" + "".join(f"Some words,{value}\n" for value in values.split()))
+    for labels in (LABELS, LABELS[::-1]):
+        with pytest.raises(InvalidInput, match=re.escape(f"--map '{example}'")):
+            list(labelled(read_file(file), labels))
+
+
+@pytest.mark.parametrize(
+    ("worst", "best"), [("1 out of 5", "5 out of 5"), ("★", "★★★★★"), ("⭐️☆☆☆☆", "⭐️⭐️⭐️⭐️"), ("1 star", "4/5")]
+)
+def test_stars_are_mapped_by_their_number_however_they_are_written(file: Path, worst: str, best: str) -> None:
+    file.write_text(f"text,label\nAwful,{worst}\nGreat,{best}\n")
+    stars = parse_map("4,5=POSITIVE;1,2=NEGATIVE")
+    assert list(labelled(read_file(file), LABELS, label_map=stars)) == [("Awful", 0), ("Great", 1)]
+
+
+@pytest.mark.parametrize("column", ["rating", "stars", "Star Rating", "score"])
+def test_a_file_of_the_worst_stars_is_not_one_of_praise(file: Path, column: str) -> None:
+    file.write_text(f"text,{column}\nAwful,1\nTerrible,1\n")
+    with pytest.raises(InvalidInput, match=r"'1' \(2\) are none of NEGATIVE, POSITIVE"):
+        list(labelled(read_file(file), LABELS))
 
 
 def test_a_third_label_is_refused_or_left_out(file: Path) -> None:

@@ -4,7 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from lightsleeper.bulk.records.labels import Reading, Record, Records, fold, known_names, label_column_of
+from lightsleeper.bulk.records.label_meanings import fold, known_names
+from lightsleeper.bulk.records.labels import Reading, Record, Records, label_column_of
 from lightsleeper.errors import InvalidInput
 
 #: Between the labels of a cell; a comma may be part of a name.
@@ -27,8 +28,8 @@ def labelled_sets(
     was taken for which label, and for how many rows that were left out it was none.
     """
     reading = reading or Reading()
-    known = {name: labels.index(label) for name, label in known_names(labels, reading.label_map).items()}
-    column = _column_of(records, known, labels, reading)
+    known = _indices(labels, reading)
+    column = column_of_sets(records, labels, reading)
     for record in records:
         try:
             if column is None:
@@ -55,11 +56,16 @@ class _OtherLabel(Exception):
         self.written, self.column = written, column
 
 
-def _column_of(records: Records, known: Mapping[str, int], labels: Sequence[str], reading: Reading) -> str | None:
+def column_of_sets(records: Records, labels: Sequence[str], reading: Reading) -> str | None:
     """The column with all labels; None if every label has one, which the first row shows."""
-    if reading.label_column is None and (first := next(iter(records), None)) and _own_columns(first, known, labels):
+    known, first = _indices(labels, reading), next(iter(records), None)
+    if reading.label_column is None and first and _own_columns(first, known, labels):
         return None
     return label_column_of(records, reading.label_column)
+
+
+def _indices(labels: Sequence[str], reading: Reading) -> dict[str, int]:
+    return {name: labels.index(label) for name, label in known_names(labels, reading.label_map).items()}
 
 
 def _own_columns(record: Record, known: Mapping[str, int], labels: Sequence[str]) -> dict[str, int]:

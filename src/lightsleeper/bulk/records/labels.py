@@ -1,4 +1,4 @@
-"""Labelled files: which column holds the labels, and which of the model's labels people mean by what they wrote."""
+"""Labelled files: their rows, which column holds the labels, and the label of each row; see `label_meanings`."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -6,20 +6,15 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final
-from unicodedata import normalize
 
 from lightsleeper.bulk.records.columns import is_placeholder, words_of_name
+from lightsleeper.bulk.records.label_meanings import MOST_STARS, NEGATIVE, POSITIVE, fold, meaning_of
 from lightsleeper.bulk.records.rules import LABEL_COLUMNS
 from lightsleeper.bulk.records.table import Choices, open_table
 from lightsleeper.errors import InvalidInput
 
-_POSITIVE: Final = frozenset({"positive", "pos", "+", "true", "yes", "good"})
-_NEGATIVE: Final = frozenset({"negative", "neg", "-", "false", "no", "bad"})
-_MOST_STARS: Final = 5
-_LABELS: Final = _POSITIVE | _NEGATIVE | {"neutral", "mixed", *map(str, range(-1, _MOST_STARS + 1))}
+_LABELS: Final = POSITIVE | NEGATIVE | {"neutral", "mixed", *map(str, range(-1, MOST_STARS + 1))}
 _SAMPLE_ROWS: Final = 1000
-_LISTED: Final = 10
-_LABEL_CHARS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +67,13 @@ class Reading:
 
     def texts(self, path: Path) -> list[str]:
         """The texts of a file without labels; where every line of it is one, there is no column to name."""
-        with open_table(path, choices=replace(self.choices, text_column=None)) as table:
-            choices = table.format == "txt" and replace(self.choices, text_column=None)
-        return [record.text for record in read_file(path, choices=choices or self.choices)]
+        return [record.text for record in read_file(path, choices=self.choices_of_texts(path))]
+
+    def choices_of_texts(self, path: Path) -> Choices:
+        """How `texts` reads a file."""
+        unnamed = replace(self.choices, text_column=None)
+        with open_table(path, choices=unnamed) as table:
+            return unnamed if table.format == "txt" else self.choices
 
     def labelled(
         self, records: Iterable[Record], labels: Sequence[str], counts: Counter[tuple[str, str | None]] | None = None
@@ -130,47 +129,6 @@ def label_names(records: Iterable[Record], *, label_column: str | None = None) -
     return sorted(names, key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name))
 
 
-def parse_map(argument: str) -> dict[str, str]:
-    """`4,5=POSITIVE;1,2=NEGATIVE` → what each is taken for; InvalidInput for anything else."""
-    meaning: dict[str, str] = {}
-    for part in filter(None, argument.split(";")):
-        written, equals, label = part.partition("=")
-        if not equals or not label.strip() or not written.strip():
-            raise InvalidInput(f"--map: {part!r} is not like 4,5=POSITIVE", field="map")
-        for each in map(fold, written.split(",")):
-            if fold(meaning.setdefault(each, label.strip())) != fold(label):
-                raise InvalidInput(f"--map: {each!r} is both {meaning[each]} and {label.strip()}", field="map")
-    return meaning
-
-
-def meaning_of(
-    found: Mapping[str, int],
-    labels: Sequence[str],
-    *,
-    label_map: Mapping[str, str] | None = None,
-    skip_other: bool = False,
-    column: str = "label",
-) -> dict[str, str]:
-    """Which of `labels` each label written in a file stands for; InvalidInput if some stand for none."""
-    known = {**_usual(found, labels), **known_names(labels, label_map)}
-    meaning = {written: known[fold(written)] for written in found if fold(written) in known}
-    other = {written: times for written, times in found.items() if written and written not in meaning}
-    if other and not skip_other:
-        raise InvalidInput(_complaint(other, labels, column), field=column)
-    return meaning
-
-
-def known_names(labels: Sequence[str], label_map: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Which of `labels` each name stands for, folded: its own, and what `label_map` adds."""
-    names = {fold(name): name for name in labels}
-    known = dict(names)
-    for written, said in (label_map or {}).items():
-        if fold(said) not in names:
-            raise InvalidInput(f"--map: {said!r} is none of {', '.join(labels)}", field="map")
-        known[written] = names[fold(said)]
-    return known
-
-
 def without_label(records: Iterable[Record], *, label_column: str | None = None) -> Record | None:
     """The first record whose label is empty, null or another word for nothing; InvalidInput if no column holds any."""
     known = records if isinstance(records, Records) else list(records)
@@ -193,13 +151,20 @@ def label_column_of(records: Iterable[Record], named: str | None = None) -> str:
     for fitting in ([column for column in alike if column in held], held, alike):
         if len(fitting) == 1:
             return fitting[0]
+    if not columns:
+        raise InvalidInput("no row of it has a text", field="text_column")
     raise InvalidInput(f"which column holds the labels? {', '.join(columns)}: name it with --label-column")
+
+
+def other_label_columns(columns: Iterable[str], chosen: str) -> list[str]:
+    """Columns that are named like labels, too: whoever is told can say that one of them was meant."""
+    return [name for name in columns if name != chosen and words_of_name(name) & set(LABEL_COLUMNS)]
 
 
 def _holds_labels(values: Sequence[str]) -> bool:
     """Whether a column without a telling name holds a few different words or numbers that are labels everywhere."""
     different = {fold(value) for value in values if value}
-    return 2 <= len(different) <= _MOST_STARS + 1 and different <= _LABELS  # noqa: PLR2004  # one value tells nothing
+    return 2 <= len(different) <= MOST_STARS + 1 and different <= _LABELS  # noqa: PLR2004  # one value tells nothing
 
 
 def _column_named(records: Iterable[Record], name: str) -> str:
@@ -217,48 +182,3 @@ def _written(record: Record, column: str, names: Collection[str] = ()) -> str:
     """The label as it is written; empty if there is none, which the model's own `names` never say."""
     written = record.columns.get(column, "").strip()
     return "" if is_placeholder(written) and written != "-" and fold(written) not in names else written
-
-
-def fold(written: str) -> str:
-    """`Positive`, `POSITIVE` and `positive` are one; so are 1, 1.0 and +1, and é however it is composed."""
-    folded = normalize("NFC", written.strip()).casefold()
-    try:
-        number = float(folded)
-    except ValueError:
-        return folded
-    return str(int(number)) if number.is_integer() else folded
-
-
-def _usual(found: Mapping[str, int], labels: Sequence[str]) -> dict[str, str]:
-    """What everybody means by true, neg, -1 and the like; numbers only if all of them can be indices."""
-    usual: dict[str, str] = {}
-    numbers = {written for written in map(fold, found) if _is_whole(written)}
-    if numbers <= {str(index) for index in range(len(labels))}:
-        usual |= {str(index): label for index, label in enumerate(labels)}
-    if len(labels) == 2:  # noqa: PLR2004  # no and yes
-        if numbers == {"-1", "1"}:
-            usual |= {"-1": labels[0], "1": labels[1]}
-        folded = [label.casefold() for label in labels]
-        if folded[0] in _NEGATIVE and folded[1] in _POSITIVE:
-            usual |= dict.fromkeys(_NEGATIVE, labels[0]) | dict.fromkeys(_POSITIVE, labels[1])
-        usual |= {"false": labels[0], "true": labels[1]}
-    return usual
-
-
-def _is_whole(written: str) -> bool:
-    return written.removeprefix("-").isdecimal()
-
-
-def _complaint(other: Mapping[str, int], labels: Sequence[str], column: str) -> str:
-    most = sorted(other.items(), key=lambda item: -item[1])
-    listed = ", ".join(f"{written[:_LABEL_CHARS]!r} ({times:,})" for written, times in most[:_LISTED])
-    more = f" and {len(most) - _LISTED} others" if len(most) > _LISTED else ""
-    numbers = sorted({int(fold(written)) for written in other if _is_whole(fold(written))})
-    # Two labels, and a scale of more than two stars.
-    scale = numbers and numbers[0] >= 0 and 2 < numbers[-1] <= _MOST_STARS  # noqa: PLR2004  # 0, 1, 2 may be ids
-    stars = len(labels) == 2 and scale  # noqa: PLR2004  # the bad one and the good one
-    example = f"4,5={labels[1]};1,2={labels[0]}" if stars else f"{most[0][0][:_LABEL_CHARS]}={labels[0]}"
-    return (
-        f"column {column}: {listed}{more} are none of {', '.join(labels)}: say what they are with "
-        f"--map '{example}', and leave out the rest with --skip-other"
-    )

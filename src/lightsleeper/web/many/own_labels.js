@@ -1,6 +1,7 @@
 /** "My file has labels": what its values mean, how often the model agrees, and where it does not. */
 
 import { byId, el } from "../shared/dom.js";
+import { hasWordOf } from "./reading/columns.js";
 import { groupsOf, isCategory } from "./groups.js";
 import { DONE } from "./results.js";
 import { grouped, percent, plural } from "../shared/words.js";
@@ -8,9 +9,14 @@ import { grouped, percent, plural } from "../shared/words.js";
 /** More different values are no labels, and no list to go through. */
 const MOST_VALUES = 50;
 const LABEL_NAME = /label|sentiment|class|category|target|polarity|rating|stars|score/i;
-/** As `bulk/records/labels.py` has them; a test compares. */
-const POSITIVE = ["positive", "pos", "+", "true", "yes", "good"];
-const NEGATIVE = ["negative", "neg", "-", "false", "no", "bad"];
+/** As `bulk/records/label_meanings.py` has them; a test compares. */
+const POSITIVE = ["positive", "pos", "+", "true", "yes", "good", "👍", "positiv", "positivo", "positif"];
+const NEGATIVE = ["negative", "neg", "-", "false", "no", "bad", "👎", "negativ", "negativo", "négatif", "negatif"];
+const OF_STARS = new Set(["rating", "ratings", "star", "stars"]);
+/** `LABEL_1`, as transformers calls a label without a name. */
+const NUMBERED = /^label[_ ]?([0-9]{1,6})$/;
+/** What only says how a sign is shown: its colour, and that it is a picture. */
+const VARIANTS = /[\ufe0e\ufe0f\u{1f3fb}-\u{1f3ff}]/gu;
 
 /** @typedef {import("./dataset.js").Dataset} Dataset */
 /** @typedef {import("./results.js").Results} Results */
@@ -53,7 +59,7 @@ export class OwnLabels {
     if (!dataset || !results) return;
     this.#groups = value === "" ? null : groupsOf(dataset, Number(value));
     const keys = this.#groups?.keys ?? [];
-    this.#meaning = meanings(keys, results.labels);
+    this.#meaning = meanings(keys, results.labels, dataset.columns[Number(value)] ?? "");
     byId("own-map").replaceChildren(...keys.map((key, index) => this.#choice(key, index, results.labels)));
     this.draw();
   }
@@ -115,8 +121,9 @@ export class OwnLabels {
  * Names in any case, indices, true and false, -1 and 1; anything else is left to people.
  * @param {string[]} keys
  * @param {string[]} labels
+ * @param {string} column its name
  */
-function meanings(keys, labels) {
+function meanings(keys, labels, column) {
   const names = labels.map((label) => label.toLowerCase());
   const written = keys.map(folded);
   const numbers = written.filter((key) => /^-?\d+$/.test(key));
@@ -124,7 +131,10 @@ function meanings(keys, labels) {
   const known = new Map();
   const add = (/** @type {string[]} */ words, /** @type {number} */ label) => words.forEach((word) => known.set(word, label));
   // Numbers are indices only if all of them can be: of one to five stars, 1 is not the label with the index 1.
-  if (numbers.every((key) => Number(key) >= 0 && Number(key) < labels.length)) labels.forEach((_, index) => add([String(index)], index));
+  const canBeIndices = (/** @type {string[]} */ of) => of.every((key) => Number(key) >= 0 && Number(key) < labels.length);
+  if (canBeIndices(numbers) && !areGrades(numbers, column)) labels.forEach((_, index) => add([String(index)], index));
+  const numbered = written.filter((key) => NUMBERED.test(key));
+  if (canBeIndices(numbered.map(indexIn))) numbered.forEach((key) => add([key], Number(indexIn(key))));
   if (labels.length === 2) {
     if (numbers.includes("-1") && numbers.every((key) => key === "-1" || key === "1") && numbers.includes("1")) labels.forEach((_, index) => add([["-1", "1"][index]], index));
     if (NEGATIVE.includes(names[0]) && POSITIVE.includes(names[1])) [NEGATIVE, POSITIVE].forEach(add);
@@ -134,12 +144,24 @@ function meanings(keys, labels) {
   return written.map((key) => known.get(key) ?? -1);
 }
 
+/** @param {string} key such as `label_1` */
+const indexIn = (key) => key.match(NUMBERED)?.[1] ?? "";
+
+/**
+ * Whether numbers that could be indices are stars all the same: in a file of the worst, all are 1.
+ * @param {string[]} numbers
+ * @param {string} column its name
+ */
+function areGrades(numbers, column) {
+  return hasWordOf(column, OF_STARS) || (hasWordOf(column, new Set(["score"])) && numbers.length > 0 && numbers.every((key) => key === "1"));
+}
+
 /**
  * `Positive`, `POSITIVE` and `positive` are one; so are 1, 1.0 and +1.
  * @param {string} key
  */
 function folded(key) {
-  const plain = key.trim().toLowerCase();
+  const plain = key.normalize("NFC").trim().toLowerCase().replace(VARIANTS, "").replace("\u2212", "-");
   return plain && Number.isInteger(Number(plain)) ? String(Number(plain)) : plain;
 }
 
