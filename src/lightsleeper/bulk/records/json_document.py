@@ -1,19 +1,37 @@
 """A JSON document → the rows that are somewhere in it, and what stands beside them."""
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Final
 
 from lightsleeper.bulk.records.columns import unique_names, words_of_name
 from lightsleeper.bulk.records.dialect import is_header
-from lightsleeper.bulk.records.json_values import NotJson, cell_of, elements, members, skip_space, value_end
+from lightsleeper.bulk.records.json_maps import (
+    are_alike,
+    by_key,
+    keyed,
+    may_be_texts_by_key,
+    rows_of_objects,
+    texts_by_key,
+)
+from lightsleeper.bulk.records.json_values import (
+    NotJson,
+    cell_of,
+    elements,
+    members,
+    object_of,
+    skip_space,
+    value_end,
+    written,
+)
 from lightsleeper.bulk.records.rules import MAX_DOCUMENT_BYTES, TEXT_NAMES
 from lightsleeper.errors import InvalidInput
 
-_DIGITS = re.compile("[0-9]+")
+#: Lists that may hold the rows whose names stand in one called columns: pandas', Datasette's, Elasticsearch's.
+_BESIDE_COLUMNS: Final = ("data", "rows", "values")
+#: Lists that say what columns there are, where another one holds the rows.
+_DESCRIBING: Final = frozenset({"columns", "features", "fields", "schema"})
+_DOUBT: Final = "read as one row; if each key is a row, write a list of the texts"
 #: Names of what is left out that are listed.
 _LISTED: Final = 10
 
@@ -27,9 +45,14 @@ class Within:
     path: list[str] = field(default_factory=list)
     #: The names of what stands beside them and is no row.
     beside: list[str] = field(default_factory=list)
+    #: How keys were taken, where that is a guess.
+    guess: str = ""
 
     def note(self) -> list[str]:
-        """What was left out, in words; nothing if nothing was."""
+        """What was guessed or left out, in words; nothing if nothing was."""
+        return [*([self.guess] if self.guess else []), *self._left_out()]
+
+    def _left_out(self) -> list[str]:
         if not self.beside:
             return []
         more = ", …" if len(self.beside) > _LISTED else ""
@@ -54,9 +77,19 @@ def document(pieces: Iterable[str], notes: list[str]) -> Iterator[tuple[str, int
     found = within(rows[0]) if len(rows) == 1 else None
     if found:
         notes += found.note()
+    elif len(rows) == 1 and is_doubtful(rows[0]):
+        notes.append(_DOUBT)
     elif len(rows) > 1 and all(row.startswith("[") for row in rows):  # a list a line
         found = Within(_from_lists(rows))
     yield from ((row, number) for number, row in enumerate(found.rows if found else rows, start=1))
+
+
+def is_doubtful(raw: str) -> bool:
+    """Whether a document that holds no rows, but is one, may be meant otherwise."""
+    try:
+        return raw.startswith("{") and may_be_texts_by_key(members(raw))
+    except NotJson:
+        return False
 
 
 def _values(text: str) -> Iterator[str]:
@@ -69,12 +102,15 @@ def _values(text: str) -> Iterator[str]:
             end = len(text)
         yield text[position:end].strip()
         position = skip_space(text, end)
-        if text.startswith(",", position):
+        if text.startswith((",", ";"), position):
             position = skip_space(text, position + 1)
 
 
-def within(raw: str) -> Within | None:
-    """The rows that a JSON document holds: lists, pandas' shapes, else its longest array of texts, at any depth."""
+def within(raw: str, *, may_be_texts: bool = True) -> Within | None:
+    """The rows that a JSON document holds: lists, pandas' shapes, else its longest array of texts, at any depth.
+
+    `may_be_texts`: strings by key may be the texts of rows.
+    """
     try:
         if raw.startswith("["):
             return Within(_from_lists(elements(raw)))
@@ -83,14 +119,38 @@ def within(raw: str) -> Within | None:
         return None
     lists = {name: elements(value) for name, value in found if value.startswith("[")}
     others = [name for name, _ in found]
-    if lists.keys() >= {"columns", "data"}:
-        rows = _from_lists(lists["data"], lists["columns"])
-        return Within(_keyed("index", lists.get("index", []), rows), [], _without(others, "columns", "data", "index"))
+    if named := _named_lists(dict(found), lists, others):
+        return named
     if rows_of_lists := (len(lists) == len(found) and _by_list(lists)) or _longest(lists, others):
         return rows_of_lists
     if len(lists) == len(found) > 0 and len({len(column) for column in lists.values()}) == 1:
-        return Within([_object(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)])
-    return _texts(found, lists) or _from_objects(found)
+        return Within([object_of(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)])
+    return _texts(found, lists) or _from_objects(found, may_be_texts=may_be_texts)
+
+
+def _named_lists(found: Mapping[str, str], lists: Mapping[str, list[str]], names: Sequence[str]) -> Within | None:
+    """Rows whose columns, or whose one column, are named beside them: a table of pandas or Datasette, a series."""
+    index = lists.get("index", [])
+    if "columns" in lists:
+        place = next((each for each in _BESIDE_COLUMNS if _are_lists(lists.get(each))), None)
+        if place:
+            rows = _from_lists(lists[place], list(map(_name_of, lists["columns"])))
+            return Within(keyed("index", index, rows), [], _without(names, "columns", place, "index"))
+    elif lists.keys() >= {"data", "index"} and len(lists["data"]) == len(index):
+        name = cell_of(found.get("name", "null")) or "text"
+        if not any(value.startswith(("{", "[")) for value in lists["data"]):
+            rows = [object_of([(name, value)]) for value in lists["data"]]
+            return Within(keyed("index", index, rows), [], _without(names, "name", "data", "index"))
+    return None
+
+
+def _are_lists(rows: Sequence[str] | None) -> bool:
+    return rows is not None and all(row.startswith("[") for row in rows)
+
+
+def _name_of(column: str) -> str:
+    """A column's name as it is written; some write more about it."""
+    return dict(members(column)).get("name", '""') if column.startswith("{") else column
 
 
 def _longest(lists: Mapping[str, list[str]], names: Sequence[str]) -> Within | None:
@@ -98,6 +158,7 @@ def _longest(lists: Mapping[str, list[str]], names: Sequence[str]) -> Within | N
     tables = [name for name, rows in lists.items() if rows and rows[0].startswith(("{", "["))]
     if not tables:
         return None
+    tables = [name for name in tables if name not in _DESCRIBING] or tables
     name = max(tables, key=lambda table: (_is_of_texts(table, lists[table][0]), sum(map(len, lists[table]))))
     rows = lists[name]
     return Within(_from_lists(rows) if rows[0].startswith("[") else rows, [name], _without(names, name))
@@ -136,7 +197,7 @@ def _from_lists(rows: Sequence[str], columns: Sequence[str] | None = None) -> li
     width = max(map(len, filter(None, [columns, *lists])), default=0)
     names = unique_names([cell_of(name) for name in columns or []], width)
     return [
-        row if cells is None else _object(zip(names, cells, strict=False))
+        row if cells is None else object_of(zip(names, cells, strict=False))
         for row, cells in zip(rows, lists, strict=True)
     ]
 
@@ -152,56 +213,24 @@ def _by_list(lists: Mapping[str, list[str]]) -> Within | None:
     if len(lists) < 2 or not rows or not all(map(_is_page, lists.values())):  # noqa: PLR2004  # one is the table
         return None
     first = dict(members(rows[0]))
-    if not all(_are_alike(dict(members(table[0])), first) for table in lists.values() if table):
+    if not all(are_alike(dict(members(table[0])), first) for table in lists.values() if table):
         return None
-    return Within(_keyed("key", [_written(name) for name, table in lists.items() for _ in table], rows))
+    return Within(keyed("key", [written(name) for name, table in lists.items() for _ in table], rows))
 
 
-def _from_objects(found: Sequence[tuple[str, str]]) -> Within | None:
-    """Objects in an object: by column (`{"text": {"0": …}}`), by row (`{"a1": {"text": …}}`), or rows further in."""
+def _from_objects(found: Sequence[tuple[str, str]], *, may_be_texts: bool) -> Within | None:
+    """Objects or texts by key, or rows further in."""
     names = [name for name, _ in found]
-    inner = {name: dict(members(value)) for name, value in found if value.startswith("{")}
-    if inner and len(inner) == len(found) and all(inner.values()):
-        keys = list(dict.fromkeys(key for each in inner.values() for key in each))
-        if all(map(_DIGITS.fullmatch, keys)):
-            rows = [_object((name, each[key]) for name, each in inner.items() if key in each) for key in keys]
-            return Within(_keyed("index", list(map(_written, keys)), rows))
-        if len(inner) > 1 and all(_are_alike(each, next(iter(inner.values()))) for each in inner.values()):
-            return Within(_keyed("key", list(map(_written, names)), [value for _, value in found]))
+    only_objects = bool(found) and all(value.startswith("{") for _, value in found)
+    if only_objects and all(members(value) for _, value in found) and (rows := rows_of_objects(found)):
+        return Within(rows)
+    if may_be_texts and (texts := texts_by_key(found)):
+        return Within(texts, guess="each key was taken for a row, and what stands at it for its text")
+    has_text = any(value.startswith('"') and words_of_name(name) & TEXT_NAMES for name, value in found)
     for name, value in found:
-        if value.startswith("{") and (deeper := within(value)):
+        if value.startswith("{") and (deeper := within(value, may_be_texts=may_be_texts and not has_text)):
             beside = [*_without(names, name), *(f"{name}.{other}" for other in deeper.beside)]
-            return Within(deeper.rows, [name, *deeper.path], beside)
-    if len(inner) > 1 and len(inner) == len(found):
-        return Within(_keyed("key", list(map(_written, names)), [value for _, value in found]))
+            return Within(deeper.rows, [name, *deeper.path], beside, deeper.guess)
+    if len(found) > 1 and only_objects:
+        return Within(by_key(found))
     return None
-
-
-def _are_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether two objects have more than half of their keys in common."""
-    return 2 * len(one.keys() & other.keys()) > max(len(one), len(other))
-
-
-def _keyed(name: str, keys: Sequence[str], rows: list[str]) -> list[str]:
-    """Every row with its key, as it is written, in front; unless the keys only count: 0, 1, 2 and so on."""
-    if [key.strip('"') for key in keys] == [str(number) for number in range(len(keys))]:
-        return rows
-    taken = {each for row in rows if row.startswith("{") for each, _ in members(row)}
-    while name in taken:
-        name += "_"
-    return [_with_first(name, key, row) for key, row in zip_longest(keys[: len(rows)], rows, fillvalue="null")]
-
-
-def _with_first(name: str, key: str, row: str) -> str:
-    if not row.startswith("{"):
-        return row
-    rest = row[skip_space(row, 1) :]
-    return _object([(name, key)])[:-1] + (f", {rest}" if rest != "}" else rest)
-
-
-def _object(fields: Iterable[tuple[str, str]]) -> str:
-    return "{" + ", ".join(f"{_written(name)}: {value}" for name, value in fields) + "}"
-
-
-def _written(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)

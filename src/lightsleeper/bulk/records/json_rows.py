@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Final
 
-from lightsleeper.bulk.records.json_document import within
-from lightsleeper.bulk.records.json_values import NotJson, members, skip_space, value_end
+from lightsleeper.bulk.records.json_document import document, is_doubtful, within
+from lightsleeper.bulk.records.json_values import NotJson, closed_end, members, skip_space, value_end
 from lightsleeper.bulk.records.rules import MAX_ROW_CHARS
 from lightsleeper.errors import InvalidInput
 
 #: Objects within objects become columns named `user.name`; deeper than this they stay JSON.
 _MAX_DEPTH: Final = 4
+#: `window.YTD.tweets.part0 = [`, `const reviews = {`.
+_ASSIGNED = re.compile(r"\s*(?:(?:var|let|const|export)\s+)*[A-Za-z_$][\w$.]*\s*=\s*(?=[\[{])", re.ASCII)
 #: Lines of a file called json that are looked at before it is taken for something else.
 _LINES_SEEN: Final = 100
 
@@ -48,6 +50,12 @@ def _flat(prefix: str, raw: str, depth: int) -> Iterator[tuple[str, str]]:
             yield f"{prefix}{name}", value
 
 
+def begin_of_script(text: str) -> int:
+    """How much of a file stands before the JSON that a script gives a name to, as in an archive of tweets."""
+    assigned = _ASSIGNED.match(text)
+    return assigned.end() if assigned else 0
+
+
 def shape_of(text: str, *, whole: bool, is_json: bool) -> str | None:
     """How a file that begins with `text` is JSON: lines, array or document; None if it is not.
 
@@ -63,7 +71,8 @@ def shape_of(text: str, *, whole: bool, is_json: bool) -> str | None:
         broken = line.startswith("{") and text.find('"', start) != -1
         return "document" if broken and _is_document(text, start, whole=whole) else "lines" if is_json else None
     alone = not text[start + len(line) :].strip()
-    return "document" if line.startswith("{") and alone and whole and within(line) is not None else "lines"
+    is_document = line.startswith("{") and alone and whole and (within(line) is not None or is_doubtful(line))
+    return "document" if is_document else "lines"
 
 
 def _shape_of_list(text: str, start: int, *, whole: bool, is_json: bool) -> str | None:
@@ -75,7 +84,7 @@ def _shape_of_list(text: str, start: int, *, whole: bool, is_json: bool) -> str 
     except NotJson:
         return ("document" if of_lists else "array") if _begins(text, first, whole=whole, is_json=is_json) else None
     behind = text[skip_space(text, end) :][:1]
-    if not is_json and (behind not in {"", "[", ","} or not text.startswith(("{", "[", '"', "]"), first)):
+    if not is_json and (behind not in {"", "[", ",", ";"} or not text.startswith(("{", "[", '"', "]"), first)):
         return None
     a_line_each = behind == "[" and not text.startswith("{", first)
     return "document" if of_lists or a_line_each else "array"
@@ -88,8 +97,13 @@ def _begins(text: str, first: int, *, whole: bool, is_json: bool) -> bool:
     try:
         end = value_end(text, first)
     except NotJson:
-        return not whole and text.startswith("{", first)
+        return text.startswith("{", first) and (not whole or _holds_rows(text))
     return is_json or text[skip_space(text, end) :][:1] in {"", ",", "]"}
+
+
+def _holds_rows(text: str) -> bool:
+    """Whether a list has elements that can be read behind a first that cannot."""
+    return any(row.startswith("{") and _is_row(row) for row, _ in islice(array([text]), _LINES_SEEN))
 
 
 def _is_document(text: str, start: int, *, whole: bool) -> bool:
@@ -115,6 +129,13 @@ def _without_comma(line: str) -> str:
     return line[:-1] if cut else line
 
 
+def rows_of(shape: str, characters: Iterator[str], notes: list[str]) -> Iterator[tuple[str, int]]:
+    """Every row of JSON of that shape, with its line; `notes` is told what was left out of a document."""
+    if shape == "document":
+        return document(characters, notes)
+    return lines(characters) if shape == "lines" else array(characters)
+
+
 def lines(pieces: Iterable[str]) -> Iterator[tuple[str, int]]:
     """Every line that is not blank, with its number."""
     rest, number = "", 0
@@ -122,34 +143,54 @@ def lines(pieces: Iterable[str]) -> Iterator[tuple[str, int]]:
         *complete, rest = (rest + piece).split("\n")
         for line in complete:
             number += 1
-            if row := line.strip(" \t\r"):
+            if row := line.strip(" \t\r\x1e"):
                 yield _without_comma(row), number
         _bound(rest, number + 1)
 
 
 def array(pieces: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Every element of a JSON array, or of several, with the line it begins in; what is no JSON is one last row."""
-    text, position, line, inside = "", 0, 1, False
+    """Every element of a JSON array, or of several, with the line it begins in; what is no JSON ends where it must."""
+    text, position, line, indent, inside, enough = "", 0, 1, 0, False, 0
     for piece, last in _with_last(pieces):
         text, position = text[position:] + piece, 0
+        if len(text) < min(enough, MAX_ROW_CHARS) and not last:
+            continue
         while (start := skip_space(text, position)) < len(text):
             line += text.count("\n", position, start)
+            if start:  # else it began in an earlier piece
+                indent = start - text.rfind("\n", 0, start) - 1
             position = start
-            if text[start] == "," or text[start] == "[]"[inside]:
-                inside ^= text[start] != ","
+            if text[start] in ",;" or text[start] == "[]"[inside]:
+                inside ^= text[start] in "[]"
                 position += 1
                 continue
-            try:
-                end = value_end(text, start)
-            except NotJson:
-                end = len(text) if last else -1
+            end = _element_end(text, start, indent, last=last)
             # A number at the very end may go on in the next piece.
             if end == -1 or (end == len(text) and not last):
                 break
             yield text[start:end].strip(), line
             line += text.count("\n", start, end)
             position = end
+        enough = 2 * (len(text) - position)  # to look at it again with each piece takes the square of the time
         _bound(text[position:], line)
+
+
+def _element_end(text: str, start: int, indent: int, *, last: bool) -> int:
+    """Where an element ends; -1 if more of it must come first.
+
+    One that is no JSON ends where its brackets close, or above a line that begins as an element does and no further in
+    than itself, whichever comes first: what is behind it is not lost.
+    """
+    try:
+        return value_end(text, start)
+    except NotJson:
+        closed = closed_end(text, start)
+    if closed is None and not last and len(text) - start <= MAX_ROW_CHARS:
+        return -1
+    above = re.compile(rf"\n(?=[ \t]{{0,{indent}}}[{{\]])").search(text, start, closed or len(text))
+    if above:
+        return above.start()
+    return closed or (len(text) if last else -1)
 
 
 def _with_last(pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:

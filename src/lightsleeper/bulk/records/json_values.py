@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-_SPACE = re.compile(r"[ \t\n\r]*")
+#: With the sign that RFC 7464 puts before each value.
+_SPACE = re.compile(r"[ \t\n\r\x1e]*")
 _LONE = re.compile("[\ud800-\udfff]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_WORD = re.compile(r"/\*.*?\*/|[^,\]\n]+", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _STRING_OR_CONTROL = re.compile(f"{_STRING.pattern}|{_CONTROL.pattern}", re.DOTALL)
 _DECODER: Final = json.JSONDecoder(strict=False)
@@ -43,6 +45,17 @@ def _nested_end(text: str, start: int) -> int:
         if not depth:
             return position
     raise NotJson
+
+
+def closed_end(text: str, start: int) -> int | None:
+    """Where what begins at `start` closes, be it JSON or not: a bracket, a string, a word; None if it does not."""
+    try:
+        if text[start] in "{[":
+            return _nested_end(text, start)
+    except NotJson:
+        return None
+    found = (_STRING if text[start] == '"' else _WORD).match(text, start)
+    return found.end() if found and found.end() < len(text) else None
 
 
 def skip_space(text: str, start: int) -> int:
@@ -95,6 +108,16 @@ def _items(raw: str, start: int, brackets: str) -> Iterator[int]:
             position = skip_space(raw, position + 1)
         elif raw[position : position + 1] != brackets[1]:
             raise NotJson
+
+
+def object_of(fields: Iterable[tuple[str, str]]) -> str:
+    """An object as it is written, of names and of values as they are written."""
+    return "{" + ", ".join(f"{written(name)}: {value}" for name, value in fields) + "}"
+
+
+def written(name: str) -> str:
+    """A string as JSON writes it."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 def cell_of(value: str) -> str:

@@ -3,14 +3,15 @@
 The rules stand in `tests/files/README.md`; the page goes by the same (`web/many/reading/`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
-from lightsleeper.bulk.records import json_rows, single_quotes
+from lightsleeper.bulk.records import json_faults, json_rows, single_quotes
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
 from lightsleeper.bulk.records.columns import Column, column_named, describe, sparseness, text_column, unique_names
 from lightsleeper.bulk.records.containers import Content, opened, refuse_within
@@ -25,7 +26,6 @@ from lightsleeper.bulk.records.dialect import (
     with_carriage_returns,
 )
 from lightsleeper.bulk.records.encoding import Encoding, decode, detect, named, require_text
-from lightsleeper.bulk.records.json_document import document
 from lightsleeper.bulk.records.markup import require_no_markup
 from lightsleeper.bulk.records.rows import Row, json_row, table_rows
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
@@ -128,10 +128,13 @@ def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | 
     require_text(text, name)
     require_no_markup(text, content.name, whole=whole, said=choices.file_format is not None)
     characters = decode(chain([window], iter(lambda: content.read(PIECE_BYTES), b"")), encoding)
+    if name_chars := json_rows.begin_of_script(text):
+        characters, text = _without_start(characters, name_chars), text[name_chars:]
     file_format, shape = _format(content.name, text, choices, whole=whole)
     if shape:
         left_out: list[str] = []
-        table = _from_json(_json(shape, characters, left_out), name, file_format, choices)
+        fault = partial(json_faults.fault_in, text, whole=whole)
+        table = _from_json(json_rows.rows_of(shape, characters, left_out), name, file_format, choices, fault)
         table.notes = left_out + table.notes
     else:
         table = _from_text(characters, text, name, file_format, choices, whole=whole)
@@ -165,7 +168,7 @@ def _format(name: str, text: str, choices: Choices, *, whole: bool) -> tuple[str
     if not said and looks_like_table(separator_line(text)[1], whole=whole):
         return "csv", None
     if called in {"jsonl", "json"} and text.strip():
-        raise InvalidInput(f"{name} is no {called}: its beginning holds neither objects nor lists nor strings")
+        raise InvalidInput(f"{name} is no {called}: {json_faults.complaint(text, whole=whole)}")
     return "txt", None
 
 
@@ -258,18 +261,15 @@ def _from_cells(
     return table
 
 
-def _json(shape: str, characters: Iterator[str], notes: list[str]) -> Iterator[tuple[str, int]]:
-    if shape == "document":
-        return document(characters, notes)
-    return json_rows.lines(characters) if shape == "lines" else json_rows.array(characters)
-
-
-def _from_json(rows: Iterator[tuple[str, int]], name: str, file_format: str, choices: Choices) -> Table:
+def _from_json(
+    rows: Iterator[tuple[str, int]], name: str, file_format: str, choices: Choices, fault: Callable[[], str] = str
+) -> Table:
     sample = list(islice(rows, _ROWS_SEEN))
     places: dict[str, int] = {}
     shown = list(_json_rows(iter(sample), places, names=[]))
     if shown and all(row.problem for row in shown):
-        raise InvalidInput(f"{name}: none of its first {len(shown):,} rows is a JSON object or a string")
+        why = f": {found}" if (found := fault()) else ""
+        raise InvalidInput(f"{name}: none of its first {len(shown):,} rows is a JSON object or a string{why}")
     names = list(places)
     table = _described(name, file_format, names, [row.cells for row in shown if not row.problem], choices)
     table.rows = _json_rows(chain(sample, rows), places, names)

@@ -2,9 +2,16 @@
 
 import { hasWordOf, uniqueNames } from "./columns.js";
 import { isHeader } from "./dialect.js";
-import { cellOf, elements, members, reads, skipSpace, valueEnd } from "./json_values.js";
+import { areAlike, byKey, keyed, mayBeTextsByKey, rowsOfObjects, textsByKey } from "./json_maps.js";
+import { cellOf, elements, members, objectOf, reads, skipSpace, valueEnd, written } from "./json_values.js";
 import { MAX_DOCUMENT_BYTES, TEXT_NAMES } from "./rules.js";
 
+/** Lists that may hold the rows whose names stand in one called columns: pandas', Datasette's, Elasticsearch's. */
+const BESIDE_COLUMNS = ["data", "rows", "values"];
+/** Lists that say what columns there are, where another one holds the rows. */
+const DESCRIBING = new Set(["columns", "features", "fields", "schema"]);
+const GUESS = "each key was taken for a row, and what stands at it for its text";
+const DOUBT = "read as one row; if each key is a row, write a list of the texts";
 /** Names of what is left out that are listed. */
 const LISTED = 10;
 
@@ -15,6 +22,7 @@ const LISTED = 10;
  * @property {string[]} rows
  * @property {string[]} path the keys that lead to them
  * @property {string[]} beside the names of what stands beside them and is no row
+ * @property {string} [guess] how keys were taken, where that is a guess
  */
 
 /** Takes a file in pieces and, at its end, gives the rows of the JSON document, wherever they are in it. */
@@ -44,16 +52,28 @@ export class Document {
     const rows = values(text);
     const found = rows.length === 1 ? within(rows[0]) : null;
     if (found) this.notes = noteOn(found);
+    else if (rows.length === 1 && isDoubtful(rows[0])) this.notes = [DOUBT];
     else if (rows.length > 1 && rows.every((row) => row.startsWith("["))) return fromLists(rows); // a list a line
     return found?.rows ?? rows;
   }
 }
 
 /** @param {Within} found */
-function noteOn({ path, beside }) {
-  if (!beside.length) return [];
+function noteOn({ path, beside, guess }) {
+  const notes = guess ? [guess] : [];
+  if (!beside.length) return notes;
   const place = path.length ? `the rows are in ${path.join(".")}; ` : "";
-  return [`${place}left out beside them: ${beside.slice(0, LISTED).join(", ")}${beside.length > LISTED ? ", …" : ""}`];
+  return [...notes, `${place}left out beside them: ${beside.slice(0, LISTED).join(", ")}${beside.length > LISTED ? ", …" : ""}`];
+}
+
+/**
+ * Whether a document that holds no rows, but is one, may be meant otherwise.
+ * @param {string} raw
+ */
+export function isDoubtful(raw) {
+  /** @type {[string, string][]} */
+  let found = [];
+  return raw.startsWith("{") && reads(() => (found = members(raw))) && mayBeTextsByKey(found);
 }
 
 /**
@@ -66,7 +86,7 @@ function values(text) {
     const end = reads(() => valueEnd(text, position)) ? valueEnd(text, position) : text.length;
     rows.push(text.slice(position, end).trim());
     position = skipSpace(text, end);
-    if (text[position] === ",") position = skipSpace(text, position + 1);
+    if (text[position] === "," || text[position] === ";") position = skipSpace(text, position + 1);
   }
   return rows;
 }
@@ -74,9 +94,10 @@ function values(text) {
 /**
  * The rows that a JSON document holds: lists, pandas' shapes, else its longest array, at any depth.
  * @param {string} raw
+ * @param {boolean} [mayBeTexts] strings by key may be the texts of rows
  * @returns {Within | null}
  */
-export function within(raw) {
+export function within(raw, mayBeTexts = true) {
   /** @type {[string, string][]} */
   let found = [];
   /** @type {string[] | null} */
@@ -85,14 +106,13 @@ export function within(raw) {
   if (list) return { rows: fromLists(list), path: [], beside: [] };
   const lists = new Map(found.filter(([, value]) => value.startsWith("[")).map(([name, value]) => [name, elements(value)]));
   const beside = (/** @type {string[]} */ ...known) => found.map(([name]) => name).filter((name) => !known.includes(name));
-  const [columns, data] = [lists.get("columns"), lists.get("data")];
-  if (columns && data) {
-    const rows = keyed("index", lists.get("index") ?? [], fromLists(data, columns));
-    return { rows, path: [], beside: beside("columns", "data", "index") };
-  }
+  const named = namedLists(new Map(found), lists, beside);
+  if (named) return named;
   const together = lists.size === found.length ? byList(lists) : null;
   if (together) return together;
-  const tables = [...lists].filter(([, [first]]) => first?.startsWith("{") || first?.startsWith("["));
+  const ofRows = [...lists].filter(([, [first]]) => first?.startsWith("{") || first?.startsWith("["));
+  const described = ofRows.filter(([name]) => !DESCRIBING.has(name));
+  const tables = described.length ? described : ofRows;
   if (tables.length) {
     const size = (/** @type {string[]} */ table) => table.reduce((sum, row) => sum + row.length, 0);
     const named = tables.filter(([name, [row]]) => isOfTexts(name, row));
@@ -101,10 +121,36 @@ export function within(raw) {
   }
   const all = [...lists];
   if (found.length && all.length === found.length && all.every(([, column]) => column.length === all[0][1].length)) {
-    return { rows: all[0][1].map((_, row) => object(all.map(([name, column]) => [name, column[row]]))), path: [], beside: [] };
+    return { rows: all[0][1].map((_, row) => objectOf(all.map(([name, column]) => [name, column[row]]))), path: [], beside: [] };
   }
-  return texts(found, lists) ?? fromObjects(found);
+  return texts(found, lists) ?? fromObjects(found, mayBeTexts);
 }
+
+/**
+ * Rows whose columns, or whose one column, are named beside them: a table of pandas or Datasette, a series.
+ * @param {Map<string, string>} found
+ * @param {Map<string, string[]>} lists
+ * @param {(...known: string[]) => string[]} beside
+ * @returns {Within | null}
+ */
+function namedLists(found, lists, beside) {
+  const [columns, index, data] = ["columns", "index", "data"].map((name) => lists.get(name));
+  if (columns) {
+    const place = BESIDE_COLUMNS.find((each) => lists.get(each)?.every((row) => row.startsWith("[")));
+    if (place === undefined) return null;
+    const rows = keyed("index", index ?? [], fromLists(lists.get(place) ?? [], columns.map(nameOf)));
+    return { rows, path: [], beside: beside("columns", place, "index") };
+  }
+  if (!data || !index || data.length !== index.length || data.some((value) => /^[{[]/.test(value))) return null;
+  const name = cellOf(found.get("name") ?? "null") || "text";
+  return { rows: keyed("index", index, data.map((value) => objectOf([[name, value]]))), path: [], beside: beside("name", "data", "index") };
+}
+
+/**
+ * A column's name as it is written; some write more about it.
+ * @param {string} column
+ */
+const nameOf = (column) => (column.startsWith("{") ? (new Map(members(column)).get("name") ?? '""') : column);
 
 /**
  * Whether a list, or something in its rows, is called text, review or the like.
@@ -143,7 +189,7 @@ function fromLists(rows, columns = null) {
   }
   const width = lists.reduce((widest, cells) => Math.max(widest, cells?.length ?? 0), columns?.length ?? 0);
   const names = uniqueNames((columns ?? []).map(cellOf), width);
-  return lists.map((cells, row) => (cells ? object(cells.map((value, index) => [names[index], value])) : rows[row]));
+  return lists.map((cells, row) => (cells ? objectOf(cells.map((value, index) => [names[index], value])) : rows[row]));
 }
 
 /**
@@ -167,64 +213,23 @@ function byList(lists) {
 }
 
 /**
- * Objects in an object: by column (`{"text": {"0": …}}`), by row (`{"a1": {"text": …}}`), or rows further in.
+ * Objects or texts by key, or rows further in.
  * @param {[string, string][]} found
+ * @param {boolean} mayBeTexts
  * @returns {Within | null}
  */
-function fromObjects(found) {
-  const names = found.map(([name]) => name);
-  const inner = new Map(found.filter(([, value]) => value.startsWith("{")).map(([name, value]) => [name, new Map(members(value))]));
-  const all = [...inner.values()];
-  const byKey = () => ({ rows: keyed("key", names.map(written), found.map(([, value]) => value)), path: [], beside: [] });
-  if (all.length && all.length === found.length && all.every(({ size }) => size)) {
-    const keys = [...new Set(all.flatMap((each) => [...each.keys()]))];
-    if (keys.every((key) => /^[0-9]+$/.test(key))) {
-      const pairs = (/** @type {string} */ key) => [...inner].filter(([, each]) => each.has(key)).map(([name, each]) => /** @type {[string, string]} */ ([name, each.get(key)]));
-      return { rows: keyed("index", keys.map(written), keys.map((key) => object(pairs(key)))), path: [], beside: [] };
-    }
-    if (all.length > 1 && all.every((each) => areAlike(each, all[0]))) return byKey();
-  }
+function fromObjects(found, mayBeTexts) {
+  const onlyObjects = found.length > 0 && found.every(([, value]) => value.startsWith("{"));
+  const rows = onlyObjects && found.every(([, value]) => members(value).length) ? rowsOfObjects(found) : null;
+  if (rows) return { rows, path: [], beside: [] };
+  const byName = mayBeTexts ? textsByKey(found) : null;
+  if (byName) return { rows: byName, path: [], beside: [], guess: GUESS };
+  const hasText = found.some(([name, value]) => value.startsWith('"') && hasWordOf(name, TEXT_NAMES));
   for (const [name, value] of found) {
-    const deeper = value.startsWith("{") ? within(value) : null;
+    const deeper = value.startsWith("{") ? within(value, mayBeTexts && !hasText) : null;
     if (!deeper) continue;
-    const beside = [...names.filter((other) => other !== name), ...deeper.beside.map((other) => `${name}.${other}`)];
-    return { rows: deeper.rows, path: [name, ...deeper.path], beside };
+    const beside = [...found.map(([other]) => other).filter((other) => other !== name), ...deeper.beside.map((other) => `${name}.${other}`)];
+    return { rows: deeper.rows, path: [name, ...deeper.path], beside, guess: deeper.guess };
   }
-  return all.length > 1 && all.length === found.length ? byKey() : null;
+  return found.length > 1 && onlyObjects ? { rows: byKey(found), path: [], beside: [] } : null;
 }
-
-/**
- * Whether two objects have more than half of their keys in common.
- * @param {Map<string, string>} one
- * @param {Map<string, string>} other
- */
-const areAlike = (one, other) => 2 * [...one.keys()].filter((key) => other.has(key)).length > Math.max(one.size, other.size);
-
-/**
- * Every row with its key, as it is written, in front; unless they are only counted: 0, 1, 2, …
- * @param {string} name
- * @param {string[]} keys
- * @param {string[]} rows
- */
-function keyed(name, keys, rows) {
-  if (keys.every((key, index) => key.replace(/^"+|"+$/g, "") === String(index))) return rows;
-  const taken = new Set(rows.filter((row) => row.startsWith("{")).flatMap((row) => members(row).map(([each]) => each)));
-  while (taken.has(name)) name += "_";
-  return rows.map((row, index) => (row.startsWith("{") ? withFirst(name, keys[index] ?? "null", row) : row));
-}
-
-/**
- * @param {string} name
- * @param {string} key
- * @param {string} row
- */
-function withFirst(name, key, row) {
-  const rest = row.slice(skipSpace(row, 1));
-  return object([[name, key]]).slice(0, -1) + (rest === "}" ? rest : `, ${rest}`);
-}
-
-/** @param {[string, string][]} pairs */
-const object = (pairs) => `{${pairs.map(([name, value]) => `${written(name)}: ${value}`).join(", ")}}`;
-
-/** @param {string} name */
-const written = (name) => JSON.stringify(name);

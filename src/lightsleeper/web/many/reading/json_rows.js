@@ -1,11 +1,13 @@
 /** JSON → rows: one value a line, an array, or a document with the rows in it. As `bulk/records/json_rows.py`. */
 
-import { within } from "./json_document.js";
-import { members, NotJson, reads, skipSpace, valueEnd } from "./json_values.js";
+import { isDoubtful, within } from "./json_document.js";
+import { closedEnd, members, NotJson, reads, skipSpace, valueEnd } from "./json_values.js";
 import { MAX_ROW_CHARS } from "./rules.js";
 
 /** Objects within objects become columns named `user.name`; deeper than this they stay JSON. */
 const MAX_DEPTH = 4;
+/** `window.YTD.tweets.part0 = [`, `const reviews = {`. */
+const ASSIGNED = /^\s*(?:(?:var|let|const|export)\s+)*[A-Za-z_$][\w$.]*\s*=\s*(?=[[{])/;
 /** Lines of a file called json that are looked at before it is taken for something else. */
 const LINES_SEEN = 100;
 
@@ -57,6 +59,12 @@ function flat(prefix, raw, depth) {
 }
 
 /**
+ * How much of a file stands before the JSON that a script gives a name to, as in an archive of tweets.
+ * @param {string} text
+ */
+export const beginOfScript = (text) => text.match(ASSIGNED)?.[0].length ?? 0;
+
+/**
  * How a file that begins with `text` is JSON: lines, array or document; null if it is not.
  * @param {string} text
  * @param {boolean} whole
@@ -76,7 +84,7 @@ export function shapeOf(text, whole, isJson) {
     return isJson ? "lines" : null;
   }
   const alone = !text.slice(start + line.length).trim();
-  return line.startsWith("{") && alone && whole && within(line) ? "document" : "lines";
+  return line.startsWith("{") && alone && whole && (within(line) || isDoubtful(line)) ? "document" : "lines";
 }
 
 /**
@@ -93,7 +101,7 @@ function shapeOfList(text, start, whole, isJson) {
   const end = endOf(text, start);
   if (end === null) return begins(text, first, whole, isJson) ? (ofLists ? "document" : "array") : null;
   const behind = text.charAt(skipSpace(text, end));
-  if (!isJson && (!["", "[", ","].includes(behind) || !'{["]'.includes(text[first]))) return null;
+  if (!isJson && (!["", "[", ",", ";"].includes(behind) || !'{["]'.includes(text[first]))) return null;
   const aLineEach = behind === "[" && text[first] !== "{";
   return ofLists || aLineEach ? "document" : "array";
 }
@@ -108,9 +116,15 @@ function shapeOfList(text, start, whole, isJson) {
 function begins(text, first, whole, isJson) {
   if (!isJson && !'{["'.includes(text[first] ?? " ")) return false;
   const end = endOf(text, first);
-  if (end === null) return !whole && text[first] === "{";
+  if (end === null) return text[first] === "{" && (!whole || holdsRows(text));
   return isJson || ["", ",", "]"].includes(text.charAt(skipSpace(text, end)));
 }
+
+/**
+ * Whether a list has elements that can be read behind a first that cannot.
+ * @param {string} text
+ */
+const holdsRows = (text) => new ArrayElements().push(text, true).slice(0, LINES_SEEN).some(({ raw }) => raw.startsWith("{") && isRow(raw));
 
 /**
  * Where the value at `start` ends; null if none is there, or not all of it.
@@ -160,7 +174,7 @@ export class Lines {
     const rows = [];
     for (const line of complete) {
       this.#number += 1;
-      const raw = line.startsWith("{") && line.endsWith("}") ? line : line.replace(/^[ \t\r]+|[ \t\r]+$/g, "");
+      const raw = line.startsWith("{") && line.endsWith("}") ? line : line.replace(/^[ \t\r\x1e]+|[ \t\r\x1e]+$/g, "");
       if (raw) rows.push({ raw: withoutComma(raw), line: this.#number });
     }
     bound(this.#rest, this.#number + 1);
@@ -168,13 +182,15 @@ export class Lines {
   }
 }
 
-/** Takes a file in pieces and gives every element of its array, or of several; what is no JSON is one last row. */
+/** Takes a file in pieces and gives every element of its array, or of several; what is no JSON ends where it must. */
 export class ArrayElements {
   /** Nothing is left out. @type {string[]} */
   notes = [];
   #text = "";
   #line = 1;
+  #indent = 0;
   #inside = false;
+  #enough = 0;
 
   /**
    * @param {string} piece
@@ -185,15 +201,18 @@ export class ArrayElements {
     let position = 0;
     /** @type {RawRow[]} */
     const rows = [];
+    this.#text = text;
+    if (text.length < Math.min(this.#enough, MAX_ROW_CHARS) && !last) return rows;
     for (let start = skipSpace(text, position); start < text.length; start = skipSpace(text, position)) {
       this.#line += breaks(text.slice(position, start));
+      if (start) this.#indent = start - text.lastIndexOf("\n", start - 1) - 1; // else it began in an earlier piece
       position = start;
-      if (text[start] === "," || text[start] === (this.#inside ? "]" : "[")) {
-        if (text[start] !== ",") this.#inside = !this.#inside;
+      if (text[start] === "," || text[start] === ";" || text[start] === (this.#inside ? "]" : "[")) {
+        if (text[start] === "[" || text[start] === "]") this.#inside = !this.#inside;
         position += 1;
         continue;
       }
-      const end = endOf(text, start) ?? (last ? text.length : -1);
+      const end = elementEnd(text, start, this.#indent, last);
       // A number at the very end may go on in the next piece.
       if (end === -1 || (end === text.length && !last)) break;
       rows.push({ raw: text.slice(start, end).trim(), line: this.#line });
@@ -201,9 +220,30 @@ export class ArrayElements {
       position = end;
     }
     this.#text = text.slice(position);
+    this.#enough = 2 * this.#text.length; // to look at it again with each piece takes the square of the time
     bound(this.#text, this.#line);
     return rows;
   }
+}
+
+/**
+ * Where an element ends; -1 if more of it must come first. One that is no JSON ends where its brackets close, or above a
+ * line that begins as an element does and no further in than itself, whichever comes first: what is behind it is not lost.
+ * @param {string} text
+ * @param {number} start
+ * @param {number} indent
+ * @param {boolean} last
+ */
+function elementEnd(text, start, indent, last) {
+  const end = endOf(text, start);
+  if (end !== null) return end;
+  const closed = closedEnd(text, start);
+  if (closed === null && !last && text.length - start <= MAX_ROW_CHARS) return -1;
+  const pattern = new RegExp(`\\n(?=[ \\t]{0,${indent}}[{\\]])`, "g");
+  pattern.lastIndex = start;
+  const above = pattern.exec(text)?.index ?? Infinity;
+  if (above < (closed ?? text.length)) return above;
+  return closed ?? (last ? text.length : -1);
 }
 
 /** @param {string} text */

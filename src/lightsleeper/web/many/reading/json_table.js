@@ -2,6 +2,7 @@
 
 import { described, SAMPLE_ROWS } from "./description.js";
 import { Document } from "./json_document.js";
+import { faultIn } from "./json_faults.js";
 import { ArrayElements, Lines } from "./json_rows.js";
 import { jsonRow } from "./rows.js";
 
@@ -32,7 +33,8 @@ export async function fromJson(source, format, shape, choices) {
   const first = reader();
   const shown = await firstRows(source, first, place);
   if (shown.length && shown.every(({ problem }) => problem)) {
-    throw new Error(`${source.name}: none of its first ${shown.length.toLocaleString("en")} rows is a JSON object or a string`);
+    const fault = faultIn(source.text, source.whole);
+    throw new Error(`${source.name}: none of its first ${shown.length.toLocaleString("en")} rows is a JSON object or a string${fault ? `: ${fault}` : ""}`);
   }
   const table = described(source.name, format, names, shown.filter(({ problem }) => !problem), choices);
   table.notes.unshift(...first.notes);

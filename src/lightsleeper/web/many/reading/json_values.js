@@ -1,6 +1,8 @@
 /** JSON values as they are written: where one ends, what is in it, and what it shows. */
 
-const SPACE = /[ \t\n\r]*/y;
+/** With the sign that RFC 7464 puts before each value. */
+const SPACE = /[ \t\n\r\x1e]*/y;
+const WORD = /\/\*[^]*?\*\/|[^,\]\n]+/y;
 const OTHER = /-?Infinity|NaN|[-+.0-9A-Za-z]+/y;
 const STRUCTURE = /["{}[\]]/g;
 const LITERAL = /^(?:true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)$/;
@@ -96,8 +98,34 @@ function parsed(raw) {
 export const oneLine = (raw) =>
   raw.replace(/"(?:[^"\\]|\\[^])*"|[\0-\x1f]/g, (part) => (part.startsWith('"') ? escapedControls(part) : " "));
 
-/** @param {string} text */
-const escapedControls = (text) => text.replace(/[\0-\x1f]/g, (char) => JSON.stringify(char).slice(1, -1));
+/** @param {string} text a string as it is written, in which nothing escapes a control character */
+const escapedControls = (text) => text.replace(/\\[^]|[\0-\x1f]/g, (part) => (part.startsWith("\\") ? part : JSON.stringify(part).slice(1, -1)));
+
+/**
+ * An object as it is written, of names and of values as they are written.
+ * @param {[string, string][]} pairs
+ */
+export const objectOf = (pairs) => `{${pairs.map(([name, value]) => `${written(name)}: ${value}`).join(", ")}}`;
+
+/**
+ * A string as JSON writes it.
+ * @param {string} name
+ */
+export const written = (name) => JSON.stringify(name);
+
+/**
+ * Where what begins at `start` closes, be it JSON or not: a bracket, a string, a word; null if it does not.
+ * @param {string} text
+ * @param {number} start
+ * @returns {number | null}
+ */
+export function closedEnd(text, start) {
+  let end = 0;
+  if (text[start] === "{" || text[start] === "[") return reads(() => (end = nestedEnd(text, start))) ? end : null;
+  if (text[start] === '"') return reads(() => (end = stringEnd(text, start))) && end < text.length ? end : null;
+  WORD.lastIndex = start;
+  return WORD.test(text) && WORD.lastIndex < text.length ? WORD.lastIndex : null;
+}
 
 /**
  * The position of the first character at or after `start` that is no white space.

@@ -69,3 +69,16 @@ export async function* characters(stream, encoding) {
     await reader.cancel();
   }
 }
+
+/**
+ * The pieces without their first `count` characters.
+ * @param {number} count
+ * @param {AsyncGenerator<[string, boolean]>} pieces
+ * @returns {AsyncGenerator<[string, boolean]>}
+ */
+export async function* without(count, pieces) {
+  for await (const [piece, last] of pieces) {
+    yield [piece.slice(count), last];
+    count = Math.max(0, count - piece.length);
+  }
+}

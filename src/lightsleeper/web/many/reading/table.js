@@ -7,10 +7,11 @@ import { fromSheet, fromText } from "./cell_table.js";
 import { contentOf, refuseWithin } from "./containers.js";
 import { looksLikeTable, separatorLine } from "./dialect.js";
 import { Decoder, detect, named } from "./encoding.js";
-import { shapeOf } from "./json_rows.js";
+import { complaintOn } from "./json_faults.js";
+import { beginOfScript, shapeOf } from "./json_rows.js";
 import { fromJson } from "./json_table.js";
 import { requireNoMarkup } from "./markup.js";
-import { beyondAscii, characters, isAscii, startOf } from "./pieces.js";
+import { beyondAscii, characters, isAscii, startOf, without } from "./pieces.js";
 import { WINDOW_BYTES } from "./rules.js";
 
 /**
@@ -59,10 +60,12 @@ export async function openTable(file, choices = {}) {
   refuseWithin(window, content.name);
   const encoding = choices.encoding ? named(choices.encoding, window) : detect(whole || !isAscii(window) ? window : await beyondAscii(content.stream()));
   const decoder = new Decoder(encoding);
-  const text = decoder.push(window) + (whole ? decoder.end() : "");
-  checkText(text, file.name);
-  requireNoMarkup(text, content.name, whole, choices.format !== undefined);
-  const source = { pieces: () => characters(content.stream(), encoding), text, whole, name: file.name };
+  const shown = decoder.push(window) + (whole ? decoder.end() : "");
+  checkText(shown, file.name);
+  requireNoMarkup(shown, content.name, whole, choices.format !== undefined);
+  const skipped = beginOfScript(shown);
+  const text = shown.slice(skipped);
+  const source = { pieces: () => without(skipped, characters(content.stream(), encoding)), text, whole, name: file.name };
   const { format, shape } = formatOf(content.name, text, choices, whole);
   const table = shape ? await fromJson(source, format, shape, choices) : fromText(source, format, choices);
   table.encoding = encoding.name;
@@ -98,7 +101,7 @@ function formatOf(name, text, choices, whole) {
   }
   if (!said && looksLikeTable(separatorLine(text)[1], whole)) return { format: "csv", shape };
   if ((called === "jsonl" || called === "json") && text.trim()) {
-    throw new Error(`${name} is no ${called}: its beginning holds neither objects nor lists nor strings`);
+    throw new Error(`${name} is no ${called}: ${complaintOn(text, whole)}`);
   }
   return { format: "txt", shape };
 }

@@ -1,0 +1,1 @@
+export const data = {"reviews": [{"text": "Great place"}, {"text": "Awful rooms"}]};
