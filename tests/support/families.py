@@ -5,7 +5,7 @@ The weights are few, but what they answer is real: a word of a text decides each
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,24 @@ def texts_of(count: int, *, seed: int = 0, signals: int = 1) -> Iterator[tuple[s
 
 def write_trained(kind: str, folder: Path, *, task: str = "single_label_classification", **config: object) -> Path:
     """A checkpoint of that kind in `folder`, trained for a few seconds on what `texts_of` makes."""
-    torch.manual_seed(0)
     torch.set_num_threads(1)  # two that wait for each other take longer
+    model, tokenizer = _drawn(kind, folder, task, config)
+    _fit(model, tokenizer, task)
+    model.save_pretrained(folder)
+    return folder
+
+
+def write_untrained(kind: str, folder: Path, **config: object) -> Path:
+    """A checkpoint of that kind in `folder`, with weights as they are drawn: for what is refused before it answers."""
+    model, _ = _drawn(kind, folder, "single_label_classification", config)
+    model.save_pretrained(folder)
+    return folder
+
+
+def _drawn(
+    kind: str, folder: Path, task: str, config: Mapping[str, object]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    torch.manual_seed(0)
     found = KINDS[kind]
     folder.mkdir(parents=True, exist_ok=True)
     found.write_tokenizer(folder)
@@ -96,9 +112,7 @@ def write_trained(kind: str, folder: Path, *, task: str = "single_label_classifi
         ),
         attn_implementation="eager",
     )
-    _fit(model, tokenizer, task)
-    model.save_pretrained(folder)
-    return folder
+    return model, tokenizer
 
 
 def _fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: str, steps: int = 400) -> None:

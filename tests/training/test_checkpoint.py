@@ -455,6 +455,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         settings_of_tokenizer(model_max_length="512"),
         r'tokenizer_config\.json: model_max_length is "512"; expected a number of tokens',
     ),
+    "ends of long texts": (settings_of_tokenizer(truncation_side="left"), 'truncation_side is left: .* set .* "right"'),
+    "ends of long texts, baked in": (
+        with_tokenizer(lambda tokenizer: tokenizer["truncation"].update(direction="Left")),
+        'truncation_side is left: .* set .* "right"',
+    ),
     "no room for a word": (settings_of_tokenizer(model_max_length=2), "model_max_length leaves 2 tokens for a text"),
     "a token without a place": (with_tokenizer(with_a_decoder_s_token), r"tokenizer adds \[X\], .* 400 tokens has no"),
     "a special token without a place": (
@@ -522,6 +527,23 @@ def test_names_that_only_the_table_by_name_has_are_read(source: Path) -> None:
 def test_floats_of_every_width_are_read(source: Path, pristine: Path, dtype: torch.dtype) -> None:
     cast(dtype)(source)
     assert logits(source) == pytest.approx(logits(pristine), abs=2e-2)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"return_dict": False},
+        {"torchscript": True},
+        {"chunk_size_feed_forward": 4},
+        {"output_hidden_states": True, "output_attentions": True},
+    ],
+    ids=str,
+)
+def test_how_the_library_would_hand_its_outputs_over_changes_no_answer(
+    source: Path, pristine: Path, said: dict[str, object]
+) -> None:
+    configure(source, **said)
+    assert logits(source) == logits(pristine)
 
 
 @pytest.mark.parametrize("length", [0, -1, None, int(1e30), 100_000])

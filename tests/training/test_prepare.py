@@ -16,6 +16,7 @@ pytest.importorskip("torch")
 import torch
 
 from checkpoints import byte_pairs, word_pieces, write_checkpoint
+from families import write_untrained
 from lightsleeper.bulk.records import Reading
 from lightsleeper.bulk.records.table import Choices
 from lightsleeper.errors import BundleError, InvalidInput
@@ -194,6 +195,34 @@ def test_other_models_are_refused_in_one_line(
         prepare(str(source), tmp_path / "bundle")
     assert "\n" not in str(refusal.value)
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "reason"),
+    [
+        ("mpnet", {"relative_attention_num_buckets": 8}, "the model cannot be run: index out of range"),
+        ("deberta-v3", {"attention_head_size": 16}, "the model cannot be run: mat1 and mat2 shapes"),
+    ],
+)
+def test_a_model_that_its_own_library_cannot_run_is_refused_in_one_line(
+    tmp_path: Path, kind: str, change: dict[str, object], reason: str
+) -> None:
+    source = write_untrained(kind, tmp_path / "source", **change)
+    with pytest.raises(BundleError, match=f"^source: {reason}") as refusal:
+        prepare(str(source), tmp_path / "bundle")
+    assert "\n" not in refusal.value.message
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_model_that_the_exporter_does_not_know_is_refused_in_one_line(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no way\nto do this")
+
+    monkeypatch.setattr("torch.onnx.export", refuse)  # every family that is taken can be exported
+    with pytest.raises(BundleError, match=r"^source: the model cannot be exported: no way$"):
+        prepare(str(source), tmp_path / "bundle")
 
 
 #: What a checkpoint's own module would do, had it the chance.

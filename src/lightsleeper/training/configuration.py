@@ -42,6 +42,8 @@ def read_config(folder: Path, task: str | None) -> Any:  # noqa: ANN401  # a cla
         config = AutoConfig.from_pretrained(
             folder, **({"id2label": dict(enumerate(labels))} if labels else {}), **AS_IT_LIES
         )
+    # How the library hands its outputs over, and in what pieces it computes: neither changes an answer.
+    config.return_dict, config.torchscript, config.chunk_size_feed_forward = True, False, 0
     family_of(config)
     _require_encoder(config)
     _require_names([str(config.id2label[index]).strip() for index in range(config.num_labels)])

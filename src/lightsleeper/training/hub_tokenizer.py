@@ -65,6 +65,11 @@ def read_tokenizer(folder: Path, config: Any) -> Any:  # noqa: ANN401  # transfo
     padded = tokenizer.pad_token_id
     if family_of(config).positions_from == "padding" and padded not in (None, config.pad_token_id):
         raise BundleError(f"config.json: pad_token_id is {config.pad_token_id}, but the tokenizer pads with {padded}")
+    if tokenizer.truncation_side != "right":
+        raise BundleError(
+            "the tokenizer's truncation_side is left: it keeps the ends of long texts, a bundle their beginnings; "
+            'where those may decide, set truncation_side to "right" in tokenizer_config.json'
+        )
     return tokenizer
 
 

@@ -36,6 +36,7 @@ from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.training.checkpoint import Checkpoint, find_checkpoint
 from lightsleeper.training.evaluate_sets import AnyReport, evaluate_records
 from lightsleeper.training.export import export, save
+from lightsleeper.training.files import reported
 from lightsleeper.training.hub_tokenizer import require_same_ids
 from lightsleeper.training.observe import observe
 from lightsleeper.training.optimize import optimize
@@ -118,6 +119,8 @@ def make_bundle(
         with stages("open"):
             reference = opened.enter_context(checkpoint.opened())
             require_same_ids(checkpoint.hub_tokenizer, checkpoint.tokenizer(), held_out)
+            with reported(f"{checkpoint.model_id}: the model cannot be run"):
+                reference.run(reference.tokenizer.encode([max(held_out, key=len)]))
             checkpoint.tokenizer().save(str(stage / TOKENIZER), pretty=False)
         seen = _write_graph(checkpoint, stage, reference, observed, held_out, stages=stages)
         for remark in (doubt(checkpoint.config(), checkpoint.task, seen), doubt_of_zeros(checkpoint.model())):
@@ -175,9 +178,10 @@ def _write_graph(
 
     Returns the logits of `held_out` in float32.
     """
-    with stages("export"):
+    with stages("export"), reported(f"{checkpoint.model_id}: the model cannot be exported"):
         exported = export(checkpoint.model())
-    with stages("check the export"), TemporaryDirectory() as folder:
+    unlike = f"{checkpoint.model_id}: the exported graph cannot be compared with the model"
+    with stages("check the export"), reported(unlike), TemporaryDirectory() as folder:
         save(exported, Path(folder, MODEL))
         engine = OnnxEngine(Path(folder, MODEL), checkpoint.manifest().pad_token_id)
         logits = check_export(reference.engine, engine, reference, held_out)
