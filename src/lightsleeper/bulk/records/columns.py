@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 from unicodedata import category
 
-from lightsleeper.bulk.records.rules import OTHER_NAMES, PLACEHOLDERS, TEXT_NAMES
+from lightsleeper.bulk.records.rules import (
+    ANSWERING_NAMES,
+    ASIDE_NAMES,
+    OTHER_NAMES,
+    OTHER_STEMS,
+    PLACEHOLDERS,
+    TEXT_NAMES,
+    TEXT_STEMS,
+    WEAK_TEXT_NAMES,
+)
+from lightsleeper.bulk.records.values import are_values, trimmed
 from lightsleeper.errors import InvalidInput
 
 #: A text longer than this says no more about its column.
@@ -16,10 +26,18 @@ _LEAST_WORDS: Final = 0.1
 _LONGEST_PLACEHOLDER: Final = max(map(len, PLACEHOLDERS))
 #: A letter of a script that writes no spaces is about half a word.
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
-_WORD = re.compile(r"(?<!\S)[(\[\"'“‘«¿¡#*_-]*[^\W\d_][^\s/@<>{}=_\\]*(?!\S)")
+#: Its first letter, or what `isalpha` tells from one: `\w` holds `²`, too.
+_WORD = re.compile(r"(?<!\S)[(\[\"'“‘«¿¡#*_-]*([^\W\d_])[^\s/@<>{}=_\\]*(?!\S)")
 #: Separators, control and format characters, private use, accents: BERT's tokenizer drops what holds nothing else.
 _UNSEEN: Final = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Co", "Mn"})
 _PARTS = re.compile(r"[^\W\d_]+")
+_SHORT_STEM: Final = 5
+_NAME_WORDS: Final = 4
+#: A column called text that is at least half filled is one, unless nothing in it can be read or another holds this many
+#: times as much.
+_NAMED: Final = 16.0
+_HALF: Final = 0.5
+_LEAST_WEIGHT: Final = 0.01
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -35,13 +53,15 @@ class Column:
     distinct: float
     #: How much it looks like the column of texts; 0 if nothing in it can be read.
     likeness: float
+    #: Whether its name says that it holds the texts, and it holds something that may be one.
+    is_named: bool = False
 
 
 def unique_names(header: Sequence[str], width: int) -> list[str]:
     """One name for each of `width` columns: `column 3` where there is none, `text 2` for the second `text`."""
     names: list[str] = []
     for index in range(width):
-        given = header[index].strip() if index < len(header) else ""
+        given = trimmed(header[index]) if index < len(header) else ""
         name = stem = given or f"column {index + 1}"
         count = 1
         while name in names:
@@ -61,7 +81,7 @@ def is_blank(cell: str) -> bool:
 
 def is_placeholder(cell: str) -> bool:
     """Whether it says that there is no text, as `NULL`, `nan`, `n/a` and `-` do."""
-    return cell.strip().lower() in PLACEHOLDERS
+    return trimmed(cell).lower() in PLACEHOLDERS
 
 
 def is_filled(cell: str) -> bool:
@@ -88,7 +108,10 @@ def text_column(columns: Sequence[Column]) -> int | None:
 
 def words_of_name(name: str) -> set[str]:
     """The words of a column's name: `reviewText` and `Review Text` hold review and text."""
-    return {part.lower() for part in _PARTS.findall(_HUMP.sub(" ", name))} | {name.lower()}
+    parts = _PARTS.findall(_HUMP.sub(" ", name))
+    if not name.isascii():
+        parts = [word for part in parts for word in "".join(char if char.isalpha() else " " for char in part).split()]
+    return {part.lower() for part in parts} | {name.lower()}
 
 
 def sparseness(columns: Sequence[Column], chosen: int, rows: int) -> str:
@@ -103,10 +126,16 @@ def column_named(said: str, names: Sequence[str], file_name: str) -> int:
     """The index of that name, whatever its case and the blanks around it; InvalidInput if there is none."""
     if said in names:
         return names.index(said)
-    folded = [each.strip().lower() for each in names]
-    if said.strip().lower() not in folded:
+    folded = [trimmed(each).lower() for each in names]
+    if trimmed(said).lower() not in folded:
         raise InvalidInput(f"{file_name}: no column {said!r} among {', '.join(names)}", field="text_column")
-    return folded.index(said.strip().lower())
+    return folded.index(trimmed(said).lower())
+
+
+def named_otherwise(columns: Sequence[Column], chosen: int) -> str:
+    """Words for a column called text where another one, not called so, is chosen; empty if there is none."""
+    others = [column.name for column in columns if column.is_named]
+    return f"{others[0]} is named like the text" if others and not columns[chosen].is_named else ""
 
 
 def _column(name: str, cells: Sequence[str | None]) -> Column:
@@ -115,22 +144,44 @@ def _column(name: str, cells: Sequence[str | None]) -> Column:
         return Column(name, 0.0, 0.0, 0.0)
     share, distinct = len(filled) / len(cells), len(set(filled)) / len(filled)
     words = sum(min(_MOST_WORDS, _words(cell)) for cell in filled) / len(filled)
-    if _weight(name) > 1:  # `tweet_id` is none
+    weight = _weight(name)
+    is_named = weight == _NAMED and not are_values(map(trimmed, filled))
+    if weight > 1:  # `tweet_id` is none
         words = max(words, _LEAST_WORDS)
-    likeness = words * share * distinct * _weight(name) if words >= _LEAST_WORDS else 0.0
-    return Column(name, share, distinct, likeness)
+    if weight == _NAMED and not is_named:  # if there is nothing else
+        weight = _LEAST_WEIGHT
+    elif weight == _NAMED and share < _HALF:
+        weight = 2.0
+    return Column(name, share, distinct, words * share * distinct * weight if words >= _LEAST_WORDS else 0.0, is_named)
 
 
 def _words(cell: str) -> float:
     if cell.startswith(("{", "[")) and cell.endswith(("}", "]")):  # JSON: not written by hand
         return 0
     unspaced = len(_UNSPACED.findall(cell))
-    return unspaced / 2 if unspaced > len(cell) / 4 else len(_WORD.findall(cell))
+    return unspaced / 2 if unspaced > len(cell) / 4 else sum(map(str.isalpha, _WORD.findall(cell)))
 
 
 def _weight(name: str) -> float:
-    """A name alone decides nothing, but tells `name` from `comments` where both hold two words."""
+    """What a name says: not which column it is, unless it is called text and is no other's answer."""
     words = words_of_name(name)
-    if words & OTHER_NAMES:
-        return 1.0 if words & TEXT_NAMES else 0.5
-    return 2.0 if words & TEXT_NAMES else 1.0
+    if len(_PARTS.findall(name)) > _NAME_WORDS:  # a question, which may hold any of them
+        if words & OTHER_NAMES:
+            return 1.0 if words & TEXT_NAMES else 0.5
+        return 2.0 if words & TEXT_NAMES else 1.0
+    if _has_stem(words, ANSWERING_NAMES):
+        return 0.25
+    is_text = words & (TEXT_NAMES - WEAK_TEXT_NAMES) or _has_stem(words, TEXT_STEMS)
+    if words & (OTHER_NAMES | ASIDE_NAMES) or _has_stem(words, OTHER_STEMS):
+        return 1.0 if is_text else 0.5
+    return _NAMED if is_text else 2.0 if words & WEAK_TEXT_NAMES else 1.0
+
+
+def _has_stem(words: set[str], stems: frozenset[str]) -> bool:
+    return any(_is_stem(stem, word) for stem in stems for word in words)
+
+
+def _is_stem(stem: str, word: str) -> bool:
+    if _UNSPACED.match(stem):
+        return stem in word
+    return word == stem or (len(stem) >= _SHORT_STEM and (word.startswith(stem) or word.endswith(stem)))

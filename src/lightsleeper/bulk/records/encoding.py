@@ -48,6 +48,7 @@ _PADDING: Final = 8 * "\0"
 #: Below this share of familiar characters an encoding is not what the file is written in.
 _LEAST_FAMILIAR: Final = 0.2
 _LOW_BYTES: Final = 9
+_OF_ENDS: Final = 10
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _DAMAGE = re.compile("[\udc80-\udcff\ufffd]")
 
@@ -170,7 +171,9 @@ def _utf_16(sample: bytes) -> str | None:
     best = max(("utf-16le", "utf-16be"), key=lambda name: sum(char < "\x80" for char in _decoded(pairs, name)))
     text = _decoded(pairs, best)
     plain = sum(char < "\x80" for char in text)
-    return best if plain and "\0" not in text and "\ufffd" not in text else None
+    # Its line ends are whole, where a lone zero byte makes other letters of all; a common one, 0x4e0a, holds half.
+    ends, whole = sum(map(sample.count, b"\r\n")), sum(map(text.count, "\r\n"))
+    return best if plain and "\0" not in text and "\ufffd" not in text and _OF_ENDS * whole >= ends else None
 
 
 def _legacy(sample: bytes) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lightsleeper.bulk.records.columns import unique_names, words_of_name
-from lightsleeper.bulk.records.dialect import is_header
+from lightsleeper.bulk.records.header import is_header
 from lightsleeper.bulk.records.json_maps import (
     are_alike,
     by_key,

@@ -9,10 +9,13 @@ from lightsleeper.bulk.records import json_rows, json_values
 from lightsleeper.bulk.records.cells import Cells
 from lightsleeper.bulk.records.columns import is_blank, is_filled
 from lightsleeper.bulk.records.encoding import is_damaged, mended
+from lightsleeper.bulk.records.titles import begins_another_table
+from lightsleeper.bulk.records.values import trimmed
 
 BLANK = "blank"
 PLACEHOLDER = "placeholder"
 HEADER_AGAIN = "the header again"
+OTHER_TABLE = "of another table"
 
 
 @dataclass(slots=True)
@@ -35,6 +38,8 @@ class Row:
     kinds: Mapping[int, str] | None = None
     #: Whether a byte or half a character was replaced by what it most likely meant.
     damaged: bool = False
+    #: Whether it has fewer cells than there are columns.
+    is_short: bool = False
 
     def text(self, column: int) -> str | None:
         """The cell of that column; None if the row has none."""
@@ -54,24 +59,33 @@ class Row:
         return BLANK if is_blank(text) else PLACEHOLDER
 
 
-def table_rows(
-    lines: Iterable[Cells],
-    width: int,
-    *,
-    skip: int = 0,
-    keep_blank: bool = False,
-    joiner: str | None = None,
-    header: Sequence[str] | None = None,
-) -> Iterator[Row]:
-    """Rows of `width` cells; the first `skip` lines with something in them are none: titles and the header.
+@dataclass(slots=True)
+class Shape:
+    """What a table's lines are made rows by."""
 
-    Lines with nothing in them are left out, but between the rows of one column, where they are blanks (`keep_blank`:
-    behind them too). `joiner`: the delimiter, if what is too much belongs to the last cell. A row that is the `header`
-    again comes of files put behind each other.
+    width: int
+    #: The first lines with something on them that are no rows: titles and the header.
+    skip: int = 0
+    #: Whether a line with nothing on it is a blank behind the rows, too, not only between those of one column.
+    keep_blank: bool = False
+    header: Sequence[str] | None = None
+    #: Whether a row is as wide as it was written; those of a sheet are all alike.
+    is_delimited: bool = True
+    #: The delimiter, if what is too much belongs to the column `joined`.
+    joiner: str | None = None
+    joined: int = 0
+
+
+def table_rows(lines: Iterable[Cells], shape: Shape) -> Iterator[Row]:
+    """The rows that `lines` are; lines with nothing on them are none, but between the rows of one column.
+
+    A row that is the header again comes of files put behind each other: if its names stand in another order, so do the
+    cells below it. Behind an empty line there may be another table.
     """
-    number, empty = 0, []
+    number, empty, skip, other = 0, [], shape.skip, 0
+    again = _HeaderAgain(shape.header or [])
     for line in lines:
-        if len(line.cells) < 2 and not keep_blank and _is_nothing(line.cells, width, skip):  # noqa: PLR2004  # quick for all others
+        if len(line.cells) < 2 and not shape.keep_blank and _is_nothing(line.cells, shape.width, skip):  # noqa: PLR2004  # quick for all others
             empty.append(line.line)
             continue
         if skip:
@@ -79,17 +93,45 @@ def table_rows(
             empty.clear()
             continue
         if empty:
-            for blank in empty if width == 1 else []:
+            for blank in empty if shape.width == 1 else []:
                 number += 1
                 yield Row(number, blank, [""])
             empty.clear()
+            if shape.header and shape.is_delimited and begins_another_table(line.cells, shape.width):
+                other = len(line.cells)
         number += 1
-        if line.cells == header:
+        if len(line.cells) == other != shape.width:
+            yield _problem_row(number, line, shape.width, OTHER_TABLE)
+        elif again.is_met(line.cells):
             yield Row(number, line.line, [*line.cells], problem=HEADER_AGAIN)
-        elif line.is_sound and len(line.cells) == width:
+        elif line.is_sound and len(line.cells) == shape.width and not again.order:
+            other = 0
             yield Row(number, line.line, line.cells)  # type: ignore[arg-type]  # a list of cells, of which none is None
         else:
-            yield _table_row(number, line, width, joiner)
+            yield _table_row(number, line, shape, again.order)
+
+
+class _HeaderAgain:
+    """Knows the header, and in which order its names stood when it came last."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._header = list(header)
+        self._folded = [trimmed(name).lower() for name in header]
+        self._sorted = sorted(self._folded)
+        self._longest = max(map(len, header), default=0)
+        #: Where the cell of each column stands; empty if all stand in their places.
+        self.order: list[int] = []
+
+    def is_met(self, cells: Sequence[str]) -> bool:
+        if len(cells) != len(self._header) or len(cells[0]) > self._longest + 1:
+            return False
+        if len(cells) == 1:  # a text, if it is written otherwise
+            return cells == self._header
+        folded = [trimmed(cell).lower() for cell in cells]
+        if sorted(folded) != self._sorted:
+            return False
+        self.order = [] if folded == self._folded else [folded.index(name) for name in self._folded]
+        return True
 
 
 def _is_nothing(cells: Sequence[str], width: int, skip: int) -> bool:
@@ -97,20 +139,38 @@ def _is_nothing(cells: Sequence[str], width: int, skip: int) -> bool:
     return not cells or (cells == [""] and (width > 1 or skip > 0))
 
 
-def _table_row(number: int, line: Cells, width: int, joiner: str | None) -> Row:
+def _problem_row(number: int, line: Cells, width: int, problem: str) -> Row:
     cells: list[str | None] = [*line.cells[:width], *repeat(None, width - len(line.cells))]
-    row = Row(number, line.line, cells, kinds=line.kinds)
     surplus = line.cells[width:]
-    if any(map(str.strip, surplus)):
-        if joiner is None:
-            row.problem = f"{len(line.cells)} cells, not {width}"
-            row.surplus = json.dumps(surplus, ensure_ascii=False)
-        else:
-            row.cells[-1] = joiner.join(line.cells[width - 1 :])
-    for index, cell in enumerate(cells):
+    said = json.dumps(surplus, ensure_ascii=False) if any(map(str.strip, surplus)) else ""
+    return Row(number, line.line, cells, problem=problem, surplus=said, kinds=line.kinds)
+
+
+def _table_row(number: int, line: Cells, shape: Shape, order: Sequence[int]) -> Row:
+    found = _joined(line.cells, shape)
+    problem = f"{len(found)} cells, not {shape.width}" if any(map(str.strip, found[shape.width :])) else ""
+    row = _problem_row(number, Cells(found, line.line, kinds=line.kinds), shape.width, problem)
+    if order and not problem:
+        row.cells = [row.cells[index] for index in order]
+    row.is_short = len(line.cells) < shape.width
+    for index, cell in enumerate(row.cells):
         if cell is not None and is_damaged(cell):
             row.cells[index], row.damaged = mended(cell), True
     return row
+
+
+def _joined(cells: list[str], shape: Shape) -> list[str]:
+    """The cells, of which one holds what is too much: that of the texts, if it is the last or blanks say so."""
+    count = len(cells) - shape.width + 1
+    if shape.joiner is None or count < 2 or not any(map(str.strip, cells[shape.width :])):  # noqa: PLR2004  # one cell is as it is
+        return cells
+    behind = cells[shape.joined + count :]
+    if behind and (
+        any(cell.startswith(" ") for cell in behind)
+        or not all(cell.startswith(" ") for cell in cells[shape.joined + 1 : shape.joined + count])
+    ):
+        return cells
+    return [*cells[: shape.joined], shape.joiner.join(cells[shape.joined : shape.joined + count]), *behind]
 
 
 def json_row(number: int, raw: str, line: int, place: Callable[[str], int]) -> Row:

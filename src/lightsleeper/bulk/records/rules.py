@@ -23,6 +23,9 @@ RARE_DELIMITERS: Final = ("^", "~")
 #: Those that split only where none of the others does, below what surely is a header, into even rows.
 LAST_DELIMITERS: Final = (":", " ")
 
+#: Of a table with one column: quotes count, and no character that texts hold splits them.
+ONE_COLUMN: Final = "\x1f"
+
 #: Share of the rows that must have the first one's width before a character is taken for a delimiter.
 LEAST_FIT: Final = 0.4
 
@@ -61,6 +64,45 @@ OTHER_NAMES: Final = frozenset(
         *("link", "label", "labels", "sentiment", "class", "category", "rating", "score", "stars", "language", "lang"),
         *("title", "subject", "location", "city", "country", "state", "product", "source", "version", "device", "type"),
         *("topic", "group", "index", "key", "number", "code", "email", "address", "reply", "target", "gender", "age"),
+    }
+)
+#: Of TEXT_NAMES, those that stand above a text as often as for one: no reason to prefer their column.
+WEAK_TEXT_NAMES: Final = frozenset({"headline", "caption", "post", "document", "statement"})
+#: Words in the names of columns that weigh less, and are no sign of a header: of what the other side says, and of what
+#: else is written in words.
+ANSWERING_NAMES: Final = frozenset(
+    {
+        *("reply", "replies", "replied", "owner", "developer", "internal", "management", "staff", "seller", "vendor"),
+        *("moderator", "回复", "回覆", "返信", "답글"),
+    }
+)
+ASIDE_NAMES: Final = frozenset({"note", "notes", "description", "descriptions", "brand"})
+#: The same in other languages, for the column of texts alone: how a word of the name begins or ends, short ones all of
+#: it, in scripts without blanks what it holds.
+TEXT_STEMS: Final = frozenset(
+    {
+        *("avis", "bewertung", "kommentar", "rezension", "rückmeldung", "meinung", "nachricht", "texte"),
+        *("commentaire", "critique", "texto", "comentari", "reseña", "opini", "testo", "recension", "commento"),
+        *("avaliaç", "tekst", "recenz", "komentar", "beoordeling", "recensie", "opmerking", "omdöme", "anmeldelse"),
+        *("yorum", "değerlendirme", "текст", "отзыв", "комментари", "рецензи", "відгук", "коментар", "рецензі", "评论"),
+        *("評論", "评价", "評價", "点评", "點評", "留言", "内容", "內容", "正文"),
+        *("レビュー", "コメント", "感想", "口コミ", "クチコミ", "本文", "리뷰"),
+        *("댓글", "후기", "의견", "내용", "본문", "تعليق", "مراجعة", "النص", "رأي"),
+    }
+)
+OTHER_STEMS: Final = frozenset(
+    {
+        *("datum", "fecha", "produkt", "produit", "producto", "prodotto", "produto", "beschreibung", "description"),
+        *("descripción", "descrizione", "descriç", "omschrijving", "opis", "beskrivning", "ürün", "açıklama"),
+        *("titel", "titre", "título", "titulo", "titolo", "tytuł", "başlık", "adresse", "adres", "adress"),
+        *("indirizzo", "dirección", "endereço", "nombre", "prénom", "autor", "auteur", "autore", "nutzer", "kunde"),
+        *("utilisateur", "usuario", "hotel", "stadt", "ville", "ciudad", "notiz", "anmerkung", "товар", "продукт"),
+        *("описани", "назван", "назва", "опис", "заголов", "тема", "адрес", "автор", "имя", "пользовател", "город"),
+        *("дата", "商品", "产品", "產品", "製品", "品名", "店名", "标题", "標題"),
+        *("タイトル", "件名", "地址", "住所", "作者", "用户", "用戶", "名前"),
+        *("氏名", "ユーザー", "日期", "日付", "상품", "제품", "제목", "주소", "이름"),
+        *("작성자", "날짜", "المنتج", "منتج", "وصف", "عنوان"),
+        *("اسم", "تاريخ"),
     }
 )
 LABEL_COLUMNS: Final = (

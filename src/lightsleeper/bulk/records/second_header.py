@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from lightsleeper.bulk.records.columns import is_filled
-from lightsleeper.bulk.records.dialect import are_values, is_value
+from lightsleeper.bulk.records.columns import is_filled, is_placeholder
+from lightsleeper.bulk.records.values import are_values, is_value, trimmed
 
 _HEADER_ROWS: Final = 200
 #: What SurveyMonkey writes below a question.
@@ -13,6 +13,8 @@ _ANSWERS: Final = frozenset({"Response", "Open-Ended Response"})
 _IMPORT_ID: Final = '{"ImportId":'
 _LISTED: Final = 5
 _LEAST_COLUMNS: Final = 2
+#: A longer cell above texts is one of them.
+_UNIT_WORDS: Final = 2
 
 
 def second_header_rows(body: Sequence[Sequence[str]]) -> int:
@@ -25,12 +27,16 @@ def second_header_rows(body: Sequence[Sequence[str]]) -> int:
     first, below = body[0], body[1 : 1 + _HEADER_ROWS]
     if not first[0] and _ANSWERS & set(first):
         return 1
-    numbers = [
-        cell.strip()
-        for index, cell in enumerate(first)
-        if are_values([row[index].strip() for row in below if index < len(row)])
+    columns = [[trimmed(row[index]) for row in below if index < len(row)] for index in range(len(first))]
+    are_numbers = [are_values(column) for column in columns]
+    if any(len(cell.split()) > _UNIT_WORDS for cell, numbers in zip(first, are_numbers, strict=True) if not numbers):
+        return 0
+    cells = [
+        (trimmed(cell), column) for cell, column, numbers in zip(first, columns, are_numbers, strict=True) if numbers
     ]
-    return int(len(numbers) >= _LEAST_COLUMNS and all(is_filled(cell) and not is_value(cell) for cell in numbers))
+    units = [(cell, column) for cell, column in cells if not is_placeholder(cell)]
+    are_units = all(is_filled(cell) and not is_value(cell) and cell not in column for cell, column in units)
+    return int(len(units) >= _LEAST_COLUMNS and are_units)
 
 
 def said_of(rows: Sequence[Sequence[str]]) -> str:

@@ -3,10 +3,13 @@
 import { CellReader } from "./cells.js";
 import { uniqueNames } from "./columns.js";
 import { described, SAMPLE_ROWS } from "./description.js";
-import { decide, isHeader, lineEnd, mostCommon, ONE_COLUMN, separatorLine, titleRows } from "./dialect.js";
-import { TableRows } from "./rows.js";
+import { decide, lineEnd, separatorLine } from "./dialect.js";
+import { headerOf } from "./header.js";
+import { OTHER_TABLE, TableRows } from "./rows.js";
+import { ONE_COLUMN } from "./rules.js";
 import { saidOf, secondHeaderRows } from "./second_header.js";
 import { areUsual, cellsExchanged, exchanged } from "./single_quotes.js";
+import { Lines } from "./titles.js";
 import { sheetRows } from "./workbook.js";
 
 /**
@@ -16,6 +19,8 @@ import { sheetRows } from "./workbook.js";
  * @typedef {import("./table.js").Choices} Choices
  */
 
+const LISTED = 20;
+const ROWS_NAMED = 5;
 const MOSTLY = 0.9;
 
 /**
@@ -143,6 +148,35 @@ export async function fromSheet(content, name, choices) {
 }
 
 /**
+ * @typedef {object} Head what stands at the top of a table, and how wide it is
+ * @property {string[][]} titles
+ * @property {string[] | null} header
+ * @property {string[][]} second
+ * @property {number} width
+ * @property {boolean} isNarrow whether nearly all rows hold more than that
+ * @property {string[]} notes what was left out, in words
+ *
+ * @param {Cells[]} sample
+ * @param {boolean | undefined} said
+ * @returns {Head}
+ */
+function headOf(sample, said) {
+  const lines = new Lines(sample.map(({ cells }) => cells));
+  const count = said === undefined ? lines.titles() : 0;
+  const table = lines.table(count);
+  const { header, width } = headerOf(table, said);
+  const body = header ? table.slice(1) : table;
+  const second = said === undefined && header ? body.slice(0, secondHeaderRows(body)) : [];
+  const isNarrow = body.length > 0 && body.filter((cells) => cells.slice(width).some((cell) => cell.trim())).length >= MOSTLY * body.length;
+  const titles = lines.filled.slice(0, count);
+  const above = titles.flat().map((cell) => cell.trim()).filter(Boolean);
+  const notes = above.length ? [`left out above the header: ${above.slice(0, LISTED).join("; ")}${above.length > LISTED ? "; …" : ""}`] : [];
+  notes.push(...saidOf(second));
+  if (header && header.length > table[0].length) notes.push("the header has one name too few: the first column is taken to have none");
+  return { titles, header, second, width, isNarrow, notes };
+}
+
+/**
  * @param {() => AsyncGenerator<Cells[]>} lineBatches
  * @param {Cells[]} sample the first of them, from which header, width and text column are decided
  * @param {string} name
@@ -151,43 +185,38 @@ export async function fromSheet(content, name, choices) {
  */
 function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
   const lines = dialect?.delimiter === null;
-  const filled = sample.map(({ cells }) => cells).filter((cells) => cells.length > 1 || cells[0]);
-  const isGuessed = !lines && choices.header === undefined;
-  const titles = isGuessed ? filled.splice(0, titleRows(filled)) : [];
-  const { header, width } = lines ? { header: null, width: 1 } : headerOf(filled, choices.header);
+  const head = lines ? { titles: [], header: null, second: [], width: 1, isNarrow: false, notes: [] } : headOf(sample, choices.header);
+  const { header, width } = head;
   const names = lines ? ["text"] : uniqueNames(header ?? [], width);
-  const second = isGuessed && header ? filled.slice(1, 1 + secondHeaderRows(filled.slice(1))) : [];
-  const shape = { skip: titles.length + Number(header !== null) + second.length, keepBlank: lines, header };
-  const shown = new TableRows(width, shape).take(sample);
-  const table = described(name, lines ? "txt" : "csv", names, shown, choices);
+  /** @type {import("./rows.js").Shape} */
+  const shape = { width, skip: head.titles.length + Number(header !== null) + head.second.length, keepBlank: lines, header, isDelimited: dialect !== null };
+  const shown = new TableRows(shape).take(sample);
+  const table = described(name, lines ? "txt" : "csv", names, shown.filter(({ problem }) => problem !== OTHER_TABLE), choices);
   table.header = header;
-  const above = titles.flat().map((cell) => cell.trim()).filter(Boolean);
-  if (above.length) table.notes.push(`left out above the header: ${above.join("; ")}`);
-  table.notes.push(...saidOf(second));
-  if (header && header.length > filled[0].length) table.notes.push("the header has one name too few: the first column is taken to have none");
+  table.notes.push(...head.notes);
   table.delimiter = dialect && dialect.delimiter !== ONE_COLUMN ? dialect.delimiter : null;
-  // Who quotes nothing may well leave commas in the texts of the last column.
-  const joiner = table.textIndex === width - 1 && width > 1 && !hasQuotes && dialect ? dialect.delimiter : null;
+  // Who quotes nothing may well leave commas in the texts.
+  if (dialect && !hasQuotes && width > 1 && table.textIndex !== null) {
+    Object.assign(shape, { joiner: dialect.delimiter, joined: table.textIndex });
+    if (head.isNarrow) table.notes.push(`nearly every row has a cell too many: taken for a part of ${names[table.textIndex]}`);
+  }
+  table.notes.push(...shortRows(shown));
   table.batches = async function* () {
-    const rows = new TableRows(width, { ...shape, joiner });
+    const rows = new TableRows(shape);
     for await (const batch of lineBatches()) yield rows.take(batch);
   };
   return table;
 }
 
 /**
- * The row of names, if there is one, and how many columns there are.
- * @param {string[][]} rows
- * @param {boolean | undefined} said
+ * Words for rows with fewer cells than there are columns.
+ * @param {import("./rows.js").Row[]} shown
  */
-function headerOf(rows, said) {
-  if (!rows.length) return { header: null, width: 1 };
-  const header = (said ?? isHeader(rows)) ? rows[0] : null;
-  const body = header ? rows.slice(1) : rows;
-  const [usual, times] = mostCommon(body.map((row) => row.length)) ?? [rows[0].length, 0];
-  if (!header) return { header, width: usual };
-  const isFilled = body.some((row) => row.slice(header.length).some((cell) => cell.trim()));
-  if (usual <= header.length || times < MOSTLY * body.length || !isFilled) return { header, width: header.length };
-  // R names no column for the names of its rows.
-  return { header: usual === header.length + 1 ? ["", ...header] : header, width: usual };
+function shortRows(shown) {
+  const short = shown.map(({ isShort }, index) => (isShort ? index + 1 : 0)).filter(Boolean);
+  if (!short.length) return [];
+  const listed = short.slice(0, ROWS_NAMED).join(", ") + (short.length > ROWS_NAMED ? ", …" : "");
+  const [have, rows] = short.length === 1 ? ["has", "row"] : ["have", "rows"];
+  const [count, all] = [short.length, shown.length].map((number) => number.toLocaleString("en"));
+  return [`${count} of the first ${all} rows ${have} too few cells: ${rows} ${listed}`];
 }

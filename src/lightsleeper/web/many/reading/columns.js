@@ -1,6 +1,7 @@
 /** Names of columns, what fills them, and which holds the texts. As `bulk/records/columns.py`. */
 
-import { OTHER_NAMES, PLACEHOLDERS, TEXT_NAMES } from "./rules.js";
+import { ANSWERING_NAMES, ASIDE_NAMES, OTHER_NAMES, OTHER_STEMS, PLACEHOLDERS, TEXT_NAMES, TEXT_STEMS, WEAK_TEXT_NAMES } from "./rules.js";
+import { areValues, trimmed } from "./values.js";
 
 /** A text longer than this says no more about its column. */
 const MOST_WORDS = 100;
@@ -9,6 +10,13 @@ const LEAST_WORDS = 0.1;
 const LONGEST_PLACEHOLDER = Math.max(...Array.from(PLACEHOLDERS, (word) => word.length));
 /** A letter of a script that writes no spaces is about half a word. */
 const UNSPACED = /[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]/g;
+const IS_UNSPACED = new RegExp(UNSPACED.source);
+const SHORT_STEM = 5;
+const NAME_WORDS = 4;
+/** A column called text that is at least half filled is one, unless nothing in it can be read or another holds this many times as much. */
+const NAMED = 16;
+const HALF = 0.5;
+const LEAST_WEIGHT = 0.01;
 const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
 
 /**
@@ -17,6 +25,7 @@ const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
  * @property {number} filled share of the rows whose cell is neither blank nor a placeholder
  * @property {number} distinct share of those cells that no other equals
  * @property {number} likeness how much it looks like the column of texts; 0 if nothing in it can be read
+ * @property {boolean} isNamed whether its name says that it holds the texts, and it holds something that may be one
  */
 
 /**
@@ -28,7 +37,7 @@ export function uniqueNames(header, width) {
   /** @type {Set<string>} */
   const names = new Set();
   for (let index = 0; index < width; index += 1) {
-    const stem = header[index]?.trim() || `column ${index + 1}`;
+    const stem = trimmed(header[index] ?? "") || `column ${index + 1}`;
     let name = stem;
     for (let count = 2; names.has(name); count += 1) name = `${stem} ${count}`;
     names.add(name);
@@ -40,7 +49,7 @@ export function uniqueNames(header, width) {
 export const isBlank = (cell) => /^[\s\p{Z}\p{Cc}\p{Cf}\p{Co}\p{Mn}]*$/u.test(cell);
 
 /** @param {string} cell */
-const isPlaceholder = (cell) => PLACEHOLDERS.has(cell.trim().toLowerCase());
+export const isPlaceholder = (cell) => PLACEHOLDERS.has(trimmed(cell).toLowerCase());
 
 /**
  * Neither blank nor a placeholder. Most cells begin with a digit, or with a letter and are too long for a placeholder,
@@ -90,18 +99,32 @@ function wordsOfName(name) {
 export const hasWordOf = (name, known) => [...wordsOfName(name)].some((word) => known.has(word));
 
 /**
+ * Words for a column called text that was not chosen, where the chosen one is not called so.
+ * @param {Column[]} columns
+ * @param {number} chosen
+ */
+export function namedOtherwise(columns, chosen) {
+  const other = columns.find(({ isNamed }) => isNamed);
+  return other && !columns[chosen].isNamed ? [`${other.name} is named like the text`] : [];
+}
+
+/**
  * @param {string} name
  * @param {(string | null)[]} cells
  * @returns {Column}
  */
 function column(name, cells) {
   const filled = /** @type {string[]} */ (cells.filter((cell) => cell !== null && isFilled(cell)));
-  if (!filled.length) return { name, filled: 0, distinct: 0, likeness: 0 };
+  if (!filled.length) return { name, filled: 0, distinct: 0, likeness: 0, isNamed: false };
   const share = filled.length / cells.length;
   const distinct = new Set(filled).size / filled.length;
   const words = filled.reduce((sum, cell) => sum + Math.min(MOST_WORDS, countWords(cell)), 0) / filled.length;
-  const readable = weight(name) > 1 ? Math.max(words, LEAST_WORDS) : words; // `tweet_id` is none
-  return { name, filled: share, distinct, likeness: readable >= LEAST_WORDS ? readable * share * distinct * weight(name) : 0 };
+  const isNamed = weightOf(name) === NAMED && !areValues(filled.map(trimmed));
+  let weight = weightOf(name);
+  const readable = weight > 1 ? Math.max(words, LEAST_WORDS) : words; // `tweet_id` is none
+  if (weight === NAMED && !isNamed) weight = LEAST_WEIGHT; // if there is nothing else
+  else if (weight === NAMED && share < HALF) weight = 2;
+  return { name, filled: share, distinct, likeness: readable >= LEAST_WORDS ? readable * share * distinct * weight : 0, isNamed };
 }
 
 /** @param {string} cell */
@@ -112,10 +135,34 @@ function countWords(cell) {
 }
 
 /**
- * A name alone decides nothing, but tells `name` from `comments` where both hold two words.
+ * What a name says: not which column it is, unless it is called text and is no other's answer.
  * @param {string} name
  */
-function weight(name) {
-  if (hasWordOf(name, OTHER_NAMES)) return hasWordOf(name, TEXT_NAMES) ? 1 : 0.5;
-  return hasWordOf(name, TEXT_NAMES) ? 2 : 1;
+function weightOf(name) {
+  const words = wordsOfName(name);
+  const has = (/** @type {Set<string>} */ known) => [...words].some((word) => known.has(word));
+  if ((name.match(/\p{L}+/gu) ?? []).length > NAME_WORDS) { // a question, which may hold any of them
+    if (has(OTHER_NAMES)) return has(TEXT_NAMES) ? 1 : 0.5;
+    return has(TEXT_NAMES) ? 2 : 1;
+  }
+  if (hasStem(words, ANSWERING_NAMES)) return 0.25;
+  const isText = [...words].some((word) => TEXT_NAMES.has(word) && !WEAK_TEXT_NAMES.has(word)) || hasStem(words, TEXT_STEMS);
+  if (has(OTHER_NAMES) || has(ASIDE_NAMES) || hasStem(words, OTHER_STEMS)) return isText ? 1 : 0.5;
+  if (isText) return NAMED;
+  return has(WEAK_TEXT_NAMES) ? 2 : 1;
+}
+
+/**
+ * @param {Set<string>} words
+ * @param {Set<string>} stems
+ */
+const hasStem = (words, stems) => [...stems].some((stem) => [...words].some((word) => isStem(stem, word)));
+
+/**
+ * @param {string} stem
+ * @param {string} word
+ */
+function isStem(stem, word) {
+  if (IS_UNSPACED.test(stem)) return word.includes(stem);
+  return word === stem || (stem.length >= SHORT_STEM && (word.startsWith(stem) || word.endsWith(stem)));
 }

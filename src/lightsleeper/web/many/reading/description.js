@@ -1,6 +1,7 @@
 /** What a table's first rows say about it: its columns, the one with the texts, and what to know about that. */
 
-import { describe, textColumn } from "./columns.js";
+import { describe, namedOtherwise, textColumn } from "./columns.js";
+import { trimmed } from "./values.js";
 
 /**
  * @typedef {import("./rows.js").Row} Row
@@ -26,6 +27,7 @@ export function described(name, format, names, rows, choices) {
   const columns = describe(names, rows.map(({ cells }) => cells));
   const textIndex = choices.textColumn === undefined ? textColumn(columns) : indexOf(choices.textColumn, names, name);
   const notes = textIndex === null ? [] : sparseness(columns, textIndex, rows.length);
+  if (textIndex !== null && choices.textColumn === undefined) notes.push(...namedOtherwise(columns, textIndex));
   return { name, format, encoding: null, encodingGuessed: false, delimiter: null, header: null, columns, names, textIndex, notes, batches: async function* () {} };
 }
 
@@ -58,8 +60,8 @@ export const isSparseness = (note) => note.includes(` ${NO_TEXT} `);
  * @param {string} file
  */
 function indexOf(said, names, file) {
-  const folded = names.map((each) => each.trim().toLowerCase());
-  const index = names.includes(said) ? names.indexOf(said) : folded.indexOf(said.trim().toLowerCase());
+  const folded = names.map((each) => trimmed(each).toLowerCase());
+  const index = names.includes(said) ? names.indexOf(said) : folded.indexOf(trimmed(said).toLowerCase());
   if (index === -1) throw new Error(`${file}: no column ${said} among ${names.join(", ")}`);
   return index;
 }

@@ -207,6 +207,9 @@ function utf16(sample) {
   const [little, big] = ["utf-16le", "utf-16be"].map((name) => decoded(pairs, name));
   const plain = (/** @type {string} */ text) => text.replace(/[^\0-\x7f]+/g, "").length;
   const text = plain(little) >= plain(big) ? little : big;
-  if (!plain(text) || /[\0\ufffd]/.test(text)) return null;
+  // Its line ends are whole, where a lone zero byte makes other letters of all; a common one, 0x4e0a, holds half.
+  const ends = sample.reduce((count, byte) => count + Number(byte === 0x0a || byte === 0x0d), 0);
+  const whole = text.match(/[\r\n]/g)?.length ?? 0;
+  if (!plain(text) || /[\0\ufffd]/.test(text) || 10 * whole < ends) return null;
   return text === little ? "utf-16le" : "utf-16be";
 }

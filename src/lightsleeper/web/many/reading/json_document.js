@@ -1,7 +1,7 @@
 /** A JSON document → the rows that are somewhere in it, and what stands beside them. As `bulk/records/json_document.py`. */
 
 import { hasWordOf, uniqueNames } from "./columns.js";
-import { isHeader } from "./dialect.js";
+import { isHeader } from "./header.js";
 import { areAlike, byKey, keyed, mayBeTextsByKey, rowsOfObjects, textsByKey } from "./json_maps.js";
 import { cellOf, elements, members, objectOf, reads, skipSpace, valueEnd, written } from "./json_values.js";
 import { MAX_DOCUMENT_BYTES, TEXT_NAMES } from "./rules.js";

@@ -4,10 +4,13 @@ import { isBlank, isFilled } from "./columns.js";
 import { isDamaged, mended } from "./encoding.js";
 import { complaint, fields } from "./json_rows.js";
 import { cellOf, kindOfValue, NotJson } from "./json_values.js";
+import { beginsAnotherTable } from "./titles.js";
+import { trimmed } from "./values.js";
 
 export const BLANK = "blank";
 export const PLACEHOLDER = "placeholder";
 const HEADER_AGAIN = "the header again";
+export const OTHER_TABLE = "of another table";
 
 /**
  * @typedef {object} Row
@@ -17,6 +20,7 @@ const HEADER_AGAIN = "the header again";
  * @property {string} [problem] why the row as a whole cannot be read
  * @property {string} [surplus] what of it has no place among the cells
  * @property {Record<number, string>} [kinds] columns that hold something else than text, and what: "a number"
+ * @property {boolean} [isShort] whether it has fewer cells than there are columns
  * @property {boolean} [damaged] whether a byte or half a character was replaced by what it most likely meant
  */
 
@@ -44,24 +48,36 @@ export function reasonOfCell(text, name) {
   return isBlank(text) ? BLANK : PLACEHOLDER;
 }
 
-/** Makes rows of `width` cells out of a table's lines, as many at a time as come. */
+/**
+ * @typedef {object} Shape what a table's lines are made rows by
+ * @property {number} width
+ * @property {number} skip the first lines with something on them that are no rows: titles and the header
+ * @property {boolean} [keepBlank] a line with nothing on it is a blank behind the rows, too, not only between those of one column
+ * @property {string[] | null} [header]
+ * @property {boolean} [isDelimited] a row is as wide as it was written; those of a sheet are all alike
+ * @property {string | null} [joiner] the delimiter, if what is too much belongs to the column `joined`
+ * @property {number} [joined]
+ */
+
+/** Makes rows out of a table's lines, as many at a time as come. */
 export class TableRows {
   /** @type {number[]} */
   #empty = [];
   #skip;
+  /** Cells of the rows of another table that was met; 0 if none was. */
+  #other = 0;
+  #again;
 
   /**
-   * Lines with nothing in them are left out, but between the rows of one column, where they are blanks.
-   * @param {number} width
-   * @param {{skip: number, keepBlank?: boolean, joiner?: string | null, header?: string[] | null}} options
-   * skip: lines with something in them that are no rows: titles and the header; keepBlank: those behind the rows are blanks too; joiner: the delimiter, if what is too much belongs to the last cell; header: a row that is the same comes of files put behind each other
+   * Lines with nothing on them are none, but between the rows of one column. A row that is the header again comes of
+   * files put behind each other: if its names stand in another order, so do the cells below it. Behind an empty line there
+   * may be another table.
+   * @param {Shape} shape
    */
-  constructor(width, { skip, keepBlank = false, joiner = null, header = null }) {
-    this.width = width;
-    this.keepBlank = keepBlank;
-    this.joiner = joiner;
-    this.header = header;
-    this.#skip = skip;
+  constructor(shape) {
+    this.shape = shape;
+    this.#skip = shape.skip;
+    this.#again = new HeaderAgain(shape.header ?? []);
   }
 
   /**
@@ -69,19 +85,27 @@ export class TableRows {
    * @returns {Row[]}
    */
   take(lines) {
+    const { width, keepBlank, header, isDelimited } = this.shape;
     /** @type {Row[]} */
     const rows = [];
     for (const line of lines) {
       // In one column quotes with nothing in them are a blank cell, below the header.
-      const empty = line.cells.length === 0 || (line.cells.length === 1 && line.cells[0] === "" && (this.width > 1 || this.#skip > 0));
-      if (empty && !this.keepBlank) {
+      const empty = line.cells.length === 0 || (line.cells.length === 1 && line.cells[0] === "" && (width > 1 || this.#skip > 0));
+      if (empty && !keepBlank) {
         this.#empty.push(line.line);
         continue;
       }
-      if (!this.#skip && this.width === 1) for (const blank of this.#empty) rows.push({ cells: [""], line: blank });
-      this.#empty = [];
-      if (this.#skip) this.#skip -= 1;
-      else rows.push(this.#row(line));
+      if (this.#skip) {
+        this.#skip -= 1;
+        this.#empty = [];
+        continue;
+      }
+      if (this.#empty.length) {
+        if (width === 1) for (const blank of this.#empty) rows.push({ cells: [""], line: blank });
+        this.#empty = [];
+        if (header && isDelimited && beginsAnotherTable(line.cells, width)) this.#other = line.cells.length;
+      }
+      rows.push(this.#row(line));
     }
     return rows;
   }
@@ -91,27 +115,95 @@ export class TableRows {
    * @returns {Row}
    */
   #row(read) {
-    const { width, joiner } = this;
+    const { width } = this.shape;
     const { cells: found, line, isSound } = read;
-    if (found.length === this.header?.length && found.every((cell, index) => cell === this.header?.[index])) {
-      return { cells: found, line, problem: HEADER_AGAIN };
+    if (found.length === this.#other && found.length !== width) return problemRow(read, found, width, OTHER_TABLE);
+    if (this.#again.isMet(found)) return { cells: found, line, problem: HEADER_AGAIN };
+    const { order } = this.#again;
+    if (isSound && found.length === width && !order) {
+      this.#other = 0;
+      return read;
     }
-    if (isSound && found.length === width) return read;
-    /** @type {Row} */
-    const row = { cells: found.slice(0, width), line, ...(read.kinds && { kinds: read.kinds }) };
-    while (row.cells.length < width) row.cells.push(null);
-    const surplus = found.slice(width);
-    if (surplus.some((cell) => cell.trim())) {
-      if (joiner === null) Object.assign(row, { problem: `${found.length} cells, not ${width}`, surplus: listed(surplus) });
-      else row.cells[width - 1] = found.slice(width - 1).join(joiner);
-    }
-    row.cells.forEach((cell, index) => {
-      if (cell === null || !isDamaged(cell)) return;
-      row.cells[index] = mended(cell);
-      row.damaged = true;
-    });
-    return row;
+    return tableRow(read, this.shape, order);
   }
+}
+
+/** Knows the header, and in which order its names stood when it came last. */
+class HeaderAgain {
+  /** @type {number[] | null} where the cell of each column stands; null if all stand in their places */
+  order = null;
+
+  /** @param {string[]} header */
+  constructor(header) {
+    this.header = header;
+    this.folded = header.map(folded);
+    this.sorted = this.folded.toSorted().join("\0");
+    this.longest = Math.max(0, ...header.map((name) => name.length));
+  }
+
+  /** @param {string[]} cells */
+  isMet(cells) {
+    if (!cells.length || cells.length !== this.header.length || cells[0].length > this.longest + 1) return false;
+    if (cells.length === 1) return cells[0] === this.header[0]; // a text, if it is written otherwise
+    const names = cells.map(folded);
+    if (names.toSorted().join("\0") !== this.sorted) return false;
+    this.order = names.every((name, index) => name === this.folded[index]) ? null : this.folded.map((name) => names.indexOf(name));
+    return true;
+  }
+}
+
+/** @param {string} name */
+const folded = (name) => trimmed(name).toLowerCase();
+
+/**
+ * @param {import("./cells.js").Cells} read
+ * @param {string[]} found
+ * @param {number} width
+ * @param {string} problem
+ * @returns {Row}
+ */
+function problemRow(read, found, width, problem) {
+  /** @type {Row} */
+  const row = { cells: found.slice(0, width), line: read.line, ...(read.kinds && { kinds: read.kinds }), ...(problem && { problem }) };
+  while (row.cells.length < width) row.cells.push(null);
+  const surplus = found.slice(width);
+  if (surplus.some((cell) => cell.trim())) row.surplus = listed(surplus);
+  return row;
+}
+
+/**
+ * @param {import("./cells.js").Cells} read
+ * @param {Shape} shape
+ * @param {number[] | null} order
+ * @returns {Row}
+ */
+function tableRow(read, shape, order) {
+  const { width } = shape;
+  const found = withSurplusJoined(read.cells, shape);
+  const problem = found.slice(width).some((cell) => cell.trim()) ? `${found.length} cells, not ${width}` : "";
+  const row = problemRow(read, found, width, problem);
+  if (order && !problem) row.cells = order.map((index) => row.cells[index]);
+  if (read.cells.length < width) row.isShort = true;
+  row.cells.forEach((cell, index) => {
+    if (cell === null || !isDamaged(cell)) return;
+    row.cells[index] = mended(cell);
+    row.damaged = true;
+  });
+  return row;
+}
+
+/**
+ * The cells, of which one holds what is too much: that of the texts, if it is the last or blanks say so.
+ * @param {string[]} cells
+ * @param {Shape} shape
+ */
+function withSurplusJoined(cells, { width, joiner = null, joined = 0 }) {
+  const count = cells.length - width + 1;
+  if (joiner === null || count < 2 || !cells.slice(width).some((cell) => cell.trim())) return cells;
+  const behind = cells.slice(joined + count);
+  const isSpaced = (/** @type {string} */ cell) => cell.startsWith(" ");
+  if (behind.length && (behind.some(isSpaced) || !cells.slice(joined + 1, joined + count).every(isSpaced))) return cells;
+  return [...cells.slice(0, joined), cells.slice(joined, joined + count).join(joiner), ...behind];
 }
 
 /** @param {string[]} cells as Python's JSON writes it */

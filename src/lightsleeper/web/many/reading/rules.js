@@ -16,6 +16,8 @@ export const DELIMITERS = ["\t", ";", "|", ",", "^", "~", "\x01"];
 export const RARE_DELIMITERS = ["^", "~"];
 /** Those that split only where none of the others does, below what surely is a header, into even rows. */
 export const LAST_DELIMITERS = [":", " "];
+/** Of a table with one column: quotes count, and no character that texts hold splits them. */
+export const ONE_COLUMN = "\x1f";
 /** Share of the rows that must have the first one's width before a character is taken for a delimiter. */
 export const LEAST_FIT = 0.4;
 
@@ -37,6 +39,36 @@ export const OTHER_NAMES = new Set([
   "email", "gender", "group", "id", "index", "key", "label", "labels", "lang", "language", "link", "location",
   "name", "number", "product", "rating", "reply", "reviewer", "score", "sentiment", "source", "stars", "state",
   "subject", "target", "time", "timestamp", "title", "topic", "type", "url", "user", "username", "version",
+]);
+
+/** Of TEXT_NAMES, those that stand above a text as often as for one: no reason to prefer their column. */
+export const WEAK_TEXT_NAMES = new Set(["caption", "document", "headline", "post", "statement"]);
+/** Words in the names of columns that weigh less: what the asked side says, and what else is written in words. */
+export const ANSWERING_NAMES = new Set([
+  "developer", "internal", "management", "moderator", "owner", "replied", "replies", "reply", "seller", "staff",
+  "vendor", "回复", "回覆", "返信", "답글",
+]);
+export const ASIDE_NAMES = new Set([
+  "brand", "description", "descriptions", "note", "notes",
+]);
+/** The same in other languages: how a word of the name begins or ends, short ones all of it, in scripts without blanks what it holds. */
+export const TEXT_STEMS = new Set([
+  "anmeldelse", "avaliaç", "avis", "beoordeling", "bewertung", "comentari", "commentaire", "commento", "critique",
+  "değerlendirme", "komentar", "kommentar", "meinung", "nachricht", "omdöme", "opini", "opmerking", "recensie",
+  "recension", "recenz", "reseña", "rezension", "rückmeldung", "tekst", "testo", "texte", "texto", "yorum",
+  "відгук", "коментар", "комментари", "отзыв", "рецензи", "рецензі", "текст", "النص", "تعليق", "رأي", "مراجعة",
+  "クチコミ", "コメント", "レビュー", "內容", "内容", "口コミ", "感想", "本文", "正文", "点评", "留言", "評價", "評論", "评价", "评论", "點評", "내용",
+  "댓글", "리뷰", "본문", "의견", "후기",
+]);
+export const OTHER_STEMS = new Set([
+  "adres", "adress", "adresse", "anmerkung", "auteur", "autor", "autore", "açıklama", "başlık", "beschreibung",
+  "beskrivning", "ciudad", "datum", "descripción", "description", "descrizione", "descriç", "dirección",
+  "endereço", "fecha", "hotel", "indirizzo", "kunde", "nombre", "notiz", "nutzer", "omschrijving", "opis",
+  "prodotto", "producto", "produit", "produkt", "produto", "prénom", "stadt", "titel", "titolo", "titre", "titulo",
+  "tytuł", "título", "usuario", "utilisateur", "ville", "ürün", "автор", "адрес", "город", "дата", "заголов",
+  "имя", "назва", "назван", "опис", "описани", "пользовател", "продукт", "тема", "товар", "اسم", "المنتج", "تاريخ",
+  "عنوان", "منتج", "وصف", "タイトル", "ユーザー", "产品", "件名", "住所", "作者", "名前", "品名", "商品", "地址", "店名", "日付", "日期", "标题",
+  "標題", "氏名", "產品", "用戶", "用户", "製品", "날짜", "상품", "이름", "작성자", "제목", "제품", "주소",
 ]);
 
 /** Encodings without a mark, each with the characters beyond ASCII that its texts are made of. */

@@ -1,7 +1,8 @@
 /** Lines below the names of the columns that are no rows: units, questions in full, ids for machines. */
 
-import { isFilled } from "./columns.js";
-import { areValues, isValue } from "./dialect.js";
+import { isFilled, isPlaceholder } from "./columns.js";
+import { wordCount } from "./header.js";
+import { areValues, isValue, trimmed } from "./values.js";
 
 const HEADER_ROWS = 200;
 /** What SurveyMonkey writes below a question. */
@@ -10,6 +11,8 @@ const ANSWERS = ["Response", "Open-Ended Response"];
 const IMPORT_ID = '{"ImportId":';
 const LISTED = 5;
 const LEAST_COLUMNS = 2;
+/** A longer cell above texts is one of them. */
+const UNIT_WORDS = 2;
 
 /**
  * How many of the first rows below the header belong to it.
@@ -21,9 +24,10 @@ export function secondHeaderRows(body) {
   const [first, ...below] = body.slice(0, 2 + HEADER_ROWS - 1);
   if (!below.length) return 0;
   if (!first[0] && ANSWERS.some((answer) => first.includes(answer))) return 1;
-  const isNumbers = (/** @type {number} */ index) => areValues(below.filter((row) => index < row.length).map((row) => row[index].trim()));
-  const numbers = first.filter((_, index) => isNumbers(index)).map((cell) => cell.trim());
-  return Number(numbers.length >= LEAST_COLUMNS && numbers.every((cell) => isFilled(cell) && !isValue(cell)));
+  const columns = first.map((_, index) => below.filter((row) => index < row.length).map((row) => trimmed(row[index])));
+  if (first.some((cell, index) => wordCount(cell) > UNIT_WORDS && !areValues(columns[index]))) return 0;
+  const units = first.map((cell, index) => ({ cell: trimmed(cell), column: columns[index] })).filter(({ cell, column }) => areValues(column) && !isPlaceholder(cell));
+  return Number(units.length >= LEAST_COLUMNS && units.every(({ cell, column }) => isFilled(cell) && !isValue(cell) && !column.includes(cell)));
 }
 
 /**

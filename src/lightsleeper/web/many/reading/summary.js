@@ -1,7 +1,7 @@
 /** What fills each column of a whole file: cells that hold something, different ones, dates. */
 
 import { isFilled } from "./columns.js";
-import { isDate } from "./dialect.js";
+import { isDate } from "./values.js";
 
 /** More different cells are not held; nor are more counted once a column is no category after many rows. */
 const MOST_DISTINCT = 10_000;

@@ -1,0 +1,161 @@
+"""A table of cells, out of lines, delimited text or a sheet: its header, its width and its rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Final
+
+from lightsleeper.bulk.records import single_quotes
+from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
+from lightsleeper.bulk.records.columns import unique_names
+from lightsleeper.bulk.records.containers import Content
+from lightsleeper.bulk.records.described import SAMPLE_ROWS, Choices, Table, described
+from lightsleeper.bulk.records.dialect import decide, line_end, separator_line, with_carriage_returns
+from lightsleeper.bulk.records.header import header_of
+from lightsleeper.bulk.records.rows import OTHER_TABLE, Row, Shape, table_rows
+from lightsleeper.bulk.records.second_header import said_of, second_header_rows
+from lightsleeper.bulk.records.titles import Line, Lines
+from lightsleeper.bulk.records.workbooks import xlsx_sheets
+
+_LISTED: Final = 20
+_ROWS_NAMED: Final = 5
+_MOSTLY: Final = 0.9
+
+
+def from_text(
+    characters: Iterator[str], text: str, name: str, file_format: str, choices: Choices, *, whole: bool
+) -> Table:
+    """The table in `characters`, which begin with `text`; `whole`: there is no more of it."""
+    if line_end(text) == "\r" and "\n" in text:  # an old Mac's file that was edited elsewhere: both end rows
+        quoted = file_format != "txt"
+        characters = with_carriage_returns(characters, quoted=quoted)
+        text = "".join(with_carriage_returns([text], quoted=quoted))
+    said, shown = separator_line(text)
+    single = file_format != "txt" and single_quotes.are_usual(shown, whole=whole, delimiter=choices.delimiter or said)
+    if single:
+        characters, text = single_quotes.pieces_exchanged(characters), single_quotes.exchanged(text)
+        shown = single_quotes.exchanged(shown)
+    if file_format == "txt":
+        dialect, skipped, shown = Dialect(None, "none", line_end(text)), 0, text
+    else:
+        dialect, skipped = decide(shown, whole=whole, delimiter=choices.delimiter or said), len(text) - len(shown)
+    rows = rows_of(without_start(characters, skipped), dialect, line=1 + text.count("\n", 0, skipped))
+    sample = list(CellReader(dialect).push(shown, last=whole))
+    if single:
+        rows, sample = single_quotes.cells_exchanged(rows), list(single_quotes.cells_exchanged(sample))
+    table = _from_cells(rows, sample, name, choices, dialect=dialect, has_quotes='"' in shown)
+    if single:
+        table.notes.append("cells stand in single quotes")
+    if table.format == "csv" and dialect.delimiter == "\t":
+        table.format = "tsv"
+    return table
+
+
+def without_start(characters: Iterator[str], count: int) -> Iterator[str]:
+    """What comes behind the first `count` characters."""
+    for piece in characters:
+        yield piece[count:]
+        count = max(0, count - len(piece))
+
+
+def from_sheet(content: Content, name: str, choices: Choices) -> Table:
+    """The table in the first sheet of a workbook that holds anything."""
+    title, others, rows = xlsx_sheets(content.stream, name)
+    sample = list(islice(rows, SAMPLE_ROWS))
+    width = max((len(row.cells) for row in sample), default=0)
+    sample = [_pad(row, width) for row in sample]
+    rows = chain(sample, (_pad(row, width) for row in rows))
+    table = _from_cells(rows, sample, name, choices, dialect=None, has_quotes=True)
+    table.format = "xlsx"
+    if others:
+        table.notes.append(f"the sheet {title!r} was read, not {', '.join(map(repr, others))}")
+    if any(row.kinds for row in sample):
+        table.notes.append("formulas that were never computed are blank: save the file in a spreadsheet program")
+    return table
+
+
+def _pad(row: Cells, width: int) -> Cells:
+    """A sheet has no end of its rows: what is blank at it is blank, not missing."""
+    row.cells += [""] * (width - len(row.cells)) if row.cells else []
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What stands at the top of a table, and how wide it is."""
+
+    titles: Sequence[Line]
+    header: list[str] | None
+    second: Sequence[Line]
+    width: int
+    #: Whether nearly all rows hold more than that.
+    is_narrow: bool
+    has_name_too_few: bool
+
+    @property
+    def lines(self) -> int:
+        """With something on them, none of which is a row."""
+        return len(self.titles) + (self.header is not None) + len(self.second)
+
+    def notes(self) -> list[str]:
+        """What was left out, in words."""
+        notes = []
+        if above := [cell.strip() for cells in self.titles for cell in cells if cell.strip()]:
+            more = "; …" if len(above) > _LISTED else ""
+            notes.append(f"left out above the header: {'; '.join(above[:_LISTED])}{more}")
+        if self.second:
+            notes.append(said_of(self.second))
+        if self.has_name_too_few:
+            notes.append("the header has one name too few: the first column is taken to have none")
+        return notes
+
+
+def _head_of(sample: Sequence[Cells], said: bool | None) -> _Head:  # noqa: FBT001  # None: guess
+    lines = Lines([row.cells for row in sample])
+    count = lines.titles() if said is None else 0
+    table = [list(cells) for cells in lines.table(count)]
+    header, width = header_of(table, said)
+    body = table[1:] if header else table
+    second = body[: second_header_rows(body)] if said is None and header else []
+    is_narrow = sum(any(map(str.strip, cells[width:])) for cells in body) >= _MOSTLY * len(body) > 0
+    has_too_few = header is not None and len(header) > len(table[0])
+    return _Head(lines.filled[:count], header, second, width, is_narrow, has_too_few)
+
+
+def _from_cells(
+    rows: Iterator[Cells],
+    sample: Sequence[Cells],
+    name: str,
+    choices: Choices,
+    *,
+    dialect: Dialect | None,
+    has_quotes: bool,
+) -> Table:
+    """`sample`: the first of `rows`, from which header, width and text column are decided."""
+    lines = bool(dialect and dialect.delimiter is None)
+    head = _Head([], None, [], 1, False, False) if lines else _head_of(sample, choices.header)  # noqa: FBT003  # plain
+    names = ["text"] if lines else unique_names(head.header or [], head.width)
+    shape = Shape(head.width, head.lines, keep_blank=lines, header=head.header, is_delimited=dialect is not None)
+    shown = list(table_rows(sample, shape))
+    ours = [row.cells for row in shown if row.problem != OTHER_TABLE]
+    table = described(name, "txt" if lines else "csv", names, ours, choices)
+    table.header, table.dialect = head.header, dialect
+    table.notes += head.notes()
+    # Who quotes nothing may well leave commas in the texts.
+    if dialect and not has_quotes and head.width > 1 and table.text_index is not None:
+        shape.joiner, shape.joined = dialect.delimiter, table.text_index
+        if head.is_narrow:
+            table.notes.append(f"nearly every row has a cell too many: taken for a part of {table.text_name}")
+    table.notes += _short_rows(shown)
+    table.rows = table_rows(rows, shape)
+    return table
+
+
+def _short_rows(shown: Sequence[Row]) -> list[str]:
+    """Words for rows with fewer cells than there are columns."""
+    short = [row.number for row in shown if row.is_short]
+    if not short:
+        return []
+    listed = ", ".join(map(str, short[:_ROWS_NAMED])) + (", …" if len(short) > _ROWS_NAMED else "")
+    have, rows = ("has", "row") if len(short) == 1 else ("have", "rows")
+    return [f"{len(short):,} of the first {len(shown):,} rows {have} too few cells: {rows} {listed}"]
