@@ -32,7 +32,7 @@ def test_it_is_counted_as_any_request_is() -> None:
     async def https(asked: Scope, _receive: Receive, _send: Send) -> None:
         asked["scheme"] = "https"
 
-    refusals = EarlyRefusals(None, https, lambda app: app)
+    refusals = EarlyRefusals(None, https, lambda app: app, "")
     assert refusals(scope(metrics))
     began, (*ended, duration_s) = told
     assert (began, ended) == ("began", ["POST", "https", 503, None, "overloaded", None])
@@ -47,7 +47,7 @@ def test_what_proxies_said_is_asked_once_a_client_and_remembered_of_a_bounded_nu
     async def proxies(scope: Scope, _receive: Receive, _send: Send) -> None:
         asked.append(dict(scope["headers"])[b"x-forwarded-for"])
 
-    refusals = EarlyRefusals(None, proxies, lambda app: app)
+    refusals = EarlyRefusals(None, proxies, lambda app: app, "")
     for _ in range(2):
         for number in range(900):
             assert refusals(scope(None, headers=[(b"x-forwarded-for", b"%d" % number)]))

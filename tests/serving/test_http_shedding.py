@@ -55,6 +55,12 @@ PATHS = {
     "/nowhere": 503,
     "/predict?a=b": 503,
     "/pr%65dict": 503,
+    # A proxy that keeps the prefix.
+    "/below/": 429,
+    "/below/v1/models/any:predict": 503,
+    "/below/v2/models/any/infer": 503,
+    "/below/events": 503,
+    "/belowevents": 503,
 }
 
 

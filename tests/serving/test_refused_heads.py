@@ -215,6 +215,38 @@ def test_the_middle_of_a_head_is_no_head(service: CrowdedService) -> None:
     assert refused.status == 400
 
 
+@pytest.mark.parametrize("behind", ["", "X-Last: y"], ids=["nothing", "a header"])
+def test_a_head_without_its_end_is_no_request_whatever_length_it_says(service: CrowdedService, behind: str) -> None:
+    """Its rest would be taken for the next request, and somebody else would be sent the answer."""
+    service.wait(FULL)
+    noted = request(headers=f"Content-Length: 3\n{behind}".strip(), body=b"abc")
+    assert parsed_of(service, noted) == ([503], 1)
+    unfinished = noted[: -len(b"\r\n\r\nabc")] + b"z"
+    for digits in range(1, 4):
+        length = len(unfinished) - 1 + digits - 3
+        began = unfinished.replace(b"Content-Length: 3", b"Content-Length: %d" % length)
+        rest = b"GET /model HTTP/1.0\r\nX-Rest: 1\r\n\r\n"
+        with connected(service.port) as client:
+            client.sendall(began)
+            assert parsed_of(service, ONE)[0] == [503]  # the server has seen what there is
+            client.sendall(rest + b" " * length + LAST)
+            refused, *others = answers(client)
+        assert refused.status in {400, 503}
+        assert [other.body for other in others] in ([], [b"ok"])
+
+
+def test_the_end_of_a_packet_is_not_noted_as_a_head(service: CrowdedService) -> None:
+    """Whoever sends just that as a request must not be refused as the one whose end it was."""
+    service.wait(FULL)
+    cut = request("GET", "/livez") + b"POST /events HTTP/1.1\r\nX-Cut: "
+    with connected(service.port) as client:
+        assert ask(client, cut).status == 200
+        client.sendall(ONE + LAST)
+        assert answers(client)
+    with connected(service.port) as client:
+        assert ask(client, ONE).json["error"]["code"] == "overloaded"
+
+
 def test_a_key_that_was_refused_opens_nothing_to_who_has_another() -> None:
     settings = Settings(workers=1, api_key_digests=(hashlib.sha256(KEY.encode()).hexdigest(),))
     with ExitStack() as running:

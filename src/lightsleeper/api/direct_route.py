@@ -12,6 +12,7 @@ from functools import cached_property
 from starlette.types import Receive, Scope, Send
 
 from lightsleeper.api.asgi import Request, Response
+from lightsleeper.api.identify import path_below_root
 from lightsleeper.api.refusals import refuse
 from lightsleeper.errors import EngineFailed, LightsleeperError
 
@@ -74,13 +75,6 @@ def know_each_other(routes: list[DirectRoute]) -> list[DirectRoute]:
         verbs = {other.path.removeprefix(route.path) for other in routes if other.path.startswith(f"{route.path}:")}
         route.verbs = tuple(sorted(verbs))
     return routes
-
-
-def path_below_root(scope: Scope) -> str:
-    """The path as the routes know it; a proxy may or may not have cut off where the service lies below it."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    return path[len(root) :] if root and (path == root or path.startswith(f"{root}/")) else path
 
 
 def answer_to(scope: Scope, error: LightsleeperError) -> Response:

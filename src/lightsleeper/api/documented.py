@@ -121,6 +121,8 @@ def _document_requests(app: FastAPI) -> None:
     generate: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
+        if app.openapi_schema:  # as it was described
+            return app.openapi_schema
         document = generate()
         document["components"]["schemas"].setdefault(
             "PredictRequest", PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -51,11 +51,14 @@ class Refusal(NamedTuple):
 class EarlyRefusals:
     """Asked as soon as a head was read; one for all connections."""
 
-    def __init__(self, guard: Guard | None, proxies: ASGIApp, around: Callable[[ASGIApp], ASGIApp]) -> None:
+    def __init__(
+        self, guard: Guard | None, proxies: ASGIApp, around: Callable[[ASGIApp], ASGIApp], root_path: str
+    ) -> None:
         """`guard` where keys are set, `proxies` who says what trusted ones say of a client, `around` who adds headers.
 
-        The last two are middleware, which waits for nothing.
+        The last two are middleware, which waits for nothing. The service lies below `root_path`.
         """
+        self._root_path = root_path
         self._guard = guard
         self._proxies = proxies
         self._around = around
@@ -67,7 +70,7 @@ class EarlyRefusals:
         """The refusal of this request, counted; None if it may wait, or if that takes more to find out."""
         if scope["method"] != "POST" or not scope["state"]["admission"].crowded:
             return None
-        asked = dict(scope)
+        asked = {**scope, "root_path": self._root_path}
         if not self._is_usual(asked):
             return None
         asked[DIALECT] = identify(asked)
@@ -91,7 +94,8 @@ class EarlyRefusals:
             scheme, dialect = asked["scheme"], asked[DIALECT]
             metrics.request_ended("POST", scheme, status, None, error=error.code, dialect=dialect, duration_s=took_s)
         named = b"%bx-request-id: %b\r\n" % (headers, request_id(asked))
-        return Refusal(status, named, body, partial(self._refusal, asked, client))
+        # Without the headers, of which one may be a key: that they are the same is all that matters from here on.
+        return Refusal(status, named, body, partial(self._refusal, {**asked, "headers": ()}, client))
 
     def _is_usual(self, asked: Scope) -> bool:
         """Whether it may be refused here. Who asks is known after that."""

@@ -5,7 +5,7 @@ from starlette.types import Scope
 
 def identify(scope: Scope) -> str | None:
     """The dialect that this request speaks, as far as its head tells; None is ours."""
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    path = path_below_root(scope)
     if path == "/v2" or path.startswith("/v2/"):
         return "open_inference"
     if path == "/v1/models" or path.startswith("/v1/models/"):
@@ -28,3 +28,10 @@ def _is_event(scope: Scope) -> bool:
         if name[:3] == b"ce-" or (name == b"content-type" and value.lower().startswith(b"application/cloudevents")):
             return True
     return False
+
+
+def path_below_root(scope: Scope) -> str:
+    """The path as the routes know it; a proxy may or may not have cut off where the service lies below it."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and (path == root or path.startswith(f"{root}/")) else path

@@ -97,7 +97,7 @@ def early_refusals(settings: Settings) -> "Callable[[Scope], Refusal | None]":
         return lambda _: None
     guard = Guard(_nobody, _keys(settings), refuse) if settings.api_key_digests else None
     proxies: Any = ProxyHeadersMiddleware(_nobody, **_proxies(settings))
-    return EarlyRefusals(guard, proxies, _cross_origin(settings))
+    return EarlyRefusals(guard, proxies, _cross_origin(settings), settings.root_path)
 
 
 def _cross_origin(settings: Settings) -> "Callable[[Any], Any]":

@@ -22,19 +22,21 @@ class SheddingProtocol(HttpProtocol):
         self._refusals = refusals
         #: Of the request at hand, whose body is not whole yet.
         self._refusal: Refusal | None = None
-        #: At hand.
-        self._packet = b""
+        #: What decides about the same request again, while it is the last that was read.
+        self._again: Callable[[int], Refusal | None] | None = None
         #: More of them in one packet wait their turn: nothing bounds what is written before the packet is read.
         self._first = True
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        if self._is_refused_again(data):
+        begins = not (self._in_head or self._in_body or self._request_bytes or self._deaf)
+        if begins and self._is_refused_again(data):
             return
         self._first = True
-        self._packet = data
         super().data_received(data)
-        self._packet = b""
+        again, self._again = self._again, None
+        if begins and again and not self._in_head:  # the packet was that request and nothing else
+            self._door.refused_heads.note(self._peer(), data, self.headers, again)
         if self._refusal:  # of a request that is still on its way: the connection's last
             self._deaf = True
             self._clock.stop()
@@ -51,8 +53,7 @@ class SheddingProtocol(HttpProtocol):
         if not self._refusal:
             super().on_message_complete()
             return
-        if self._request_bytes == self._packet_bytes:  # the packet is where it began
-            self._door.refused_heads.note(self._peer(), self._packet, self.headers, self._refusal.again)
+        self._again = self._refusal.again
         self._in_body = False
         self._request_bytes = 0
         self._send_refusal(b"\r\n")
@@ -61,9 +62,7 @@ class SheddingProtocol(HttpProtocol):
     def _is_refused_again(self, packet: bytes) -> bool:
         """Whether `packet` is a whole request that needed no parser to be refused."""
         heads = self._door.refused_heads
-        if not heads or self._in_head or self._in_body or self._request_bytes or self._deaf:
-            return False
-        if self.transport.lingering or not self._answers_at_once():
+        if not heads or self.transport.lingering or not self._answers_at_once():
             return False
         self._refusal = heads.refusal(self._peer(), packet)
         if not self._refusal:
@@ -82,8 +81,8 @@ class SheddingProtocol(HttpProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _begin(self, *, keep_alive: bool) -> None:
-        if keep_alive and self._first and self._answers_at_once():
-            self._first = False
+        first, self._first, self._again = self._first, False, None
+        if keep_alive and first and self._answers_at_once():
             self._refusal = self._refusals(self.scope)  # type: ignore[arg-type]  # uvicorn has a stricter type for it
         if not self._refusal:
             super()._begin(keep_alive=keep_alive)

@@ -3,10 +3,11 @@
 A client that is refused comes back with the same head but for the length of its text, and to parse that is most of what
 a refusal costs. Which request ends where is not decided here: a head is noted after the parser has taken it for a whole
 one whose body is as long as its `Content-Length` says, so the same bytes before a body as long as theirs says are one
-request as well.
+request as well. What is kept is a digest: a head may hold a key.
 """
 
 from collections.abc import Callable
+from hashlib import blake2b
 
 from lightsleeper.api.early_refusal import Refusal
 
@@ -14,15 +15,15 @@ _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length: "
 #: As many as `api.load_shedding` reads.
 _LENGTH_DIGITS = 18
-#: With the longest head noted, two megabytes.
+#: One or two kilobytes each.
 _MAX_HEADS = 1_000
 _MAX_HEAD_BYTES = 2_048
 _MAX_SPELLINGS = 4
 #: Headers that are another one each time.
 _NEVER_THE_SAME = frozenset({b"x-request-id", b"traceparent", b"b3", b"x-b3-traceid"})
 
-#: Who sent it, and its head before and behind the length.
-_Head = tuple[str, bytes, bytes]
+_DIGEST_BYTES = 16
+
 _Again = Callable[[int], Refusal | None]
 
 
@@ -31,7 +32,7 @@ class RefusedHeads:
 
     def __init__(self) -> None:
         """None yet."""
-        self._noted: dict[_Head, _Again] = {}
+        self._noted: dict[bytes, _Again] = {}
         #: As clients write `_LENGTH`.
         self._spellings: set[bytes] = set()
 
@@ -42,12 +43,12 @@ class RefusedHeads:
         """`packet` was a whole request from `peer` with these `headers`; `again` decides about one with such a body."""
         if any(name in _NEVER_THE_SAME for name, _ in headers):
             return
-        at = packet.lower().find(_LENGTH, 0, packet.find(_HEAD_END))
+        at = packet[:_MAX_HEAD_BYTES].lower().find(_LENGTH)
         if at < 0:
             return
         spelling = packet[at : at + len(_LENGTH)]
         told = _told(peer, packet, spelling)
-        if told is None or len(told[0][1]) + len(told[0][2]) > _MAX_HEAD_BYTES:
+        if told is None:
             return
         if len(self._noted) >= _MAX_HEADS or len(self._spellings) >= _MAX_SPELLINGS:
             self._noted.clear()
@@ -65,11 +66,11 @@ class RefusedHeads:
         return None
 
 
-def _told(peer: str, packet: bytes, spelling: bytes) -> tuple[_Head, int] | None:
-    """The head, and the length that it says of its body; None unless `packet` is that head and a body as long."""
-    end = packet.find(_HEAD_END)
+def _told(peer: str, packet: bytes, spelling: bytes) -> tuple[bytes, int] | None:
+    """A digest of who sent it and of the head less the length, and that length; None if it is not one whole request."""
+    end = packet.find(_HEAD_END, 0, _MAX_HEAD_BYTES)
     at = packet.find(spelling, 0, end)
-    if at < 0:
+    if end < 0 or at < 0:
         return None
     begins = at + len(spelling)
     ends = packet.find(b"\r", begins)
@@ -79,4 +80,6 @@ def _told(peer: str, packet: bytes, spelling: bytes) -> tuple[_Head, int] | None
     length = int(digits)
     if len(packet) != end + len(_HEAD_END) + length:
         return None
-    return (peer, packet[:begins], packet[ends:end]), length
+    # No peer and no head has a NUL in it.
+    said = b"\0".join((peer.encode(), packet[:begins], packet[ends:end]))
+    return blake2b(said, digest_size=_DIGEST_BYTES).digest(), length

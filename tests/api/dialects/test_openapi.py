@@ -16,6 +16,11 @@ def document(client: TestClient) -> dict[str, Any]:
     return found
 
 
+def test_the_document_is_the_same_however_often_it_is_read(client: TestClient) -> None:
+    first, second = (client.get("/openapi.json").content for _ in range(2))
+    assert first == second
+
+
 def test_every_route_of_a_dialect_is_documented(document: dict[str, Any]) -> None:
     for route in ROUTES:
         documented = document["paths"][route.path]
