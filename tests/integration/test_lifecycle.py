@@ -140,6 +140,13 @@ def test_a_request_that_the_drain_cannot_wait_for_is_told_so() -> None:
     assert service.process.returncode == 0
 
 
+def test_a_drain_of_less_than_a_second_still_waits_for_what_was_accepted() -> None:
+    with Service(drain_timeout_s=0.4, cache_entries=0) as service, connected(service.port):
+        service.predict("warm")
+        assert service.stop() == 0
+    assert "timeout graceful shutdown exceeded" not in service.output
+
+
 @pytest.mark.delivery
 async def test_as_many_of_the_largest_requests_as_a_pod_may_get_fit_in_its_memory(report: Report) -> None:
     at_once = revision("aks")["spec"]["containerConcurrency"]

@@ -22,6 +22,38 @@ print(uvicorn.Config.__module__, uvicorn.Server.__module__, "click" in sys.modul
 """
 
 
+FAILING = """
+import sys
+from lightsleeper.errors import ConfigurationError
+from lightsleeper.serving import lifespan
+from lightsleeper.serving.server import serve
+
+def fail(*_):
+    raise {error}
+
+lifespan._batcher = fail
+sys.exit(serve())
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "logged"),
+    [
+        ("ConfigurationError('NAME: wrong')", "NAME: wrong", False),
+        ("RuntimeError('no threads')", "cannot start: RuntimeError, which the log shows whole", True),
+    ],
+)
+def test_a_part_that_does_not_open_is_not_taken_for_an_address(
+    monkeypatch: pytest.MonkeyPatch, error: str, said: str, *, logged: bool
+) -> None:
+    monkeypatch.setenv("PORT", "0")
+    command = [sys.executable, "-c", FAILING.replace("{error}", error)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == f"lightsleeper: {said}"
+    assert ("no threads" in ended.stderr, "Traceback" in ended.stderr) == (logged, logged)
+
+
 def run(*path: Path) -> str:
     command = [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(each) for each in path]}\n{PROGRAM}"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

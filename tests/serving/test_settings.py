@@ -1,4 +1,5 @@
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -87,8 +88,54 @@ def digest_of(key: str) -> str:
         ("PORT", "9090"),
         ("CORS_ORIGINS", "example.com"),
         ("CORS_ORIGINS", "https://example.com/app"),
-        ("ROOT_PATH", "sentiment"),
-        ("ROOT_PATH", "/sentiment/"),
+        *(
+            ("CORS_ORIGINS", origin)
+            for origin in (
+                *("https://*.example.com", "https://EXAMPLE.com", "https://example.com:443", "http://example.com:80"),
+                *("https://example.com:08443", "https://example.com:0", "https://example.com:65536", "https://a?b"),
+                *("https://example.com/", "https://bücher.example", "https://user@example.com", "https://[::1", "null"),
+                *("https://a.example,https://B.example", "https://[0:0:0:0:0:0:0:1]", "https://a..b", "https://\udcff"),
+            )
+        ),
+        *(
+            ("ROOT_PATH", path)
+            for path in (
+                *(
+                    "sentiment",
+                    "/sentiment/",
+                    "/",
+                    "//evil.com",
+                    "/a//b",
+                    "/a\n",
+                    "/a b",
+                    "/a?b",
+                    "/a#b",
+                    "/ü",
+                    "/\udcff",
+                ),
+                *("/a%20b", "/../x", "/a/.", '/a"b', "/a\\b", "https://example.com/a"),
+            )
+        ),
+        ("CACHE_SECRET", "".join(map(chr, range(0xDC80, 0xDCC0)))),
+        ("REDIS_URL", f"redis://:{SECRET}\udcff@host"),
+        ("WORKERS", "1025"),
+        ("WORKERS", "3000000"),
+        ("REDIS_TTL_S", f"{10**16}"),
+        ("REDIS_TTL_S", f"{10**9 + 1}"),
+        ("RATE_LIMIT_WINDOW_S", f"{10**17}"),
+        ("RATE_LIMIT_WINDOW_S", "31536001"),
+        *(("EVENT_TYPE", kind) for kind in ("\udcff", " ", "a ", "a\nb", "x" * 201, "\u2028")),
+        *(("WEBHOOK_ORIGINS", sender) for sender in ("\udcff", "*.azure.net", "a b", "ü.example", "a\x7fb")),
+        ("TRACE_RATIO", "0.5"),
+        ("METRICS_PORT", "8080"),
+        ("MAX_HEAD_BYTES", "1"),
+        ("MAX_HEAD_BYTES", "1023"),
+        ("MAX_BODY_BYTES", "1"),
+        *(
+            (f"{what}_S", seconds)
+            for what in ("REQUEST_TIMEOUT", "MAX_QUEUE", "HEAD_TIMEOUT", "DRAIN_TIMEOUT", "EXPORT_INTERVAL")
+            for seconds in ("1e-300", "1e-9", "0.0009", "3600.1")
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_right_is_named_and_its_value_is_not(
@@ -100,6 +147,79 @@ def test_a_setting_that_cannot_be_right_is_named_and_its_value_is_not(
     assert f"LIGHTSLEEPER_{variable}" in refusal.value.message
     assert SECRET not in refusal.value.message
     assert "\n" not in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://[::1",
+            "http://h:99999",
+            "http://h:0",
+            "http://h\n",
+            "http://",
+            "http://h i",
+            "http://ü",
+            "http://\udcff",
+        ),
+        *("h:4318", "grpc://h:4317", "http://h?x=1", "http://h#x"),
+    ],
+)
+def test_a_collector_that_cannot_be_there_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+    with pytest.raises(ConfigurationError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: must be "):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LIGHTSLEEPER_ROOT_PATH", "/sentiment/v1"),
+        ("LIGHTSLEEPER_ROOT_PATH", "/~me/.well-known/a:b@c"),
+        ("LIGHTSLEEPER_EVENT_TYPE", "de.größe.v1"),
+        ("LIGHTSLEEPER_BUNDLE", "/models/\udcff"),
+        ("LIGHTSLEEPER_DRAIN_TIMEOUT_S", "0.4"),
+        ("LIGHTSLEEPER_WORKERS", "1024"),
+        *(
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+            for url in ("http://[::1]:4318", "https://user:pass@collector.observability.svc/otlp/", "http://h:65535")
+        ),
+    ],
+)
+def test_a_setting_that_can_be_right_is_taken(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    read_settings()
+
+
+@pytest.mark.parametrize(
+    ("origin", "spelled"),
+    [
+        ("https://EXAMPLE.com:443", "https://example.com"),
+        ("http://example.com:080", "http://example.com"),
+        ("https://example.com:08443", "https://example.com:8443"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("https://[0:0:0:0:0:0:0:1]:8443", "https://[::1]:8443"),
+    ],
+)
+def test_an_origin_that_no_browser_spells_so_is_told_how_they_do(
+    monkeypatch: pytest.MonkeyPatch, origin: str, spelled: str
+) -> None:
+    monkeypatch.setenv("LIGHTSLEEPER_CORS_ORIGINS", origin)
+    with pytest.raises(ConfigurationError, match=rf"as browsers send it: {re.escape(spelled)}$"):
+        read_settings()
+    monkeypatch.setenv("LIGHTSLEEPER_CORS_ORIGINS", f"{spelled}, chrome-extension://abcdefgh, *")
+    assert read_settings().cors_origins == (spelled, "chrome-extension://abcdefgh", "*")
+
+
+def test_two_ports_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    for port, page in [("9464", "9464"), ("0", "0")]:
+        monkeypatch.setenv("PORT", port)
+        monkeypatch.setenv("LIGHTSLEEPER_METRICS_PORT", page)
+        if port == "0":
+            assert read_settings().metrics_port == 0  # each takes one that is free
+        else:
+            with pytest.raises(ConfigurationError, match="LIGHTSLEEPER_METRICS_PORT: the same as PORT"):
+                read_settings()
 
 
 def test_a_wrong_setting_ends_the_process_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

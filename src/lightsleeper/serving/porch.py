@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lightsleeper.api.guard import FREE_METHODS
 from lightsleeper.api.last_resort import REFUSED
 from lightsleeper.api.routes import find
+from lightsleeper.errors import LightsleeperError
 from lightsleeper.process import age_s
 from lightsleeper.serving.app import door, open_telemetry, whole_app
 from lightsleeper.serving.lifespan import serve_parts
@@ -45,6 +46,8 @@ class Porch:
         self._telemetry = open_telemetry(settings)
         self._parts = partial(serve_parts, settings, self._telemetry, loading, phases)
         self._takes_over = takes_over
+        #: What kept a part from opening.
+        self.failure: BaseException | None = None
         self._front: ASGIApp = _direct
         for middleware, options in door(settings, self._telemetry):
             self._front = middleware(self._front, **options)
@@ -122,8 +125,12 @@ class Porch:
                 await receive()
                 if self._quiet:
                     self._quiet.cancel()
-        except BaseException:
-            await send({"type": f"lifespan.{reached}.failed", "message": traceback.format_exc()})
+        except BaseException as error:
+            self.failure = error
+            # An error of ours says all in its one line, which ends the process.
+            ours = reached == "startup" and isinstance(error, LightsleeperError)
+            why = "" if ours else traceback.format_exc()
+            await send({"type": f"lifespan.{reached}.failed", "message": why})
             raise
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
+from math import ceil
 from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -60,8 +61,9 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
     from lightsleeper.serving.porch import Porch  # noqa: PLC0415  # see above
 
     _allow_files(settings.max_connections + _OTHER_FILES)
+    porch = Porch(settings, loading)
     config = uvicorn.Config(
-        Porch(settings, loading),
+        porch,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -72,7 +74,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         log_level=settings.log_level,
         access_log=settings.access_log,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=round(settings.drain_timeout_s),
+        timeout_graceful_shutdown=ceil(settings.drain_timeout_s),  # it takes whole seconds, and 0 for none
         server_header=False,
         proxy_headers=False,  # the application reads them
     )
@@ -89,8 +91,17 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         if server.started or not end.code:
             raise
         # uvicorn has said why, and would exit with a status of its own.
-        raise ConfigurationError(f"cannot listen on {settings.host}, port {settings.port}") from None
+        raise _cannot_start(settings, porch.failure) from None
     return 0 if server.started else 1
+
+
+def _cannot_start(settings: "Settings", failure: BaseException | None) -> LightsleeperError:
+    """What kept it from listening: a part that did not open, or else the address."""
+    if failure is None:
+        return ConfigurationError(f"cannot listen on {settings.host}, port {settings.port}")
+    if isinstance(failure, LightsleeperError):
+        return failure
+    return ConfigurationError(f"cannot start: {type(failure).__name__}, which the log shows whole")
 
 
 def import_uvicorn() -> ModuleType:

@@ -3,17 +3,26 @@
 Only the composition root reads this; everything else is handed plain values.
 """
 
-import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from ipaddress import ip_network
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 from lightsleeper.errors import ConfigurationError
+from lightsleeper.serving.setting_checks import (
+    ROOT_PATH,
+    base_url,
+    digest,
+    event_type,
+    hard_to_guess,
+    host,
+    network,
+    origin,
+    redis_url,
+    webhook_origin,
+)
 from lightsleeper.serving.variables import Parser, checked, choice, flag, matching, number, several, whole
 
 PREFIX = "LIGHTSLEEPER_"
@@ -22,68 +31,20 @@ PREFIX = "LIGHTSLEEPER_"
 #: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _INJECTED = re.compile(r"LIGHTSLEEPER_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]+")
-
-#: 32 hex digits are 128 bits: more than anybody can try. By chance one in 10^12 has fewer than 6 different ones.
-_MIN_SECRET_CHARS = 32
-_MIN_DISTINCT_CHARS = 6
-
 #: Everywhere else empty means unset; here that would switch off what protects.
 _NEVER_EMPTY = {"api_key_digests": "keys", "cache_secret": "one"}
 
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-
-
-def _digest(digest: str) -> None:
-    if not _SHA256.fullmatch(digest):
-        raise ValueError("each must be 64 hexadecimal digits: printf %s KEY | sha256sum")
-    if digest.lower() in _blank_digests():
-        raise ValueError("one is the digest of an empty key: is the variable set that it was made of?")
-
-
-def _blank_digests() -> Iterator[str]:
-    """What `printf %s "$KEY" | sha256sum` prints of a variable that is unset, and of one that holds a few blanks."""
-    for length in range(4):
-        for each in product(" \t\r\n", repeat=length):
-            yield hashlib.sha256("".join(each).encode()).hexdigest()
-
-
-def _hard_to_guess(secret: str) -> None:
-    if len(set(secret)) < _MIN_DISTINCT_CHARS:
-        raise ValueError("too simple: openssl rand -hex 32")
-    if len(secret.strip()) < _MIN_SECRET_CHARS:
-        raise ValueError(f"less than {_MIN_SECRET_CHARS} characters: openssl rand -hex 32")
-
-
-def _redis_url(url: str) -> None:
-    from lightsleeper.cache.redis_address import parse_redis_url  # noqa: PLC0415  # only where there is one
-
-    parse_redis_url(url)
-
-
-def _host(host: str) -> None:
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        host = ""
-    if not host.isprintable() or not host.strip():
-        raise ValueError("must be an address, or a name whose parts between dots have 1 to 63 characters")
-
-
-def _network(network: str) -> None:
-    try:
-        ip_network(network)
-    except ValueError:
-        raise ValueError("each must be an address, or a network such as 10.0.0.0/8") from None
-
-
-def _origin(origin: str) -> None:
-    if origin != "*" and not _ORIGIN.fullmatch(origin):
-        raise ValueError("each must be * or an origin such as https://example.com, without a path")
-
-
 _positive = whole(1)
-_seconds = number(3600, above=0)
+#: Less than a millisecond nothing is done in: it would be a service that refuses everything.
+_seconds = number(0.001, 3600)
+#: No request has a shorter head behind a proxy or two.
+_LEAST_HEAD_BYTES = 1_024
+_LEAST_BODY_BYTES = 1_024
+#: More threads than any machine has CPUs wait for each other.
+_MOST_WORKERS = 1_024
+#: Thirty years, and one. Redis counts milliseconds since 1970 in 64 bits, and refuses what does not fit.
+_MOST_TTL_S = 1_000_000_000
+_MOST_WINDOW_S = 31_536_000
 
 
 def _knob(default: Any, parse: Parser, description: str, *, variable: str = "", secret: bool = False) -> Any:  # noqa: ANN401  # as `field`
@@ -97,10 +58,10 @@ class Settings:
     """The service's configuration, immutable after start; made without arguments, its defaults."""
 
     port: int = _knob(8080, whole(0, 65535), "Port to listen on; Knative sets it.", variable="PORT")
-    host: str = _knob("0.0.0.0", checked(_host), "Address to listen on.")  # noqa: S104  # a pod is reached from outside
+    host: str = _knob("0.0.0.0", checked(host), "Address to listen on.")  # noqa: S104  # a pod is reached from outside
     root_path: str = _knob(
         "",
-        matching("/.*[^/]", "a path that begins with / and does not end with it"),
+        matching(ROOT_PATH, "a path such as /sentiment/v1: letters, digits and -._~!$&'()*+,;=:@ behind each single /"),
         "Path under which a proxy serves this service, such as `/sentiment`.",
     )
 
@@ -119,7 +80,9 @@ class Settings:
     torch_dtype: Literal["float32", "bfloat16"] = _knob(
         "float32", choice("float32", "bfloat16"), "What it computes in on CUDA: `float32`, `bfloat16`."
     )
-    workers: int | None = _knob(None, _positive, "Inference threads; the CPU quota of the container if unset.")
+    workers: int | None = _knob(
+        None, whole(1, _MOST_WORKERS), "Inference threads; the CPU quota of the container if unset."
+    )
 
     max_batch_tokens: int = _knob(1024, _positive, "Tokens of one batch: about 30 ms on one core.")
     max_queue_s: float = _knob(
@@ -130,12 +93,12 @@ class Settings:
     )
     max_texts: int = _knob(64, _positive, "Texts of one request.")
     max_text_chars: int = _knob(50_000, _positive, "Characters of one text.")
-    max_body_bytes: int = _knob(2_000_000, _positive, "Bytes of one request body.")
+    max_body_bytes: int = _knob(2_000_000, whole(_LEAST_BODY_BYTES), "Bytes of one request body.")
     max_inflight_body_bytes: int = _knob(
         67_108_864, _positive, "Bytes of all large request bodies that are being read or answered."
     )
     min_body_bytes_per_s: int = _knob(1_000, _positive, "Slowest body, after 10 s; a slower one gets 408.")
-    max_head_bytes: int = _knob(32_768, _positive, "Bytes of a request's URL and headers.")
+    max_head_bytes: int = _knob(32_768, whole(_LEAST_HEAD_BYTES), "Bytes of a request's URL and headers.")
     head_timeout_s: float = _knob(10.0, _seconds, "Seconds until a head must be whole; later it gets 408.")
     max_connections: int = _knob(
         1_000, _positive, "Open connections; a new one takes the place of the longest idle, or gets 503."
@@ -148,16 +111,16 @@ class Settings:
 
     redis_url: str | None = _knob(
         None,
-        checked(_redis_url),
+        checked(redis_url),
         "Redis that replicas share: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, "
         "`redis+cluster://` (both also `rediss+…`); none if unset.",
         secret=True,
     )
     redis_timeout_ms: int = _knob(50, whole(1, 5_000), "Milliseconds a request may wait for Redis.")
-    redis_ttl_s: int = _knob(604_800, _positive, "Seconds Redis keeps an answer.")
+    redis_ttl_s: int = _knob(604_800, whole(1, _MOST_TTL_S), "Seconds Redis keeps an answer.")
     cache_secret: str | None = _knob(
         None,
-        checked(_hard_to_guess),
+        checked(hard_to_guess),
         "Keys the cache and signs its values, so that who reads Redis cannot look for texts and who writes "
         "it cannot forge answers; the same in all replicas. `openssl rand -hex 32`.",
         secret=True,
@@ -165,37 +128,41 @@ class Settings:
 
     api_key_digests: tuple[str, ...] = _knob(
         (),
-        several(_digest),
+        several(digest),
         "sha256 digests (hex) of the API keys that may send texts, several by commas; open if unset.",
     )
     rate_limit_texts: int = _knob(
         0, whole(0), "Texts one key or address may send per window, at least MAX_TEXTS; 0: no limit."
     )
-    rate_limit_window_s: int = _knob(60, _positive, "Seconds of that window.")
+    rate_limit_window_s: int = _knob(60, whole(1, _MOST_WINDOW_S), "Seconds of that window.")
     trusted_proxies: tuple[str, ...] = _knob(
         ("127.0.0.1", "::1"),
-        several(_network),
+        several(network),
         "Addresses and networks whose X-Forwarded-For is believed; on Knative add the pods' network.",
     )
     cors_origins: tuple[str, ...] = _knob(
-        (), several(_origin), "Origins whose pages may call the API, or `*`; none if unset."
+        (), several(origin), "Origins whose pages may call the API, or `*`; none if unset."
     )
 
-    event_type: str = _knob("ai.lightsleeper.prediction", str, "CloudEvents type of the events that answer events.")
+    event_type: str = _knob(
+        "ai.lightsleeper.prediction", checked(event_type), "CloudEvents type of the events that answer events."
+    )
     webhook_origins: tuple[str, ...] = _knob(
-        (), several(), "Senders that may deliver events once they asked, such as `eventgrid.azure.net`, or `*`."
+        (),
+        several(webhook_origin),
+        "Senders that may deliver events once they asked, such as `eventgrid.azure.net`, or `*`.",
     )
 
     otlp_endpoint: str | None = _knob(
         None,
-        matching("https?://.+", "a URL that begins with http:// or https://"),
+        checked(base_url),
         "OpenTelemetry collector that metrics and traces are pushed to (OTLP over HTTP, base URL).",
         variable="OTEL_EXPORTER_OTLP_ENDPOINT",
     )
     export_interval_s: float = _knob(5.0, _seconds, "Seconds between two exports of metrics.")
     metrics_port: int | None = _knob(None, whole(0, 65535), "Port of a Prometheus page, such as 9464; none if unset.")
     trace_ratio: float = _knob(
-        0.0, number(1), "Share of the new traces recorded; 0 switches tracing off. Needs the collector."
+        0.0, number(0, 1), "Share of the new traces recorded; 0 switches tracing off. Needs the collector."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = _knob(
@@ -217,6 +184,13 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if unknown:
         hint = ": the port is set by PORT" if unknown[0] == f"{PREFIX}PORT" else ""
         raise ConfigurationError(f"{unknown[0]} is not a setting of lightsleeper{hint}")
+    settings = Settings(**_found(environ))
+    _require_company(settings)
+    return settings
+
+
+def _found(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What is set, by field."""
     found: dict[str, Any] = {}
     for knob in fields(Settings):
         name = _variable(knob)
@@ -224,11 +198,19 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         if value.strip() if knob.name in _NEVER_EMPTY else value:
             try:
                 found[knob.name] = knob.metadata["parse"](value)
+                if knob.metadata["parse"] is not Path:  # whose name may be of any bytes
+                    value.encode()
+            except UnicodeEncodeError:
+                raise ConfigurationError(f"{name}: must be text in UTF-8") from None
             except ValueError as error:
                 raise ConfigurationError(f"{name}: {error}") from None
         if name in environ and knob.name in _NEVER_EMPTY and not found.get(knob.name):
             raise ConfigurationError(f"{name} is empty: unset it to serve without {_NEVER_EMPTY[knob.name]}")
-    settings = Settings(**found)
+    return found
+
+
+def _require_company(settings: Settings) -> None:
+    """ConfigurationError where two of them cannot both be right."""
     if 0 < settings.rate_limit_texts < settings.max_texts:
         raise ConfigurationError(
             f"{PREFIX}RATE_LIMIT_TEXTS: less than {PREFIX}MAX_TEXTS: the largest request could never be sent"
@@ -237,7 +219,12 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigurationError(
             f"{PREFIX}MAX_INFLIGHT_BODY_BYTES: less than {PREFIX}MAX_BODY_BYTES: the largest body could never be read"
         )
-    return settings
+    if settings.port and settings.metrics_port == settings.port:
+        raise ConfigurationError(f"{PREFIX}METRICS_PORT: the same as PORT: each needs a port of its own")
+    if settings.trace_ratio and settings.otlp_endpoint is None:
+        raise ConfigurationError(
+            f"{PREFIX}TRACE_RATIO: above 0 without OTEL_EXPORTER_OTLP_ENDPOINT: traces need a collector"
+        )
 
 
 def variables() -> list[str]:

@@ -30,16 +30,16 @@ def whole(least: int, most: int | None = None) -> Parser:
     return parse
 
 
-def number(most: float, *, above: float | None = None) -> Parser:
-    """A finite number from 0, or more than `above`, to `most`."""
-    meant = f"must be a number from 0 to {most:g}" if above is None else f"must be above {above:g}, at most {most:g}"
+def number(least: float, most: float) -> Parser:
+    """A finite number in that range, bounds included."""
+    meant = f"must be a number from {least:g} to {most:g}"
 
     def parse(value: str) -> float:
         try:
             found = float(value)
         except ValueError:
             found = math.nan
-        if not 0 <= found <= most or (above is not None and found <= above):  # nan is in no range
+        if not least <= found <= most:  # nan is in no range
             raise ValueError(meant)
         return found
 
