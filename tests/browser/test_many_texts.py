@@ -146,11 +146,18 @@ def test_a_dropped_file_is_read(page: Page) -> None:
     expect(page.locator("#file-name")).to_have_text("dropped.txt")
 
 
-def test_an_empty_file_is_refused_in_plain_words(page: Page) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\n\n", "This file cannot be read: empty.csv is empty: it holds no text."),
+        (b"id,text\n", "There is no text in this file. Choose another one."),
+    ],
+)
+def test_an_empty_file_is_refused_in_plain_words(page: Page, content: bytes, words: str) -> None:
     page.click("#tab-many")
-    page.set_input_files("#file", {"name": "empty.csv", "mimeType": "", "buffer": b"\n\n"})
+    page.set_input_files("#file", {"name": "empty.csv", "mimeType": "", "buffer": content})
     page.wait_for_selector("#source[data-state=refused]")
-    expect(page.locator("#file-facts")).to_have_text("There is no text in this file. Choose another one.")
+    expect(page.locator("#file-facts")).to_have_text(words)
     page.click("#change")
     expect(page.locator("#choose")).to_be_focused()
 

@@ -290,7 +290,7 @@ def test_a_damaged_input_is_not_laid_to_the_result(tmp_path: Path) -> None:
     source.write_bytes(gzip.compress(b"text\nGreat\n" * 50_000)[:-8])
     done = predict("--file", source, "--out", tmp_path / "out.csv")
     assert done.returncode == 1
-    assert b"s.csv is damaged" in done.stderr
+    assert b"s.csv.gz is damaged" in done.stderr
     assert list(tmp_path.iterdir()) == [source]
 
 

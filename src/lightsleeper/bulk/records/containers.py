@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
@@ -28,7 +28,6 @@ _STREAMS: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0",
 _REFUSED: Final = (
     *((bytes([0x80, protocol]), "a pickle of Python's; write it as csv") for protocol in range(2, 6)),
     (b"%PDF", "a PDF; copy its table into a spreadsheet and save that as csv"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save it as xlsx or csv"),
     (b"SQLite format 3\0", "an SQLite database; export the table as csv"),
     (b"ARROW1", "an Arrow file; write it as parquet or csv"),
     (b"FEA1", "a Feather file; write it as parquet or csv"),
@@ -65,6 +64,11 @@ _REFUSED: Final = (
     (b"MZ", "a program"),
     (b"{\\rtf", "a formatted text (RTF); save it as plain text"),
 )
+#: The container of Excel's and Word's old files, and of new ones with a password.
+_OLE: Final = b"\xd0\xcf\x11\xe0"
+_OLD_OFFICE: Final = "an old Excel or Word file; save it as xlsx or csv"
+_PROTECTED: Final = "protected by a password; save it without one"
+_SEARCHED_BYTES: Final = 1 << 20
 #: And what stands further in, behind zero bytes.
 _REFUSED_WITHIN: Final = (
     (4, b"ftyp", "a recording or a picture"),
@@ -83,26 +87,31 @@ class Content:
     stream: IO[bytes]
     #: The file's own name, or that of the one inside the archive.
     name: str
+    #: The file that it was unpacked from, whose bytes are damaged if its own are.
+    packed_as: str
 
     def read(self, size: int) -> bytes:
         """At most so many bytes; InvalidInput in one line if they are damaged."""
-        with _said_of(self.name):
+        with _said_of(self.packed_as):
             return self.stream.read(size)
 
 
 @contextmanager
-def opened(source: Path | IO[bytes], name: str, layer: int = 1) -> Iterator[Content]:
-    """The content of a file, or of a stream that cannot be rewound; InvalidInput in one line if nothing reads it."""
+def opened(source: Path | IO[bytes], name: str, layer: int = 1, *, packed_as: str | None = None) -> Iterator[Content]:
+    """The content of a file, or of a stream that cannot be rewound; InvalidInput in one line if nothing reads it.
+
+    `packed_as`: the file it is unpacked from, if it is.
+    """
     if layer > _MOST_LAYERS:
         raise InvalidInput(f"{name} is packed too many times; unpack it first")
     with ExitStack() as stack:
         # Not around what the caller does: its own failures are none of the file's.
-        with _said_of(name):
+        with _said_of(packed_as or name):
             stream = stack.enter_context(source.open("rb") if isinstance(source, Path) else _peekable(source))
             magic = stream.peek(_MAGIC_BYTES)[:_MAGIC_BYTES]
             seekable = isinstance(source, Path) and stream.seekable()  # a pipe may have a name
             content = stack.enter_context(_inside(stream, magic, name, seekable=seekable, layer=layer))
-        yield content
+        yield replace(content, packed_as=packed_as) if packed_as else content
 
 
 @contextmanager
@@ -132,19 +141,31 @@ def _peekable(source: IO[bytes]) -> Iterator[io.BufferedReader]:
 @contextmanager
 def _inside(stream: io.BufferedReader, magic: bytes, name: str, *, seekable: bool, layer: int) -> Iterator[Content]:
     _refuse(magic, name)
+    if magic.startswith(_OLE):
+        what = _PROTECTED if _holds(stream, "EncryptedPackage".encode("utf-16-le")) else _OLD_OFFICE
+        raise InvalidInput(f"{name} is {what}")
     unpack = next((unpack for start, unpack in _STREAMS if magic.startswith(start) and _NOT_TEXT.search(magic)), None)
     if unpack:
         packed = cast("IO[bytes]", unpack(stream))  # typeshed knows three classes
-        with packed, opened(packed, _without_ending(name), layer + 1) as content:
+        with packed, opened(packed, _without_ending(name), layer + 1, packed_as=name) as content:
             yield content
     elif magic.startswith(b"PK\x03\x04"):
         with stream if seekable else _spooled(stream) as whole, _archive(whole, name, layer) as content:
             yield content
     elif magic.startswith(b"PAR1") and _NOT_TEXT.search(magic):
         with stream if seekable else _spooled(stream) as whole:
-            yield Content("parquet", whole, name)
+            yield Content("parquet", whole, name, name)
     else:
-        yield Content("bytes", stream, name)
+        yield Content("bytes", stream, name, name)
+
+
+def _holds(stream: IO[bytes], sign: bytes) -> bool:
+    rest = b""
+    for piece in iter(lambda: stream.read(_SEARCHED_BYTES), b""):
+        if sign in rest + piece:
+            return True
+        rest = piece[-len(sign) :]
+    return False
 
 
 def _refuse(magic: bytes, name: str) -> None:
@@ -176,10 +197,12 @@ def _archive(stream: IO[bytes], name: str, layer: int) -> Iterator[Content]:
         names = {member.filename for member in members}
         if "xl/workbook.xml" in names:
             stream.seek(0)
-            yield Content("xlsx", stream, name)
+            yield Content("xlsx", stream, name, name)
             return
         if names & {"content.xml", "word/document.xml", "ppt/presentation.xml", "xl/workbook.bin"}:
             raise InvalidInput(f"{name} is an office document that is not xlsx; save the table in it as xlsx or csv")
+        if any(member.endswith(".iwa") or member == "Index.zip" for member in names):
+            raise InvalidInput(f"{name} is an Apple Numbers document; export it as xlsx or csv")
         if len(members) != 1:
             listed = ", ".join(sorted(names)[:5]) or "nothing"
             raise InvalidInput(f"{name} holds {len(members)} files ({listed}); unpack it and name the one to read")

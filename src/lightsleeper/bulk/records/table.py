@@ -16,7 +16,7 @@ from lightsleeper.bulk.records.containers import Content, opened, refuse_within
 from lightsleeper.bulk.records.described import SAMPLE_ROWS, Choices, Table, described
 from lightsleeper.bulk.records.dialect import looks_like_table, separator_line
 from lightsleeper.bulk.records.encoding import decode, detect, named, require_text
-from lightsleeper.bulk.records.markup import require_no_markup
+from lightsleeper.bulk.records.foreign import require_rows
 from lightsleeper.bulk.records.rows import Row, json_row
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
 from lightsleeper.bulk.records.workbooks import parquet_rows
@@ -54,7 +54,7 @@ def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | 
     encoding = named(choices.encoding, window) if choices.encoding else detect(sample)
     text = "".join(decode([window], encoding, final=whole))
     require_text(text, name)
-    require_no_markup(text, content.name, whole=whole, said=choices.file_format is not None)
+    require_rows(text, content.name, whole=whole, said=choices.file_format is not None)
     characters = decode(chain([window], iter(lambda: content.read(PIECE_BYTES), b"")), encoding)
     if name_chars := json_rows.begin_of_script(text):
         characters, text = without_start(characters, name_chars), text[name_chars:]

@@ -18,7 +18,6 @@ const PLAIN_TEXT_MAGICS = ["%PDF", "{\\rtf", "<stata_dta>"];
 const REFUSED = [
   ...[2, 3, 4, 5].map((protocol) => /** @type {[string, string]} */ ([`\x80${String.fromCharCode(protocol)}`, "is a pickle of Python's; write it as csv"])),
   ["%PDF", "is a PDF; copy its table into a spreadsheet and save that as csv"],
-  ["\xd0\xcf\x11\xe0", "is an old Excel or Word file; save it as xlsx or csv"],
   ["SQLite format 3\0", "is an SQLite database; export the table as csv"],
   ["PAR1", "is parquet, which the command reads: lightsleeper predict --file"],
   ["ARROW1", "is an Arrow file; write it as csv"],
@@ -58,6 +57,9 @@ const REFUSED = [
   ["MZ", "is a program"],
   ["{\\rtf", "is a formatted text (RTF); save it as plain text"],
 ];
+/** The container of Excel's and Word's old files, and of new ones with a password. */
+const OLE = "\xd0\xcf\x11\xe0";
+const ENCRYPTED = [..."EncryptedPackage"].join("\0");
 /**
  * And what stands further in, behind zero bytes.
  * @type {[number, string, string][]}
@@ -86,6 +88,7 @@ export async function contentOf(file, name, layer = 1) {
   if (layer > MOST_LAYERS) throw new Error(`${name} is packed too many times; unpack it first`);
   const magic = letters(new Uint8Array(await file.slice(0, MAGIC_BYTES).arrayBuffer()));
   refuse(magic, name);
+  if (magic.startsWith(OLE)) await refuseOle(file.stream(), name);
   if (magic.startsWith(GZIP)) {
     return insideOf(() => unpackedGzip(file, name), name.replace(/\.gz(ip)?$/i, ""), layer);
   }
@@ -106,8 +109,28 @@ export async function contentOf(file, name, layer = 1) {
 async function insideOf(stream, name, layer) {
   const magic = letters((await first(stream())).subarray(0, MAGIC_BYTES));
   refuse(magic, name);
+  if (magic.startsWith(OLE)) await refuseOle(stream(), name);
   if (!magic.startsWith(GZIP) && !magic.startsWith(ZIP)) return { kind: "bytes", name, stream };
   return contentOf(await new Response(stream()).blob(), name, layer + 1);
+}
+
+/**
+ * @param {ReadableStream<Uint8Array>} stream
+ * @param {string} name
+ */
+async function refuseOle(stream, name) {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder("latin1");
+  let isProtected = false;
+  for (let rest = ""; !isProtected; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const piece = rest + decoder.decode(value);
+    isProtected = piece.includes(ENCRYPTED);
+    rest = piece.slice(-ENCRYPTED.length);
+  }
+  await reader.cancel();
+  throw new Error(`${name} is ${isProtected ? "protected by a password; save it without one" : "an old Excel or Word file; save it as xlsx or csv"}`);
 }
 
 /** @param {Uint8Array} bytes */

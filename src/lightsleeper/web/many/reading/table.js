@@ -7,10 +7,10 @@ import { fromSheet, fromText } from "./cell_table.js";
 import { contentOf, refuseWithin } from "./containers.js";
 import { looksLikeTable, separatorLine } from "./dialect.js";
 import { Decoder, detect, named } from "./encoding.js";
+import { requireRows } from "./foreign.js";
 import { complaintOn } from "./json_faults.js";
 import { beginOfScript, shapeOf } from "./json_rows.js";
 import { fromJson } from "./json_table.js";
-import { requireNoMarkup } from "./markup.js";
 import { beyondAscii, characters, isAscii, startOf, without } from "./pieces.js";
 import { WINDOW_BYTES } from "./rules.js";
 
@@ -62,7 +62,7 @@ export async function openTable(file, choices = {}) {
   const decoder = new Decoder(encoding);
   const shown = decoder.push(window) + (whole ? decoder.end() : "");
   checkText(shown, file.name);
-  requireNoMarkup(shown, content.name, whole, choices.format !== undefined);
+  requireRows(shown, content.name, whole, choices.format !== undefined);
   const skipped = beginOfScript(shown);
   const text = shown.slice(skipped);
   const source = { pieces: () => without(skipped, characters(content.stream(), encoding)), text, whole, name: file.name };

@@ -124,6 +124,7 @@ export function onlyEntry(entries, name) {
   if (["content.xml", "word/document.xml", "ppt/presentation.xml", "xl/workbook.bin"].some((path) => entries.has(path))) {
     throw new Error(`${name} is an office document that is not xlsx; save the table in it as xlsx or csv`);
   }
+  if (paths.some((path) => path.endsWith(".iwa") || path === "Index.zip")) throw new Error(`${name} is an Apple Numbers document; export it as xlsx or csv`);
   if (paths.length !== 1) {
     throw new Error(`${name} holds ${paths.length} files (${paths.slice(0, 5).join(", ") || "nothing"}); unpack it and name the one to read`);
   }
