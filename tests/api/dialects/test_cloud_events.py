@@ -3,6 +3,7 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cloudevents.core.base import BaseCloudEvent
@@ -222,9 +223,55 @@ def test_an_event_delivered_to_predict_is_answered_with_one(client: TestClient) 
     assert (accepted.status_code, accepted.content) == (202, b"")
 
 
-def test_an_event_to_tensorflow_s_classify_is_read_as_its_body(client: TestClient) -> None:
-    response = binary(client, b'{"examples": [{"text": "fine"}]}', "/v1/models/lightsleeper:classify")
-    assert (response.status_code, set(response.json())) == (200, {"result"})
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/v1/models/lightsleeper:classify", {"examples": [{"text": "fine"}]}),
+        (
+            "/v2/models/lightsleeper/infer",
+            {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["fine"]}]},
+        ),
+    ],
+)
+def test_an_event_to_what_answers_with_none_is_refused_so_that_it_is_not_delivered_again(
+    client: TestClient, path: str, data: dict[str, object]
+) -> None:
+    """An answer in plain JSON would be a failure to Knative's brokers, too, and a 400 is none to try again."""
+    assert client.post(path, json=data).status_code == 200
+    for response in (binary(client, json.dumps(data).encode(), path), structured(client, path, data=data)):
+        assert response.status_code == 400
+        assert "an event is answered under /, /events and" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("time", "valid"),
+    [
+        ("2016-12-31T23:59:60Z", True),
+        ("2016-12-31T15:59:60.5-08:00", True),
+        ("2017-01-01T05:29:60+05:30", True),
+        ("2026-11-26t10:00:00.123456789z", True),
+        ("2024-02-29T00:00:00-00:00", True),
+        ("2016-12-31T22:59:60Z", False),
+        ("2026-11-26T10:00:61Z", False),
+        ("2026-11-26T24:00:00Z", False),
+        ("2026-02-29T00:00:00Z", False),
+        ("2026-11-26T10:00:00+24:00", False),
+        ("2026-11-26T10:00Z", False),
+        ("2026-11-26 10:00:00Z", False),
+        ("20261126T100000Z", False),
+        ("2026-11-26T10:00:00,5Z", False),
+        ("2026-11-26T10:00:00.Z", False),
+        ("٢٠٢٦-11-26T10:00:00Z", False),
+        ("0001-01-01T00:00:00+01:00", True),
+        ("0001-01-01T00:59:60+01:00", False),
+        ("2026-W48-4T10:00:00Z", False),
+    ],
+)
+def test_a_time_is_one_as_rfc_3339_writes_it(client: TestClient, time: str, *, valid: bool) -> None:
+    encoded = binary(client, b'"fine"', time=quote(time, safe=":"))
+    for response in (encoded, structured(client, time=time, data="fine")):
+        assert response.status_code == (200 if valid else 400)
+        assert valid or "'time'" in response.json()["error"]
 
 
 def test_a_probe_is_told_what_may_be_sent(client: TestClient) -> None:

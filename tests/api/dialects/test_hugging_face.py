@@ -27,6 +27,32 @@ def test_one_text_and_a_list_get_a_list_of_lists_equal_to_our_own(client: TestCl
     assert post(client, {"inputs": TEXTS, "parameters": {"top_k": 1}}).json() == native(client, text=TEXTS, top_k=1)
 
 
+def test_a_text_in_a_list_of_its_own_or_beside_no_other_is_one_text(client: TestClient) -> None:
+    """As text-embeddings-inference writes a batch, and as transformers takes a pair of which one is null."""
+    batch = native(client, text=TEXTS)
+    assert post(client, {"inputs": [[text] for text in TEXTS]}).json() == batch
+    assert post(client, {"inputs": [{"text": text, "text_pair": None} for text in TEXTS]}).json() == batch
+    assert post(client, {"inputs": {"text": TEXTS[0], "text_pair": None}}).json() == batch[:1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "labels"),
+    [
+        ({"return_all_scores": False}, 1),
+        ({"return_all_scores": True}, 2),
+        ({"return_all_scores": None}, 2),
+        ({"return_all_scores": False, "top_k": 2}, 2),
+        ({"return_all_scores": False, "top_k": None}, 2),
+        ({"return_all_scores": True, "top_k": 1}, 1),
+    ],
+)
+def test_return_all_scores_is_what_older_pipelines_made_of_it(
+    client: TestClient, parameters: dict[str, object], labels: int
+) -> None:
+    body = {"inputs": TEXTS[0], "parameters": parameters}
+    assert post(client, body).json() == native(client, text=TEXTS[0], top_k=labels)
+
+
 def test_function_to_apply_turns_logits_into_scores(client: TestClient) -> None:
     def scores(function: str | None) -> dict[str, float]:
         body = {"inputs": TEXTS[0], "parameters": {"function_to_apply": function}}
@@ -89,7 +115,11 @@ def test_a_page_of_this_site_passes_and_so_does_what_a_browser_asks_leave_for(
         ({"Text": "a"}, 422, "invalid_input", "did you mean 'inputs'?"),
         (b'{"inputs": "a", "parameters": {"padding": NaN}}', 422, "invalid_json", "JSON"),
         ({"inputs": ["fine", 5]}, 422, "invalid_input", "inputs[1]"),
-        ({"inputs": [["fine"]]}, 422, "invalid_input", "inputs[0]"),
+        ({"inputs": [["a", "b"]]}, 422, "invalid_input", "inputs[0]: this model reads one text, not pairs"),
+        ({"inputs": ["fine", []]}, 422, "invalid_input", "inputs[1]"),
+        ({"inputs": [["fine"], [["fine"]]]}, 422, "invalid_input", "inputs[1]"),
+        ({"inputs": "fine", "parameters": {"return_all_scores": "no"}}, 422, "invalid_input", "true or false"),
+        ({"inputs": "fine", "parameters": {"return_all_score": True}}, 422, "invalid_input", "'return_all_scores'?"),
         ({"inputs": None}, 422, "invalid_input", "inputs"),
         ({"inputs": []}, 422, "no_texts", "inputs"),
         ({"inputs": ""}, 422, "empty_text", "empty"),

@@ -34,6 +34,11 @@ def test_columns_come_back_as_outputs(client: TestClient) -> None:
     assert post(client, {"inputs": TEXTS[0]}).json() == {"outputs": expected["outputs"][:1]}
 
 
+def test_a_second_text_that_is_null_is_none(client: TestClient) -> None:
+    expected = post(client, {"instances": ["fine"]}).json()
+    assert post(client, {"instances": [{"text": "fine", "text_pair": None}]}).json() == expected
+
+
 def test_examples_are_classified_into_pairs(client: TestClient) -> None:
     expected = [[[each["label"], each["score"]] for each in row] for row in native(client, text=TEXTS)]
     examples = {"examples": [{"text": text} for text in TEXTS]}

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.identify import identify
+from lightsleeper.errors import InvalidInput
 from lightsleeper.telemetry.request_metrics import DIALECT
 
 
@@ -27,6 +28,9 @@ class Options(NamedTuple):
     #: Who may deliver events after asking for consent; `*` is everybody.
     webhook_origins: tuple[str, ...]
 
+
+#: What these answer is no event, which a broker takes for a failure and delivers again; a 400 it does not.
+_NOT_FOR_EVENTS = {"infer", "classify"}
 
 _loaded: dict[str, ModuleType] = {}
 
@@ -43,10 +47,17 @@ async def answer(request: Request, endpoint: str) -> Response:
     dialect = identify(request.scope)
     assert dialect is not None  # noqa: S101  # every path below has one
     request.scope[DIALECT] = dialect
+    if endpoint in _NOT_FOR_EVENTS and (request.headers.get("ce-specversion") or _is_document(request)):
+        raise InvalidInput("an event is answered under /, /events and /v1/models/{name}:predict", field="path")
     # In a thread: what a dialect needs (the CloudEvents SDK: 0.1 s) must not hold up everybody else.
     module = _loaded.get(dialect) or await asyncio.to_thread(load, dialect)
     response: Response = await getattr(module, endpoint)(request)
     return response
+
+
+def _is_document(request: Request) -> bool:
+    media_type: str = request.headers.get("content-type", "")
+    return media_type.lower().startswith("application/cloudevents")
 
 
 def _route(path: str, endpoint: str, *methods: str) -> DirectRoute:

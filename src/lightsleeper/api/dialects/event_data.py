@@ -1,11 +1,14 @@
 """What an event is and which texts it carries. The CloudEvents SDK reads attributes; data is read within our bounds."""
 
 import binascii
+import re
 from base64 import b64decode
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
+from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings import http
 from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
@@ -19,6 +22,13 @@ from lightsleeper.errors import InvalidInput, UnsupportedMediaType
 _STRUCTURED = "application/cloudevents+json"
 
 _REQUIRED = ("specversion", "id", "source", "type")
+
+#: https://www.rfc-editor.org/rfc/rfc3339#section-5.6
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)T((?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d|60)(?:\.\d+)?(Z|[+-]\d\d:[0-5]\d)",
+    re.ASCII | re.IGNORECASE,
+)
+_LAST_MINUTE = (23, 59)
 
 #: Where data that is an object has its texts: our name for them, and those of the other dialects.
 _TEXT_FIELDS = ("text", "inputs", "instances", "content")
@@ -36,6 +46,8 @@ def read_attributes(body: bytes, headers: Headers, max_texts: int) -> tuple[dict
     if media_type.startswith("application/cloudevents"):
         raise UnsupportedMediaType(f"send one event, as {_STRUCTURED} or in headers", field="content-type")
     sent = {name: value for name, value in headers.items() if name.startswith("ce-") or name == "content-type"}
+    if "ce-time" in sent:
+        _check_time(unquote(sent.pop("ce-time")))
     return _valid(lambda: http.from_binary(http.HTTPMessage(sent, b""), JSONFormat(), _event)), body, False
 
 
@@ -103,8 +115,21 @@ def _document(body: bytes, max_texts: int) -> tuple[dict[str, Any], Any]:
         if not isinstance(value, (str, int, bool)):
             raise InvalidInput(f"attribute {name[:100]!r} must be a string, a number or a boolean", field=name[:100])
     if "time" in attributes:
-        attributes["time"] = _valid(lambda: datetime.fromisoformat(attributes["time"]))
+        _check_time(attributes.pop("time"))
     return _valid(lambda: _event(attributes)), data
+
+
+def _check_time(value: object) -> None:
+    """InvalidInput unless it is a time; no answer repeats it. The SDK knows no leap second, but an hour 24."""
+    try:
+        found = _TIME.fullmatch(value) if isinstance(value, str) else None
+        day, minute, second, zone = found.groups() if found else ("", "", "", "")
+        at = datetime.fromisoformat(f"{day}T{minute}:00{zone.upper()}")
+        right = second != "60" or at.astimezone(UTC).timetuple()[3:5] == _LAST_MINUTE
+    except (ValueError, OverflowError):
+        right = False
+    if not right:
+        raise InvalidInput("attribute 'time' is not a time as RFC 3339 writes it", field="time")
 
 
 def _event(attributes: dict[str, Any], _: object = None) -> Any:  # noqa: ANN401  # the SDK's factory protocol
@@ -117,12 +142,10 @@ def _event(attributes: dict[str, Any], _: object = None) -> Any:  # noqa: ANN401
     return CloudEvent(dict(attributes))
 
 
-def _valid(read: Any) -> Any:  # noqa: ANN401  # whatever it reads
+def _valid(read: Callable[[], BaseCloudEvent]) -> dict[str, Any]:
+    """The attributes of what it reads."""
     try:
-        value = read()
+        return read().get_attributes()
     except CloudEventValidationError as error:
         name = next(iter(error.errors))[:100]
         raise InvalidInput(f"attribute {name!r} is not valid", field=name) from None
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
-        raise InvalidInput("attribute 'time' is not a time as RFC 3339 writes it", field="time") from None
-    return value.get_attributes() if isinstance(value, CloudEvent) else value

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.body import load_json
 from lightsleeper.api.exchange import Exchange, exchange
-from lightsleeper.api.fields import choice, count, mapping, options, refuse_slips, required, share
+from lightsleeper.api.fields import choice, count, flag, mapping, options, refuse_slips, required, share
 from lightsleeper.api.predict_request import check_texts
 from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import InvalidInput
@@ -24,7 +24,7 @@ _OWN = "default"
 
 #: Others are taken and left alone, as the pipelines behind the original do (`wait_for_model`, `padding`, …).
 #: `threshold` is ours.
-_PARAMETERS = ("top_k", "function_to_apply", "truncation", "threshold")
+_PARAMETERS = ("top_k", "return_all_scores", "function_to_apply", "truncation", "threshold")
 
 
 class _Asked(NamedTuple):
@@ -54,11 +54,17 @@ def _parse(body: bytes, request: Request) -> _Asked:
     check_texts(texts, request.state.limits, "inputs")
     return _Asked(
         texts,
-        top_k=count(parameters, "top_k"),
+        top_k=_top_k(parameters),
         activation=choice(parameters, "function_to_apply", (_OWN, *_ACTIVATIONS)),
         truncate=parameters.get("truncation") not in (False, "do_not_truncate"),
         threshold=share(parameters, "threshold"),
     )
+
+
+def _top_k(parameters: Mapping[str, Any]) -> int | None:
+    """How many labels; pipelines before transformers 5 took `return_all_scores` for it, where nothing said `top_k`."""
+    every = flag(parameters, "return_all_scores", default=True)
+    return count(parameters, "top_k") if every or "top_k" in parameters else 1
 
 
 def _texts(inputs: object) -> list[str]:
@@ -69,9 +75,13 @@ def _texts(inputs: object) -> list[str]:
 
 def _text(item: object, name: str) -> str:
     if isinstance(item, dict):
-        if "text_pair" in item:
+        if item.get("text_pair") is not None:
             raise InvalidInput("this model reads one text, not pairs: leave text_pair out", field=f"{name}.text_pair")
         item = required(item, "text", f"{name}.")
+    elif isinstance(item, list):  # as text-embeddings-inference writes a batch
+        if len(item) > 1:
+            raise InvalidInput(f"{name}: this model reads one text, not pairs", field=name)
+        item = next(iter(item), None)
     if not isinstance(item, str):
         raise InvalidInput(f'{name} must be a text or {{"text": …}}', field=name)
     return item

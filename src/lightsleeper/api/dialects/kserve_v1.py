@@ -118,7 +118,7 @@ def _text(instance: object, name: str) -> str:
 def _text_of(instance: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401  # JSON is anything
     if "b64" in instance:
         raise InvalidInput(f"{name}: b64 is not read, send the text", field=f"{name}.b64")
-    if "text_pair" in instance:
+    if instance.get("text_pair") is not None:
         raise InvalidInput(f"{name}: this model reads one text, not pairs", code="pair", field=f"{name}.text_pair")
     return next((instance[field] for field in _TEXT_FIELDS if field in instance), None)
 

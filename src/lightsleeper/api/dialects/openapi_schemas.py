@@ -49,6 +49,7 @@ SCHEMAS: dict[str, Any] = {
         inputs={"anyOf": [_TEXT, _TEXTS]},
         parameters=_options(
             top_k=_LIMIT,
+            return_all_scores={**_FLAG, "description": "false is top_k 1, where no top_k is given."},
             function_to_apply=_one_of("default", "softmax", "sigmoid", "none"),
             threshold=_SHARE,
             truncation={"description": "false or do_not_truncate; anything else is true."},
