@@ -122,6 +122,7 @@ class Tally:
     #: By why they could not be read: their numbers.
     unreadable: dict[str, list[int]] = field(default_factory=dict)
     damaged: list[int] = field(default_factory=list)
+    short: list[int] = field(default_factory=list)
     truncated: int = 0
     unfamiliar: int = 0
 
@@ -129,6 +130,8 @@ class Tally:
         """A row, and why it gets no label, if it gets none."""
         if row.damaged:
             self.damaged.append(row.number)
+        if row.is_short:
+            self.short.append(row.number)
         if reason == "blank":
             self.blank += 1
         elif reason == "placeholder":
@@ -160,6 +163,8 @@ class Tally:
             listed = ", ".join(f"{word} {count:,}" for word, count in self.placeholders.most_common())
             lines.append(f"{_rows(self.placeholders.total())} without a label: placeholders ({listed})")
         lines += [f"{_rows(len(rows))} without a label: {why}: {_named(rows)}" for why, rows in self.unreadable.items()]
+        if self.short:
+            lines.append(f"{_rows(len(self.short))} with too few cells: {_named(self.short)}")
         if self.damaged:
             lines.append(
                 f"{_rows(len(self.damaged))} with bytes that are no text, read as is likely: {_named(self.damaged)}"

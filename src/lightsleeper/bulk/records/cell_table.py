@@ -1,11 +1,12 @@
 """A table of cells, out of lines, delimited text or a sheet: its header, its width and its rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from typing import Final
 
-from lightsleeper.bulk.records import single_quotes
+from lightsleeper.bulk.records import escaped_ends, single_quotes, wrapped_lines
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
 from lightsleeper.bulk.records.columns import unique_names
 from lightsleeper.bulk.records.containers import Content
@@ -31,24 +32,52 @@ def from_text(
         characters = with_carriage_returns(characters, quoted=quoted)
         text = "".join(with_carriage_returns([text], quoted=quoted))
     said, shown = separator_line(text)
-    single = file_format != "txt" and single_quotes.are_usual(shown, whole=whole, delimiter=choices.delimiter or said)
-    if single:
-        characters, text = single_quotes.pieces_exchanged(characters), single_quotes.exchanged(text)
-        shown = single_quotes.exchanged(shown)
     if file_format == "txt":
-        dialect, skipped, shown = Dialect(None, "none", line_end(text)), 0, text
-    else:
-        dialect, skipped = decide(shown, whole=whole, delimiter=choices.delimiter or said), len(text) - len(shown)
-    rows = rows_of(without_start(characters, skipped), dialect, line=1 + text.count("\n", 0, skipped))
-    sample = list(CellReader(dialect).push(shown, last=whole))
-    if single:
-        rows, sample = single_quotes.cells_exchanged(rows), list(single_quotes.cells_exchanged(sample))
-    table = _from_cells(rows, sample, name, choices, dialect=dialect, has_quotes='"' in shown)
-    if single:
-        table.notes.append("cells stand in single quotes")
-    if table.format == "csv" and dialect.delimiter == "\t":
+        dialect = Dialect(None, "none", line_end(text))
+        return _from_cells(rows_of(characters, dialect), _sample(text, dialect, whole=whole), name, choices, dialect)
+    begin = len(text) - len(shown)
+    form = _form_of(shown, whole=whole, delimiter=choices.delimiter or said)
+    shown = "".join(form.pieces([shown]))
+    rows = rows_of(form.pieces(without_start(characters, begin)), form.dialect, line=1 + text.count("\n", 0, begin))
+    sample = list(form.rows(_sample(shown, form.dialect, whole=whole)))
+    table = _from_cells(form.rows(rows), sample, name, choices, form.inner, has_quotes='"' in shown)
+    table.notes += form.notes
+    if table.format == "csv" and form.inner.delimiter == "\t":
         table.format = "tsv"
     return table
+
+
+def _sample(text: str, dialect: Dialect, *, whole: bool) -> list[Cells]:
+    return list(CellReader(dialect).push(text, last=whole))
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a table is written: what is done to its text before cells are told apart, and to its rows behind that."""
+
+    dialect: Dialect
+    #: That of the cells, where lines stand in quotes.
+    inner: Dialect
+    pieces: Callable[[Iterable[str]], Iterator[str]] = iter
+    rows: Callable[[Iterable[Cells]], Iterator[Cells]] = iter
+    notes: tuple[str, ...] = ()
+
+
+def _form_of(text: str, *, whole: bool, delimiter: str | None) -> _Form:
+    if single_quotes.are_usual(text, whole=whole, delimiter=delimiter):
+        dialect = decide(single_quotes.exchanged(text), whole=whole, delimiter=delimiter)
+        said = "cells stand in single quotes"
+        return _Form(dialect, dialect, single_quotes.pieces_exchanged, single_quotes.cells_exchanged, (said,))
+    if escaped_ends.are_usual(text, whole=whole, delimiter=delimiter):
+        dialect = decide(escaped_ends.exchanged(text), whole=whole, delimiter="\t")
+        said = "a backslash before a line end or a tab makes it a part of the text"
+        return _Form(dialect, dialect, escaped_ends.pieces_exchanged, escaped_ends.cells_exchanged, (said,))
+    if wrapped := wrapped_lines.dialects(text, whole=whole, delimiter=delimiter):
+        outer, inner = wrapped
+        said = "whole lines stand in quotes: what is in them was split again"
+        return _Form(outer, inner, iter, partial(wrapped_lines.split, inner=inner), (said,))
+    dialect = decide(text, whole=whole, delimiter=delimiter)
+    return _Form(dialect, dialect)
 
 
 def without_start(characters: Iterator[str], count: int) -> Iterator[str]:
@@ -65,7 +94,7 @@ def from_sheet(content: Content, name: str, choices: Choices) -> Table:
     width = max((len(row.cells) for row in sample), default=0)
     sample = [_pad(row, width) for row in sample]
     rows = chain(sample, (_pad(row, width) for row in rows))
-    table = _from_cells(rows, sample, name, choices, dialect=None, has_quotes=True)
+    table = _from_cells(rows, sample, name, choices, None)
     table.format = "xlsx"
     if others:
         table.notes.append(f"the sheet {title!r} was read, not {', '.join(map(repr, others))}")
@@ -127,9 +156,9 @@ def _from_cells(
     sample: Sequence[Cells],
     name: str,
     choices: Choices,
-    *,
     dialect: Dialect | None,
-    has_quotes: bool,
+    *,
+    has_quotes: bool = True,
 ) -> Table:
     """`sample`: the first of `rows`, from which header, width and text column are decided."""
     lines = bool(dialect and dialect.delimiter is None)

@@ -47,6 +47,8 @@ class Cells:
     kinds: Mapping[int, str] | None = None
 
 
+#: A byte order mark begins a file, and a row where files were put behind each other: it is no part of a cell.
+_MARK: Final = "\ufeff"
 _MORE: Final = -1
 _PLAIN: Final = -2
 _MOSTLY: Final = 0.9
@@ -83,11 +85,14 @@ class CellReader:
         self._text = self._text[self._position :] + piece
         self._position = 0
         self._is_sound = not is_damaged(self._text)
+        has_marks = _MARK in self._text
         while self._position < len(self._text):
             rows = self._many() or self._row(last=last)
             if not rows:
                 break
             self._width = len(rows[-1].cells)
+            for row in rows if has_marks else []:
+                row.cells[:1] = [cell.lstrip(_MARK) for cell in row.cells[:1]]
             yield from rows
         if len(self._text) - self._position > MAX_ROW_CHARS:
             raise InvalidInput(
@@ -169,6 +174,8 @@ class CellReader:
         """The cell at `start`, where the next begins, whether it is the row's last."""
         text, delimiter = self._text, self.dialect.delimiter or ""
         opening = start
+        while start == self._position and text.startswith(_MARK, opening):
+            opening += 1
         while text[opening : opening + 1] == " " and delimiter != " ":
             opening += 1
         if text[opening : opening + 1] == '"':

@@ -51,6 +51,8 @@ _LOW_BYTES: Final = 9
 _OF_ENDS: Final = 10
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _DAMAGE = re.compile("[\udc80-\udcff\ufffd]")
+#: Half surrogates as if each were a character, as Java and Oracle write emoji: CESU-8.
+_HALVES = re.compile("\udced[\udca0-\udcaf][\udc80-\udcbf]\udced[\udcb0-\udcbf][\udc80-\udcbf]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,14 @@ class Encoding:
     mark_bytes: int = 0
     #: Whether it was chosen by what the bytes would say, which may be wrong.
     guessed: bool = False
+    #: Whether what is not of it is windows-1252, in a file put together of both.
+    is_mixed: bool = False
+
+    def note(self) -> str:
+        """What to say of it; empty if it is no guess."""
+        return (
+            f"read as {self.name}{' and windows-1252, mixed' if self.is_mixed else ''}, a guess" if self.guessed else ""
+        )
 
 
 def named(name: str, sample: bytes) -> Encoding:
@@ -102,15 +112,25 @@ def detect(sample: bytes) -> Encoding:
         if sample.startswith(mark):
             return Encoding(name, len(mark))
     text = _decoded(sample, "utf-8")
-    bad = len(_ESCAPED.findall(text))
+    halves = len(_HALVES.findall(text))
+    bad = len(_ESCAPED.findall(text)) - 6 * halves
     # Every other byte of Latin, Greek, Cyrillic, Hebrew and Arabic in UTF-16.
     low = sum(map(sample.count, range(_LOW_BYTES)))
     if 0 in sample and (bad or low > len(sample) / 5) and (wide := _utf_16(sample)):
         return Encoding(wide, guessed=True)
     # Text in another encoding looks like UTF-8 only by rare accident; a few bad bytes among good ones are damage.
-    if bad == 0 or sum(char > "\x7f" for char in text) - bad >= bad:
+    if bad == 0 or sum(char > "\x7f" for char in text) - bad - 5 * halves >= bad:
         return Encoding("utf-8")
-    return Encoding(_legacy(sample), guessed=True)
+    legacy = _legacy(sample)
+    if legacy == "windows-1252" and _is_mixed(text):
+        return Encoding("utf-8", guessed=True, is_mixed=True)
+    return Encoding(legacy, guessed=True)
+
+
+def _is_mixed(text: str) -> bool:
+    """Whether what of a file is UTF-8 is none by accident: letters and signs of the West, or beyond two bytes."""
+    good = {char for char in _ESCAPED.sub("", text) if char > "\x7f"}
+    return len(good) > 0 and all(char in LEGACY_ENCODINGS["windows-1252"] or char > "\u07ff" for char in good)
 
 
 def decode(pieces: Iterable[bytes], encoding: Encoding, *, final: bool = True) -> Iterator[str]:
@@ -134,7 +154,12 @@ def is_damaged(text: str) -> bool:
 
 def mended(text: str) -> str:
     """`text` with every byte that is not UTF-8 read as windows-1252, which is where most of them come from."""
-    return _ESCAPED.sub(lambda match: _western(ord(match[0]) - 0xDC00), text)
+    return _ESCAPED.sub(lambda match: _western(ord(match[0]) - 0xDC00), _HALVES.sub(_joined, text))
+
+
+def _joined(halves: re.Match[str]) -> str:
+    pair = halves[0].encode("utf-8", "surrogateescape").decode("utf-8", "surrogatepass")
+    return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def _western(byte: int) -> str:

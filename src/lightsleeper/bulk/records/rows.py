@@ -82,10 +82,22 @@ def table_rows(lines: Iterable[Cells], shape: Shape) -> Iterator[Row]:
     A row that is the header again comes of files put behind each other: if its names stand in another order, so do the
     cells below it. Behind an empty line there may be another table.
     """
-    number, empty, skip, other = 0, [], shape.skip, 0
-    again = _HeaderAgain(shape.header or [])
+    number, skip, other = 0, shape.skip, 0
+    empty: list[int] = []
+    again, width = _HeaderAgain(shape.header or []), shape.width
     for line in lines:
-        if len(line.cells) < 2 and not shape.keep_blank and _is_nothing(line.cells, shape.width, skip):  # noqa: PLR2004  # quick for all others
+        cells = line.cells
+        # Nearly every row of nearly every file.
+        if (
+            line.is_sound
+            and len(cells) == width
+            and cells[0][:1] not in again.initials
+            and not (empty or skip or other or again.order)
+        ):
+            number += 1
+            yield Row(number, line.line, cells)  # type: ignore[arg-type]  # a list of cells, of which none is None
+            continue
+        if len(cells) < 2 and not shape.keep_blank and _is_nothing(cells, width, skip):  # noqa: PLR2004  # quick for all others
             empty.append(line.line)
             continue
         if skip:
@@ -93,21 +105,19 @@ def table_rows(lines: Iterable[Cells], shape: Shape) -> Iterator[Row]:
             empty.clear()
             continue
         if empty:
-            for blank in empty if shape.width == 1 else []:
+            for blank in empty if width == 1 else []:
                 number += 1
                 yield Row(number, blank, [""])
             empty.clear()
-            if shape.header and shape.is_delimited and begins_another_table(line.cells, shape.width):
-                other = len(line.cells)
+            if shape.header and shape.is_delimited and begins_another_table(cells, width):
+                other = len(cells)
         number += 1
-        if len(line.cells) == other != shape.width:
-            yield _problem_row(number, line, shape.width, OTHER_TABLE)
-        elif again.is_met(line.cells):
-            yield Row(number, line.line, [*line.cells], problem=HEADER_AGAIN)
-        elif line.is_sound and len(line.cells) == shape.width and not again.order:
-            other = 0
-            yield Row(number, line.line, line.cells)  # type: ignore[arg-type]  # a list of cells, of which none is None
+        if len(cells) == other != width:
+            yield _problem_row(number, line, width, OTHER_TABLE)
+        elif again.is_met(cells):
+            yield Row(number, line.line, [*cells], problem=HEADER_AGAIN)
         else:
+            other = 0 if len(cells) == width else other
             yield _table_row(number, line, shape, again.order)
 
 
@@ -118,12 +128,13 @@ class _HeaderAgain:
         self._header = list(header)
         self._folded = [trimmed(name).lower() for name in header]
         self._sorted = sorted(self._folded)
-        self._longest = max(map(len, header), default=0)
+        #: What a row begins with that may be the header again.
+        self.initials = {"", " "} | {cell[:1] for name in self._folded for cell in (name, name.upper())}
         #: Where the cell of each column stands; empty if all stand in their places.
         self.order: list[int] = []
 
     def is_met(self, cells: Sequence[str]) -> bool:
-        if len(cells) != len(self._header) or len(cells[0]) > self._longest + 1:
+        if not cells or len(cells) != len(self._header) or cells[0][:1] not in self.initials:
             return False
         if len(cells) == 1:  # a text, if it is written otherwise
             return cells == self._header

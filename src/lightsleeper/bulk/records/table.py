@@ -68,7 +68,7 @@ def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | 
         table = from_text(characters, text, name, file_format, choices, whole=whole)
     table.encoding = encoding
     if encoding.guessed:
-        table.notes.insert(0, f"read as {encoding.name}, a guess")
+        table.notes.insert(0, encoding.note())
     return table
 
 

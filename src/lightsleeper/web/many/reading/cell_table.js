@@ -4,6 +4,7 @@ import { CellReader } from "./cells.js";
 import { uniqueNames } from "./columns.js";
 import { described, SAMPLE_ROWS } from "./description.js";
 import { decide, lineEnd, separatorLine } from "./dialect.js";
+import { areEscaped, escapeHolder, escapeReleaser, escapesHeld } from "./escaped_ends.js";
 import { headerOf } from "./header.js";
 import { OTHER_TABLE, TableRows } from "./rows.js";
 import { ONE_COLUMN } from "./rules.js";
@@ -11,6 +12,7 @@ import { saidOf, secondHeaderRows } from "./second_header.js";
 import { areUsual, cellsExchanged, exchanged } from "./single_quotes.js";
 import { Lines } from "./titles.js";
 import { sheetRows } from "./workbook.js";
+import { splitLines, wrappedDialects } from "./wrapped_lines.js";
 
 /**
  * @typedef {import("./cells.js").Dialect} Dialect
@@ -31,50 +33,72 @@ const MOSTLY = 0.9;
 export function fromText(source, format, choices) {
   // An old Mac's file that was edited elsewhere: both end rows.
   if (lineEnd(source.text) === "\r" && source.text.includes("\n")) source = withCarriageReturns(source, format !== "txt");
-  const [said, behind] = separatorLine(source.text);
-  const lines = format === "txt";
-  const isSingle = !lines && areUsual(behind, source.whole, choices.delimiter ?? said);
-  if (isSingle) return fromSingleQuotes(source, format, choices);
-  return fromUsual(source, format, choices);
-}
-
-/**
- * @param {Source} source
- * @param {string} format
- * @param {Choices} choices
- */
-function fromSingleQuotes(source, format, choices) {
-  async function* pieces() {
-    for await (const [piece, last] of source.pieces()) yield /** @type {[string, boolean]} */ ([exchanged(piece), last]);
+  if (format === "txt") {
+    /** @type {Dialect} */
+    const dialect = { delimiter: null, quoting: "none", lineEnd: lineEnd(source.text) };
+    return fromCells(() => cellsOf(source.pieces(), dialect, 1), new CellReader(dialect).push(source.text, source.whole), source.name, choices, { dialect, hasQuotes: true });
   }
-  const table = fromUsual({ ...source, text: exchanged(source.text), pieces }, format, choices, cellsExchanged);
-  table.notes.push("cells stand in single quotes");
-  return table;
-}
-
-/**
- * @param {Source} source
- * @param {string} format
- * @param {Choices} choices
- * @param {(rows: Cells[]) => Cells[]} [change] what is done to every row
- */
-function fromUsual(source, format, choices, change = (rows) => rows) {
   const [said, behind] = separatorLine(source.text);
-  const lines = format === "txt";
-  const shown = lines ? source.text : behind;
-  const skipped = source.text.length - shown.length;
-  /** @type {Dialect} */
-  const dialect = lines
-    ? { delimiter: null, quoting: "none", lineEnd: lineEnd(shown) }
-    : decide(shown, source.whole, choices.delimiter ?? said);
+  const skipped = source.text.length - behind.length;
+  const form = formOf(behind, source.whole, choices.delimiter ?? said);
+  const shown = form.change()(behind, true);
   const firstLine = 1 + (source.text.slice(0, skipped).match(/\n/g)?.length ?? 0);
-  const sample = change(new CellReader(dialect, firstLine).push(shown, source.whole));
+  const sample = form.rows()(new CellReader(form.dialect, firstLine).push(shown, source.whole));
   async function* lineBatches() {
-    for await (const batch of cellsOf(source.pieces(), dialect, skipped, firstLine)) yield change(batch);
+    const rows = form.rows();
+    for await (const batch of cellsOf(changed(source.pieces(), form.change(), skipped), form.dialect, firstLine)) yield rows(batch);
   }
-  const table = fromCells(lineBatches, sample, source.name, choices, { dialect, hasQuotes: shown.includes('"') });
-  if (dialect.delimiter === "\t") table.format = "tsv";
+  const table = fromCells(lineBatches, sample, source.name, choices, { dialect: form.inner, hasQuotes: shown.includes('"') });
+  table.notes.push(...form.notes);
+  if (form.inner.delimiter === "\t") table.format = "tsv";
   return table;
+}
+
+/**
+ * @typedef {object} Form how a table is written
+ * @property {Dialect} dialect
+ * @property {Dialect} inner that of the cells, where lines stand in quotes
+ * @property {() => (piece: string, last: boolean) => string} change what is done to its text before cells are told apart
+ * @property {() => (rows: Cells[]) => Cells[]} rows what is done to its rows behind that
+ * @property {string[]} notes
+ *
+ * @param {string} text
+ * @param {boolean} whole
+ * @param {string | null} delimiter
+ * @returns {Form}
+ */
+function formOf(text, whole, delimiter) {
+  if (areUsual(text, whole, delimiter)) {
+    const dialect = decide(exchanged(text), whole, delimiter);
+    return { dialect, inner: dialect, change: () => exchanged, rows: () => cellsExchanged, notes: ["cells stand in single quotes"] };
+  }
+  if (areEscaped(text, whole, delimiter)) {
+    const dialect = decide(escapesHeld(text), whole, "\t");
+    const notes = ["a backslash before a line end or a tab makes it a part of the text"];
+    return { dialect, inner: dialect, change: escapeHolder, rows: escapeReleaser, notes };
+  }
+  const wrapped = wrappedDialects(text, whole, delimiter);
+  if (wrapped) {
+    const { outer, inner } = wrapped;
+    const notes = ["whole lines stand in quotes: what is in them was split again"];
+    return { dialect: outer, inner, change: () => (piece) => piece, rows: () => (rows) => splitLines(rows, inner), notes };
+  }
+  const dialect = decide(text, whole, delimiter);
+  return { dialect, inner: dialect, change: () => (piece) => piece, rows: () => (rows) => rows, notes: [] };
+}
+
+/**
+ * @param {AsyncGenerator<[string, boolean]>} pieces
+ * @param {(piece: string, last: boolean) => string} change
+ * @param {number} skipped characters at the beginning
+ * @returns {AsyncGenerator<[string, boolean]>}
+ */
+async function* changed(pieces, change, skipped) {
+  let skip = skipped;
+  for await (const [piece, last] of pieces) {
+    yield [change(piece.slice(skip), last), last];
+    skip = Math.max(0, skip - piece.length);
+  }
 }
 
 /**
@@ -114,16 +138,11 @@ function carriageReturns(quoted) {
 /**
  * @param {AsyncGenerator<[string, boolean]>} pieces
  * @param {Dialect} dialect
- * @param {number} skipped characters
  * @param {number} line
  */
-async function* cellsOf(pieces, dialect, skipped, line) {
+async function* cellsOf(pieces, dialect, line) {
   const reader = new CellReader(dialect, line);
-  let skip = skipped;
-  for await (const [piece, last] of pieces) {
-    yield reader.push(piece.slice(skip), last);
-    skip = Math.max(0, skip - piece.length);
-  }
+  for await (const [piece, last] of pieces) yield reader.push(piece, last);
 }
 
 /**

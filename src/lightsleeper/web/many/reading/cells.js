@@ -18,6 +18,9 @@ import { MAX_ROW_CHARS } from "./rules.js";
  * @property {Record<number, string>} [kinds] of a sheet: cells that are no text, and what they are
  */
 
+/** A byte order mark begins a file, and a row where files were put behind each other: it is no part of a cell. */
+const MARK = "\ufeff";
+const MARKS = /^\ufeff+/;
 const MORE = -1;
 const PLAIN = -2;
 const MOSTLY = 0.9;
@@ -64,6 +67,7 @@ export class CellReader {
       rows.push(row);
       this.#width = row.cells.length;
     }
+    if (this.#text.includes(MARK)) for (const { cells } of rows) if (cells.length) cells[0] = cells[0].replace(MARKS, "");
     if (this.#text.length - this.#position > MAX_ROW_CHARS) {
       throw new Error(`line ${this.line} goes on for more than ${MAX_ROW_CHARS.toLocaleString("en")} characters`);
     }
@@ -123,7 +127,9 @@ export class CellReader {
   #cell(row, start, last) {
     const text = this.#text;
     const { delimiter, dialect } = this;
-    const opening = this.#pastBlanks(start);
+    let opening = start;
+    while (start === this.#position && text[opening] === MARK) opening += 1;
+    opening = this.#pastBlanks(opening);
     if (text[opening] === '"') {
       const close = this.#close(row, opening, last);
       if (close === MORE) return null;

@@ -1,8 +1,9 @@
 /** Bytes → characters: which encoding, and what becomes of bytes that are not of it. As `bulk/records/encoding.py`. */
 
 import { mostFamiliar } from "./familiar.js";
+import { LEGACY_ENCODINGS } from "./rules.js";
 
-/** @typedef {{name: string, markBytes: number, guessed: boolean}} Encoding */
+/** @typedef {{name: string, markBytes: number, guessed: boolean, isMixed?: boolean}} Encoding mixed: what is not of it is windows-1252 */
 
 /** @type {[number[], string][]} */
 const MARKS = [
@@ -16,6 +17,8 @@ const LOW_BYTES = 9;
 const ESCAPED = /[\udc80-\udcff]/g;
 /** Lone ones only: the second half of a pair is part of a character. */
 const MAYBE_DAMAGE = /[\udc80-\udcff\ufffd]/;
+/** Half surrogates as if each were a character, as Java and Oracle write emoji: CESU-8. */
+const HALVES = /\udced[\udca0-\udcaf][\udc80-\udcbf]\udced[\udcb0-\udcbf][\udc80-\udcbf]/g;
 const DAMAGE = /(?<![\ud800-\udbff])[\udc80-\udcff]|\ufffd/;
 const WESTERN = new TextDecoder("windows-1252");
 /** What browsers do not read: DOS's code page 850, of which texts use what 437 has at the same places. */
@@ -47,9 +50,15 @@ export function detect(sample) {
   if (mark) return { name: mark.name, markBytes: mark.bytes, guessed: false };
   const text = decoded(sample, "utf-8");
   let bad = 0;
-  let good = 0;
-  for (const char of text) {
-    if (char > "\x7f") /[\udc80-\udcff]/.test(char) && char.length === 1 ? (bad += 1) : (good += 1);
+  let good = text.match(HALVES)?.length ?? 0;
+  const different = new Set();
+  for (const char of text.replace(HALVES, "")) {
+    if (char <= "\x7f") continue;
+    if (/[\udc80-\udcff]/.test(char) && char.length === 1) bad += 1;
+    else {
+      good += 1;
+      different.add(char);
+    }
   }
   // Every other byte of Latin, Greek, Cyrillic, Hebrew and Arabic in UTF-16.
   const low = sample.reduce((count, byte) => count + Number(byte < LOW_BYTES), 0);
@@ -57,8 +66,22 @@ export function detect(sample) {
   if (wide) return { name: wide, markBytes: 0, guessed: true };
   // Text in another encoding looks like UTF-8 only by rare accident; a few bad bytes among good ones are damage.
   if (bad === 0 || good >= bad) return { name: "utf-8", markBytes: 0, guessed: false };
-  return { name: mostFamiliar((name) => decoded(sample, name)), markBytes: 0, guessed: true };
+  const name = mostFamiliar((name) => decoded(sample, name));
+  if (name === "windows-1252" && isMixed([...different])) return { name: "utf-8", markBytes: 0, guessed: true, isMixed: true };
+  return { name, markBytes: 0, guessed: true };
 }
+
+/**
+ * Whether what of a file is UTF-8 is none by accident: letters and signs of the West, or beyond two bytes.
+ * @param {string[]} good
+ */
+const isMixed = (good) => good.length > 0 && good.every((char) => LEGACY_ENCODINGS["windows-1252"].includes(char) || char > "\u07ff");
+
+/**
+ * What to say of an encoding; nothing if it is no guess.
+ * @param {Encoding} encoding
+ */
+export const noteOf = ({ name, guessed, isMixed }) => (guessed ? [`read as ${name}${isMixed ? " and windows-1252, mixed" : ""}, a guess`] : []);
 
 /** @param {Uint8Array} sample */
 function markOf(sample) {
@@ -118,7 +141,11 @@ export const isDamaged = (text) => MAYBE_DAMAGE.test(text) && DAMAGE.test(text);
  * @param {string} text
  */
 export function mended(text) {
-  return text.replace(/(?<![\ud800-\udbff])[\udc80-\udcff]/g, (escape) => {
+  const whole = text.replace(HALVES, (halves) => {
+    const [first, second] = [1, 4].map((index) => 0xd000 + ((halves.charCodeAt(index) & 0x3f) << 6) + (halves.charCodeAt(index + 1) & 0x3f));
+    return String.fromCharCode(first, second);
+  });
+  return whole.replace(/(?<![\ud800-\udbff])[\udc80-\udcff]/g, (escape) => {
     return WESTERN.decode(Uint8Array.of(escape.charCodeAt(0) - 0xdc00));
   });
 }

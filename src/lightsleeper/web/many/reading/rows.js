@@ -138,12 +138,14 @@ class HeaderAgain {
     this.header = header;
     this.folded = header.map(folded);
     this.sorted = this.folded.toSorted().join("\0");
-    this.longest = Math.max(0, ...header.map((name) => name.length));
+    /** What a row begins with that may be the header again. */
+    this.initials = new Set(["", " ", ...this.folded.flatMap((name) => [name[0], name.toUpperCase()[0]])]);
   }
 
   /** @param {string[]} cells */
   isMet(cells) {
-    if (!cells.length || cells.length !== this.header.length || cells[0].length > this.longest + 1) return false;
+    if (cells.length !== this.header.length || !this.initials.has(cells[0]?.[0] ?? "")) return false; // quick for nearly all
+    if (!cells.length) return false;
     if (cells.length === 1) return cells[0] === this.header[0]; // a text, if it is written otherwise
     const names = cells.map(folded);
     if (names.toSorted().join("\0") !== this.sorted) return false;

@@ -6,7 +6,7 @@
 import { fromSheet, fromText } from "./cell_table.js";
 import { contentOf, refuseWithin } from "./containers.js";
 import { looksLikeTable, separatorLine } from "./dialect.js";
-import { Decoder, detect, named } from "./encoding.js";
+import { Decoder, detect, named, noteOf } from "./encoding.js";
 import { requireRows } from "./foreign.js";
 import { complaintOn } from "./json_faults.js";
 import { beginOfScript, shapeOf } from "./json_rows.js";
@@ -70,7 +70,7 @@ export async function openTable(file, choices = {}) {
   const table = shape ? await fromJson(source, format, shape, choices) : fromText(source, format, choices);
   table.encoding = encoding.name;
   table.encodingGuessed = encoding.guessed;
-  if (encoding.guessed) table.notes.unshift(`read as ${encoding.name}, a guess`);
+  table.notes.unshift(...noteOf(encoding));
   return table;
 }
 

@@ -1,0 +1,39 @@
+"""Tables of which every line was put in quotes once more, as a spreadsheet does with what it took for one column."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect
+from lightsleeper.bulk.records.dialect import decide, line_end
+from lightsleeper.bulk.records.header import evidences
+from lightsleeper.bulk.records.rules import ONE_COLUMN
+
+_MOSTLY: Final = 0.9
+_QUOTED = re.compile(r'"(?:[^"]|"")*"\r?')
+
+
+def dialects(text: str, *, whole: bool, delimiter: str | None) -> tuple[Dialect, Dialect] | None:
+    """That of the lines and the one within them, if all that is quoted splits evenly below what surely is a header."""
+    lines = text.split(line_end(text))
+    if not any(map(_QUOTED.fullmatch, lines[:2])):  # quick for nearly all
+        return None
+    outer = Dialect(ONE_COLUMN, "doubled", line_end(text))
+    rows = [row for row in CellReader(outer).push(text, last=whole) if row.cells not in ([""], [])]
+    quoted = sum(lines[row.line - 1].startswith('"') for row in rows)
+    if len(rows) < 2 or quoted < _MOSTLY * (len(rows) - 1) or any(row.odd_quotes for row in rows):  # noqa: PLR2004  # a header and a row
+        return None
+    inner = replace(decide("\n".join(row.cells[0] for row in rows), whole=True, delimiter=delimiter), line_end="\n")
+    cells = [row.cells for row in split(rows, inner)]
+    even = sum(len(row) == len(cells[0]) for row in cells)
+    is_table = len(cells[0]) > 1 and even >= _MOSTLY * len(cells) and sum(evidences(cells)) > 0
+    return (outer, inner) if is_table else None
+
+
+def split(rows: Iterable[Cells], inner: Dialect) -> Iterator[Cells]:
+    """Rows of one cell, each split again."""
+    for row in rows:
+        if row.cells and row.cells[0]:
+            row.cells = next(CellReader(inner).push(row.cells[0], last=True)).cells
+        yield row
