@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -96,6 +97,38 @@ def test_a_sheet_that_breaks_off_in_a_later_row_is_one_line(tmp_path: Path) -> N
             target.writestr(name, content[: len(content) * 2 // 3] if "sheet1" in name else content)
     with pytest.raises(InvalidInput, match="cannot be read as xlsx"), open_table(path) as table:
         list(table.rows)
+
+
+def rewritten(content: bytes, *changes: tuple[bytes, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            part = source.read(name)
+            for before, after in changes:
+                part = re.sub(before, after, part, flags=re.DOTALL)
+            target.writestr(name, part)
+    return out.getvalue()
+
+
+STRICT = (rb"http://schemas\.openxmlformats\.org/(\w+)/2006/(main|relationships)", rb"http://purl.oclc.org/ooxml/\1/\2")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [STRICT],
+        [(rb"<fills>.*</fills>", b"<fills><fill/></fills>")],
+        [(rb"<fonts>.*</fonts>", b"<fonts><font><sz/></font></fonts>")],
+    ],
+    ids=["strict", "a fill of nothing", "a font without a size"],
+)
+def test_what_excel_saves_as_strict_or_others_without_styles_is_read(changes: list[tuple[bytes, bytes]]) -> None:
+    moment = datetime(2024, 1, 2, 3, 4)  # noqa: DTZ001  # Excel knows no zones
+    content = rewritten(
+        workbook(("data", [["text", "at"], ["Great fit", moment], ["Too small", date(2024, 1, 2)]])), *changes
+    )
+    with open_table(io.BytesIO(content), name="reviews.xlsx") as table:
+        assert [row.cells for row in table.rows] == [["Great fit", "2024-01-02 03:04:00"], ["Too small", "2024-01-02"]]
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

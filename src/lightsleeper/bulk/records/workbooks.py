@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from lightsleeper.bulk.records.cells import Cells
 from lightsleeper.bulk.records.columns import unique_names
 from lightsleeper.bulk.records.sheet_oddities import Oddity, oddities
+from lightsleeper.bulk.records.usual_workbook import usual_form
 from lightsleeper.errors import InvalidInput
 
 _EPOCH_1904: Final = 1904
@@ -21,22 +22,20 @@ _EPOCH_1904: Final = 1904
 _ESCAPE = re.compile("_x((?!D[89A-F])[0-9A-F]{4})_")
 
 if TYPE_CHECKING:
+    from openpyxl import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
 
 def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[Cells]]:
     """The first sheet that holds anything, the names of the other ones, and its rows as the cells read."""
     require("openpyxl", name, "xlsx")
-    import openpyxl  # noqa: PLC0415  # an extra
-
+    # It warns of dates that Excel does not have, which `oddities` finds, and of styles that are not there.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
     try:
-        # `data_only`: what Excel computed, not the formula.
-        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+        book, stream = _loaded(stream)
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
         for sheet in sheets:
             sheet.reset_dimensions()  # what a file says of its own size is often wrong, and would cut it
-        # It says so of dates that Excel does not have, which `oddities` finds.
-        warnings.filterwarnings("ignore", "Cell .* is marked as a date", UserWarning)
         filled = next((sheet for sheet in sheets if _is_filled(sheet)), sheets[0])
         path = filled._worksheet_path  # type: ignore[attr-defined]  # noqa: SLF001  # said nowhere else
         odd = oddities(stream, path, is_1904=book.epoch.year == _EPOCH_1904)
@@ -44,6 +43,22 @@ def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[
         raise _damaged(name, error) from error
     others = [sheet.title for sheet in sheets if sheet is not filled]
     return filled.title, others, _rows(filled, name, odd)
+
+
+def _loaded(stream: IO[bytes]) -> tuple["Workbook", IO[bytes]]:
+    """The workbook, and the bytes it was read from: its own, or those of a copy where openpyxl does not take them."""
+    import openpyxl  # noqa: PLC0415  # an extra
+
+    try:
+        # `data_only`: what Excel computed, not the formula.
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+    except Exception:  # noqa: BLE001  # see `xlsx_sheets`; what is no workbook at all fails again
+        book = None
+    if book and book.worksheets:
+        return book, stream
+    stream.seek(0)
+    copy = usual_form(stream)
+    return openpyxl.load_workbook(copy, read_only=True, data_only=True), copy
 
 
 def _rows(sheet: "Worksheet", name: str, odd: Mapping[tuple[int, int], Oddity]) -> Iterator[Cells]:

@@ -1,0 +1,52 @@
+"""A workbook that openpyxl does not take → a copy that it does, with the same cells."""
+
+import io
+import re
+import shutil
+import zipfile
+from typing import IO, Final
+
+_STRICT: Final = b"http://purl.oclc.org/ooxml/"
+_USUAL: Final = b"http://schemas.openxmlformats.org/"
+_NAMESPACE = re.compile(re.escape(_STRICT) + rb"(officeDocument|spreadsheetml|drawingml)/")
+#: A part names its namespaces at its beginning.
+_BEGINNING_BYTES: Final = 1 << 16
+_STYLES: Final = "xl/styles.xml"
+_FORMAT = re.compile(rb"<(?:\w+:)?numFmt\b([^>]*)>")
+_CELL_STYLES = re.compile(rb"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", re.DOTALL)
+_CELL_STYLE = re.compile(rb"<(?:\w+:)?xf\b([^>]*)>")
+_NUMBER = re.compile(rb"\bnumFmtId\s*=\s*[\"'](\d+)[\"']")
+_CODE = re.compile(rb"\bformatCode\s*=\s*(\"[^\"]*\"|'[^']*')")
+
+
+def usual_form(stream: IO[bytes]) -> IO[bytes]:
+    """The workbook in the namespaces of ISO 29500 Transitional, where it is Strict, with no styles but of numbers."""
+    copy = io.BytesIO()
+    with zipfile.ZipFile(stream) as source, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            with source.open(name) as part, target.open(name, "w") as written:
+                if name == _STYLES:
+                    written.write(_only_numbers(part.read()))
+                    continue
+                written.write(_NAMESPACE.sub(_USUAL + rb"\1/2006/", part.read(_BEGINNING_BYTES)))
+                shutil.copyfileobj(part, written)
+    copy.seek(0)
+    return copy
+
+
+def _only_numbers(styles: bytes) -> bytes:
+    """Which cells are dates, and nothing of how they look: there openpyxl is strict with what programs leave out."""
+    formats = [(_NUMBER.search(tag), _CODE.search(tag)) for tag in _FORMAT.findall(styles)]
+    codes = b"".join(
+        b'<numFmt numFmtId="%b" formatCode=%b/>' % (number[1], code[1]) for number, code in formats if number and code
+    )
+    section = _CELL_STYLES.search(styles)
+    numbers = [_NUMBER.search(tag) for tag in _CELL_STYLE.findall(section[0] if section else b"<xf>")]
+    cells = b"".join(b'<xf numFmtId="%b"/>' % (number[1] if number else b"0") for number in numbers)
+    return (
+        b'<styleSheet xmlns="' + _USUAL + b'spreadsheetml/2006/main">'
+        b"<numFmts>" + codes + b"</numFmts><fonts><font/></fonts>"
+        b"<fills><fill><patternFill/></fill></fills><borders><border/></borders>"
+        b"<cellStyleXfs><xf/></cellStyleXfs><cellXfs>" + cells + b"</cellXfs>"
+        b'<cellStyles><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
+    )
