@@ -1,9 +1,11 @@
 """The door on real sockets: what a request is, where it ends, and what it may take before anybody has read it."""
 
 import asyncio
+import gc
 import hashlib
 import json
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +18,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from faces import Face
+from lightsleeper.api.asgi import Response
+from lightsleeper.errors import LightsleeperError
 from lightsleeper.serving.door import DoorLimits
 from lightsleeper.serving.http_clock import RequestClock
 from lightsleeper.serving.http_exchange import LingeringTransport
@@ -543,6 +547,31 @@ def test_bodies_in_flight_are_bounded_together_and_a_sentence_is_none_of_them(fa
         assert first.status == 200
         first, _ = talk(port, request(headers=sized(large), body=large), LAST)
         assert first.status == 200, "what was answered is held no more"
+
+
+def test_what_was_read_of_a_refused_body_is_let_go_with_its_request() -> None:
+    """200 bodies of 2 MB at once are refused, and soon again 200: no collector comes round in between."""
+    held: list[weakref.ref[set[bytes]]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        read: set[bytes] = set()
+        held.append(weakref.ref(read))
+        try:
+            while (message := await receive())["more_body"]:
+                read.add(message["body"])
+        except LightsleeperError:
+            await Response(b"full", 503)(scope, receive, send)
+
+    gc.disable()
+    try:
+        with served(app, DoorLimits(max_inflight_body_bytes=1_000)) as port:
+            head, body = request(headers="Content-Length: 900000"), b" " * 100_000
+            assert [answer.body for answer in talk(port, head, body, body, body)] == [b"full"]
+        assert [reference() for reference in held] == [None]
+    finally:
+        gc.enable()
 
 
 def test_who_holds_connections_open_without_asking_shuts_out_nobody(face: Face) -> None:
