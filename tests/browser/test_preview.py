@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+import file_cases
 from journey import OpenPage, as_lines, load_content
 from service import Service
 
@@ -54,6 +55,16 @@ def test_a_click_on_a_name_makes_its_column_the_one_with_the_texts(page: Page) -
     expect(page.locator("#column option:checked")).to_have_text("review")
     expect(page.locator("#preview thead [aria-pressed=true]")).to_be_focused()
     expect(page.locator("#preview tbody .chosen").first).to_have_text("A short one, or none")
+
+
+def test_another_sheet_of_a_workbook_can_be_chosen(page: Page) -> None:
+    load_content(page, "months.xlsx", (file_cases.FOLDER / "months.xlsx").read_bytes())
+    expect(page.locator("#sheet option")).to_have_text(["Jan (found)", "Jan", "Feb", "Mar"])
+    expect(page.locator("#warnings li")).to_have_text(["The sheet 'Jan' was read, not 'Feb', 'Mar'"])
+    page.select_option("#sheet", "Feb")
+    expect(page.locator("#preview tbody .chosen").first).to_have_text("Great fit in Feb")
+    load_content(page, "two.csv", TWO_COLUMNS.encode())
+    expect(page.locator("#sheet")).to_be_hidden()
 
 
 def test_a_column_mostly_blank_is_said_to_be_with_the_fuller_one(page: Page) -> None:

@@ -28,6 +28,7 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     reading = command.add_argument_group("how files are read, where the guess is wrong")
     reading.add_argument("--format", choices=("txt", "csv", "tsv", "jsonl", "json"), help="txt: every line is a text")
     reading.add_argument("--text-column", metavar="NAME", help="column with the texts")
+    reading.add_argument("--sheet", metavar="NAME", help="of an xlsx; by default the first, or one with far more texts")
     reading.add_argument("--delimiter", metavar="CHAR", help="what stands between cells: a character, or tab")
     reading.add_argument("--encoding", metavar="NAME", help="such as utf-8, windows-1252, shift_jis")
     header = reading.add_mutually_exclusive_group()
@@ -53,8 +54,13 @@ def reading_of(options: argparse.Namespace) -> "Reading":
 
 def given_reading(options: argparse.Namespace) -> str | None:
     """The first option of `add_reading` that was given, as it is written."""
-    given = {"format": options.format, "text-column": options.text_column, "delimiter": options.delimiter}
-    given |= {"encoding": options.encoding, "header": options.header, "no-header": options.header is False}
+    given = {"format": options.format, "text-column": options.text_column, "sheet": options.sheet}
+    given |= {
+        "delimiter": options.delimiter,
+        "encoding": options.encoding,
+        "header": options.header,
+        "no-header": options.header is False,
+    }
     return next((f"--{name}" for name, value in given.items() if value), None)
 
 
@@ -76,6 +82,7 @@ def choices_of(options: argparse.Namespace) -> "Choices":
         encoding=options.encoding,
         header=options.header,
         text_column=options.text_column,
+        sheet=options.sheet,
     )
 
 

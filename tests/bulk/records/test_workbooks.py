@@ -48,6 +48,46 @@ def test_the_first_filled_sheet_is_read_and_the_others_are_named(tmp_path: Path)
         assert table.notes == ["the sheet 'data' was read, not 'cover', 'notes'"]
 
 
+MONTHS: list[tuple[str, list[list[object]]]] = [
+    (month, [["text", "stars"], [f"Great fit in {month}", 5], ["Too small", 1]]) for month in ("Jan", "Feb", "Mar")
+]
+INFO: list[list[object]] = [["About this file"], ["It holds what guests wrote in the first quarter."]]
+REVIEWS: list[list[object]] = [["id", "review"], *[[number, f"Great fit number {number}"] for number in range(20)]]
+
+
+@pytest.mark.parametrize(
+    ("sheets", "choices", "title"),
+    [
+        ([("Info", INFO), ("Reviews", REVIEWS)], Choices(), "Reviews"),
+        ([("Reviews", REVIEWS), ("Info", INFO)], Choices(), "Reviews"),
+        (MONTHS, Choices(), "Jan"),
+        (MONTHS, Choices(sheet="feb"), "Feb"),
+        ([("Numbers", [["a", "b"], [1, 2]]), *MONTHS], Choices(), "Jan"),
+        ([("Info", INFO), ("Reviews", REVIEWS)], Choices(text_column="id"), "Reviews"),
+    ],
+)
+def test_the_sheet_that_has_clearly_more_to_read_is_read_or_the_one_that_is_named(
+    sheets: list[tuple[str, list[list[object]]]], choices: Choices, title: str
+) -> None:
+    with open_table(io.BytesIO(workbook(*sheets)), name="reviews.xlsx", choices=choices) as table:
+        assert any(note.startswith(f"the sheet {title!r} was read, not ") for note in table.notes)
+        assert len(list(table.rows)) == len(dict(sheets)[title]) - 1
+
+
+def test_a_sheet_that_is_not_there_is_refused_with_those_that_are() -> None:
+    content = workbook(*MONTHS)
+    with (
+        pytest.raises(InvalidInput, match=r"reviews\.xlsx: no sheet 'April' among 'Jan', 'Feb', 'Mar'"),
+        open_table(io.BytesIO(content), name="reviews.xlsx", choices=Choices(sheet="April")),
+    ):
+        pass
+    with (
+        pytest.raises(InvalidInput, match=r"reviews\.csv has no sheets: --sheet is for xlsx"),
+        open_table(io.BytesIO(b"text\nGreat\n"), name="reviews.csv", choices=Choices(sheet="Jan")),
+    ):
+        pass
+
+
 def test_a_workbook_is_known_by_its_contents_and_from_a_pipe() -> None:
     content = workbook(("data", [["text"], ["Great fit"]]))
     with open_table(io.BytesIO(content), name="standard input") as table:

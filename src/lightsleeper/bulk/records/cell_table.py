@@ -3,20 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
 from typing import Final
 
 from lightsleeper.bulk.records import escaped_ends, single_quotes, wrapped_lines
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
 from lightsleeper.bulk.records.columns import unique_names
-from lightsleeper.bulk.records.containers import Content
-from lightsleeper.bulk.records.described import SAMPLE_ROWS, Choices, Table, described
+from lightsleeper.bulk.records.described import Choices, Table, described
 from lightsleeper.bulk.records.dialect import decide, line_end, separator_line, with_carriage_returns
 from lightsleeper.bulk.records.header import header_of
 from lightsleeper.bulk.records.rows import OTHER_TABLE, Row, Shape, table_rows
 from lightsleeper.bulk.records.second_header import said_of, second_header_rows
 from lightsleeper.bulk.records.titles import Line, Lines
-from lightsleeper.bulk.records.workbooks import xlsx_sheets
 
 _LISTED: Final = 20
 _ROWS_NAMED: Final = 5
@@ -34,13 +31,13 @@ def from_text(
     said, shown = separator_line(text)
     if file_format == "txt":
         dialect = Dialect(None, "none", line_end(text))
-        return _from_cells(rows_of(characters, dialect), _sample(text, dialect, whole=whole), name, choices, dialect)
+        return from_cells(rows_of(characters, dialect), _sample(text, dialect, whole=whole), name, choices, dialect)
     begin = len(text) - len(shown)
     form = _form_of(shown, whole=whole, delimiter=choices.delimiter or said)
     shown = "".join(form.pieces([shown]))
     rows = rows_of(form.pieces(without_start(characters, begin)), form.dialect, line=1 + text.count("\n", 0, begin))
     sample = list(form.rows(_sample(shown, form.dialect, whole=whole)))
-    table = _from_cells(form.rows(rows), sample, name, choices, form.inner, has_quotes='"' in shown)
+    table = from_cells(form.rows(rows), sample, name, choices, form.inner, has_quotes='"' in shown)
     table.notes += form.notes
     if table.format == "csv" and form.inner.delimiter == "\t":
         table.format = "tsv"
@@ -87,28 +84,6 @@ def without_start(characters: Iterator[str], count: int) -> Iterator[str]:
         count = max(0, count - len(piece))
 
 
-def from_sheet(content: Content, name: str, choices: Choices) -> Table:
-    """The table in the first sheet of a workbook that holds anything."""
-    title, others, rows = xlsx_sheets(content.stream, name)
-    sample = list(islice(rows, SAMPLE_ROWS))
-    width = max((len(row.cells) for row in sample), default=0)
-    sample = [_pad(row, width) for row in sample]
-    rows = chain(sample, (_pad(row, width) for row in rows))
-    table = _from_cells(rows, sample, name, choices, None)
-    table.format = "xlsx"
-    if others:
-        table.notes.append(f"the sheet {title!r} was read, not {', '.join(map(repr, others))}")
-    if any(row.kinds for row in sample):
-        table.notes.append("formulas that were never computed are blank: save the file in a spreadsheet program")
-    return table
-
-
-def _pad(row: Cells, width: int) -> Cells:
-    """A sheet has no end of its rows: what is blank at it is blank, not missing."""
-    row.cells += [""] * (width - len(row.cells)) if row.cells else []
-    return row
-
-
 @dataclass(frozen=True, slots=True)
 class _Head:
     """What stands at the top of a table, and how wide it is."""
@@ -151,7 +126,7 @@ def _head_of(sample: Sequence[Cells], said: bool | None) -> _Head:  # noqa: FBT0
     return _Head(lines.filled[:count], header, second, width, is_narrow, has_too_few)
 
 
-def _from_cells(
+def from_cells(
     rows: Iterator[Cells],
     sample: Sequence[Cells],
     name: str,

@@ -33,6 +33,8 @@ class Choices:
     encoding: str | None = None
     header: bool | None = None
     text_column: str | None = None
+    #: Of an xlsx.
+    sheet: str | None = None
 
 
 @dataclass(slots=True)

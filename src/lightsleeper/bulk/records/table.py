@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from lightsleeper.bulk.records import json_faults, json_rows
-from lightsleeper.bulk.records.cell_table import from_sheet, from_text, without_start
+from lightsleeper.bulk.records.cell_table import from_text, without_start
 from lightsleeper.bulk.records.containers import Content, opened, refuse_within
 from lightsleeper.bulk.records.described import SAMPLE_ROWS, Choices, Table, described
 from lightsleeper.bulk.records.dialect import looks_like_table, separator_line
@@ -19,6 +19,7 @@ from lightsleeper.bulk.records.encoding import decode, detect, named, require_te
 from lightsleeper.bulk.records.foreign import require_rows
 from lightsleeper.bulk.records.rows import Row, json_row
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
+from lightsleeper.bulk.records.sheet_table import from_sheet
 from lightsleeper.bulk.records.workbooks import parquet_rows
 from lightsleeper.errors import InvalidInput
 
@@ -34,6 +35,8 @@ def open_table(source: Path | IO[bytes], *, name: str | None = None, choices: Ch
     choices = choices or Choices()
     known_as = name or (source.name if isinstance(source, Path) else "standard input")
     with opened(source, known_as) as content:
+        if choices.sheet and content.kind != "xlsx":
+            raise InvalidInput(f"{known_as} has no sheets: --sheet is for xlsx", field="sheet")
         if content.kind == "xlsx":
             table = from_sheet(content, known_as, choices)
         elif content.kind == "parquet":

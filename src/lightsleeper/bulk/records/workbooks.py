@@ -5,10 +5,11 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
-from itertools import count
+from itertools import count, islice
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from lightsleeper.bulk.records.cells import Cells
@@ -26,23 +27,62 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 
-def xlsx_sheets(stream: IO[bytes], name: str) -> tuple[str, list[str], Iterator[Cells]]:
-    """The first sheet that holds anything, the names of the other ones, and its rows as the cells read."""
-    require("openpyxl", name, "xlsx")
-    # It warns of dates that Excel does not have, which `oddities` finds, and of styles that are not there.
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
+class Sheets:
+    """The sheets of a workbook that are shown, or all if none is, and their rows as the cells read."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        """InvalidInput in one line if it cannot be read."""
+        require("openpyxl", name, "xlsx")
+        self._name = name
+        # It warns of dates that Excel does not have, which `oddities` finds, and of styles that are not there.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
+        with _one_line(name):
+            self._book, self._stream = _loaded(stream)
+            sheets = [sheet for sheet in self._book.worksheets if sheet.sheet_state == "visible"]
+            self._sheets = {sheet.title: sheet for sheet in sheets or self._book.worksheets}
+            for sheet in self._sheets.values():
+                sheet.reset_dimensions()  # what a file says of its own size is often wrong, and would cut it
+
+    @property
+    def titles(self) -> list[str]:
+        """In the order in which a spreadsheet program shows them."""
+        return list(self._sheets)
+
+    def named(self, title: str) -> str:
+        """The sheet of that title, in any case; InvalidInput with those there are."""
+        folded = {each.strip().casefold(): each for each in self._sheets}
+        known = title if title in self._sheets else folded.get(title.strip().casefold())
+        if known is None:
+            listed = ", ".join(map(repr, self._sheets))
+            raise InvalidInput(f"{self._name}: no sheet {title!r} among {listed}", field="sheet")
+        return known
+
+    def is_filled(self, title: str) -> bool:
+        """Whether it holds anything."""
+        with _one_line(self._name):
+            rows = self._sheets[title].iter_rows(values_only=True)
+            return any(cell is not None for row in rows for cell in row)
+
+    def beginning(self, title: str, count: int) -> list[Cells]:
+        """Its first rows, without a look at what is odd in them."""
+        return list(islice(_rows(self._sheets[title], self._name, {}), count))
+
+    def rows(self, title: str) -> Iterator[Cells]:
+        """All of its rows, without the blank cells at the end of each."""
+        sheet = self._sheets[title]
+        with _one_line(self._name):
+            path = sheet._worksheet_path  # type: ignore[attr-defined]  # noqa: SLF001  # said nowhere else
+            odd = oddities(self._stream, path, is_1904=self._book.epoch.year == _EPOCH_1904)
+        return _rows(sheet, self._name, odd)
+
+
+@contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """What openpyxl raises, which is whatever its XML parser and its classes do."""
     try:
-        book, stream = _loaded(stream)
-        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
-        for sheet in sheets:
-            sheet.reset_dimensions()  # what a file says of its own size is often wrong, and would cut it
-        filled = next((sheet for sheet in sheets if _is_filled(sheet)), sheets[0])
-        path = filled._worksheet_path  # type: ignore[attr-defined]  # noqa: SLF001  # said nowhere else
-        odd = oddities(stream, path, is_1904=book.epoch.year == _EPOCH_1904)
-    except Exception as error:  # openpyxl raises whatever its XML parser and its classes do
-        raise _damaged(name, error) from error
-    others = [sheet.title for sheet in sheets if sheet is not filled]
-    return filled.title, others, _rows(filled, name, odd)
+        yield
+    except Exception as error:
+        raise InvalidInput(f"{name} cannot be read as xlsx: {type(error).__name__}") from error
 
 
 def _loaded(stream: IO[bytes]) -> tuple["Workbook", IO[bytes]]:
@@ -52,7 +92,7 @@ def _loaded(stream: IO[bytes]) -> tuple["Workbook", IO[bytes]]:
     try:
         # `data_only`: what Excel computed, not the formula.
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-    except Exception:  # noqa: BLE001  # see `xlsx_sheets`; what is no workbook at all fails again
+    except Exception:  # noqa: BLE001  # see `_one_line`; what is no workbook at all fails again
         book = None
     if book and book.worksheets:
         return book, stream
@@ -62,13 +102,10 @@ def _loaded(stream: IO[bytes]) -> tuple["Workbook", IO[bytes]]:
 
 
 def _rows(sheet: "Worksheet", name: str, odd: Mapping[tuple[int, int], Oddity]) -> Iterator[Cells]:
-    """Without the blank cells at the end of each."""
     rows = sheet.iter_rows(values_only=True)
     for number in count(1):
-        try:
+        with _one_line(name):
             row = next(rows, None)
-        except Exception as error:  # see `xlsx_sheets`
-            raise _damaged(name, error) from error
         if row is None:
             return
         cells = [_shown(cell) for cell in row]
@@ -81,10 +118,6 @@ def _rows(sheet: "Worksheet", name: str, odd: Mapping[tuple[int, int], Oddity]) 
         while cells and not cells[-1]:
             cells.pop()
         yield Cells(cells, number, kinds={column - 1: each.kind for column, each in here.items() if each.kind} or None)
-
-
-def _damaged(name: str, error: Exception) -> InvalidInput:
-    return InvalidInput(f"{name} cannot be read as xlsx: {type(error).__name__}")
 
 
 def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
@@ -116,10 +149,6 @@ def require(module: str, name: str, file_format: str) -> None:
     """InvalidInput, saying how to get it, if the `module` for a file of that format is not installed."""
     if find_spec(module) is None:
         raise InvalidInput(f"{name} is {file_format}: pip install 'lightsleeper[files]', or save it as csv")
-
-
-def _is_filled(sheet: "Worksheet") -> bool:
-    return any(cell is not None for row in sheet.iter_rows(values_only=True) for cell in row)
 
 
 def _shown(cell: object) -> str:

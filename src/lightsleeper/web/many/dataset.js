@@ -22,6 +22,10 @@ export class Dataset {
     this.name = name;
     this.format = "txt";
     this.encoding = "utf-8";
+    /** Of an xlsx: the sheet that was read, and all that can be. */
+    this.sheet = "";
+    /** @type {string[]} */
+    this.sheets = [];
     /** @type {string | null} what stands between cells */
     this.delimiter = null;
     /** @type {string[] | null} the first row as the file writes it, where it names the columns */
@@ -49,6 +53,8 @@ export class Dataset {
     this.format = facts.format;
     this.encoding = facts.encoding ?? "";
     this.delimiter = facts.delimiter;
+    this.sheet = facts.sheet ?? "";
+    this.sheets = facts.sheets ?? [];
     this.header = facts.header;
     this.described = facts.columns;
     this.notes = facts.notes;

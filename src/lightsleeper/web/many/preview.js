@@ -41,6 +41,8 @@ function drawChoices(dataset, choices) {
   byId("column").value = String(dataset.column);
   byId("column").disabled = dataset.width === 1;
   fill(byId("format"), FORMATS.map((name) => [name, name]), choices.format, dataset.format, isText);
+  fill(byId("sheet"), dataset.sheets.map((title) => [title, title]), choices.sheet, dataset.sheet, true);
+  byId("sheet-field").hidden = dataset.sheets.length < 2;
   fill(byId("delimiter"), DELIMITERS, choices.delimiter, dataset.delimiter ?? "none", isText && ["csv", "tsv"].includes(dataset.format));
   fill(byId("encoding"), ENCODINGS.map((name) => [name, name]), choices.encoding, dataset.encoding, isText);
   byId("header").checked = dataset.header !== null;

@@ -35,7 +35,7 @@ export class Source {
     byId("use-sample").addEventListener("click", async () => this.#open(await sample()));
     byId("change").addEventListener("click", () => this.#close());
     byId("column").addEventListener("change", () => this.#choose(Number(byId("column").value)));
-    for (const name of /** @type {const} */ (["format", "delimiter", "encoding"])) {
+    for (const name of /** @type {const} */ (["format", "sheet", "delimiter", "encoding"])) {
       byId(name).addEventListener("change", () => this.#readAs({ ...this.#choices, [name]: byId(name).value || undefined }));
     }
     byId("header").addEventListener("change", () => this.#readAs({ ...this.#choices, header: byId("header").checked }));

@@ -11,7 +11,6 @@ import { ONE_COLUMN } from "./rules.js";
 import { saidOf, secondHeaderRows } from "./second_header.js";
 import { areUsual, cellsExchanged, exchanged } from "./single_quotes.js";
 import { Lines } from "./titles.js";
-import { sheetRows } from "./workbook.js";
 import { splitLines, wrappedDialects } from "./wrapped_lines.js";
 
 /**
@@ -146,27 +145,6 @@ async function* cellsOf(pieces, dialect, line) {
 }
 
 /**
- * @param {import("./containers.js").Content} content
- * @param {string} name
- * @param {Choices} choices
- */
-export async function fromSheet(content, name, choices) {
-  const { title, others, rows } = await sheetRows(content, name);
-  const width = rows.slice(0, SAMPLE_ROWS).reduce((widest, row) => Math.max(widest, row.cells.length), 0);
-  // A sheet has no end of its rows: what is blank at it is blank, not missing.
-  for (const row of rows) while (row.cells.length && row.cells.length < width) row.cells.push("");
-  const cells = rows.map((row, index) => ({ ...row, line: index + 1, oddQuotes: 0, isSound: false }));
-  async function* once() {
-    yield cells;
-  }
-  const table = fromCells(once, cells.slice(0, SAMPLE_ROWS), name, choices, { dialect: null, hasQuotes: true });
-  table.format = "xlsx";
-  if (others.length) table.notes.push(`the sheet '${title}' was read, not ${others.map((other) => `'${other}'`).join(", ")}`);
-  if (rows.slice(0, SAMPLE_ROWS).some(({ kinds }) => kinds)) table.notes.push("formulas that were never computed are blank: save the file in a spreadsheet program");
-  return table;
-}
-
-/**
  * @typedef {object} Head what stands at the top of a table, and how wide it is
  * @property {string[][]} titles
  * @property {string[] | null} header
@@ -202,7 +180,7 @@ function headOf(sample, said) {
  * @param {Choices} choices
  * @param {{dialect: Dialect | null, hasQuotes: boolean}} found
  */
-function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
+export function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
   const lines = dialect?.delimiter === null;
   const head = lines ? { titles: [], header: null, second: [], width: 1, isNarrow: false, notes: [] } : headOf(sample, choices.header);
   const { header, width } = head;

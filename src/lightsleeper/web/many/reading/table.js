@@ -3,7 +3,7 @@
  * the rules of both stand in `tests/files/README.md`.
  */
 
-import { fromSheet, fromText } from "./cell_table.js";
+import { fromText } from "./cell_table.js";
 import { contentOf, refuseWithin } from "./containers.js";
 import { looksLikeTable, separatorLine } from "./dialect.js";
 import { Decoder, detect, named, noteOf } from "./encoding.js";
@@ -13,6 +13,7 @@ import { beginOfScript, shapeOf } from "./json_rows.js";
 import { fromJson } from "./json_table.js";
 import { beyondAscii, characters, isAscii, startOf, without } from "./pieces.js";
 import { WINDOW_BYTES } from "./rules.js";
+import { fromSheet } from "./sheet_table.js";
 
 /**
  * @typedef {import("./rows.js").Row} Row
@@ -24,6 +25,7 @@ import { WINDOW_BYTES } from "./rules.js";
  * @property {string} [encoding]
  * @property {boolean} [header]
  * @property {string} [textColumn]
+ * @property {string} [sheet] of an xlsx
  *
  * @typedef {object} Table
  * @property {string} name
@@ -36,6 +38,8 @@ import { WINDOW_BYTES } from "./rules.js";
  * @property {string[]} names one for each column met so far
  * @property {number | null} textIndex the column with the texts; null if there is none to be found
  * @property {string[]} notes what was guessed or left out, in words
+ * @property {string} [sheet] of an xlsx: the one that was read
+ * @property {string[]} [sheets] of an xlsx: all that can be
  * @property {() => AsyncGenerator<Row[]>} batches every row, from the first on
  */
 

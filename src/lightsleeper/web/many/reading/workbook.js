@@ -24,29 +24,49 @@ const NOT_COMPUTED = "a formula that was never computed";
  * @property {Record<number, string>} [kinds] cells that are no text, and what they are
  */
 
+/** So many rows show what a sheet is about. */
+const BEGINNING_ROWS = 1000;
+
 /**
- * The first visible sheet that holds anything, the names of the other ones, and its rows as the cells read.
+ * @typedef {object} Sheets those that are shown, or all if none is
+ * @property {string[]} titles
+ * @property {(title: string) => Promise<SheetRow[]>} rows as the cells read
+ * @property {(title: string) => Promise<SheetRow[]>} beginning the first of them
+ *
  * @param {import("./containers.js").Content} content
  * @param {string} name
- * @returns {Promise<{title: string, others: string[], rows: SheetRow[]}>}
+ * @returns {Promise<Sheets>}
  */
-export async function sheetRows(content, name) {
+export async function sheetsIn(content, name) {
   const part = async (/** @type {string} */ path) => {
     const entry = content.entries?.get(path);
     return entry ? plain(await new Response(entry.stream()).arrayBuffer()) : "";
   };
   const { sheets, is1904 } = await sheetsOf(part);
+  if (!sheets.length) throw new Error(`${name} is damaged: it has no sheets`);
   const shared = [...(await part("xl/sharedStrings.xml")).matchAll(/<si\b[^>]*?(?:\/>|>(.*?)<\/si>)/gs)].map(([, inner]) => textIn(inner ?? ""));
   const how = { shared, is1904, kinds: kindsOfStyles(await part("xl/styles.xml")) };
-  for (const { title, path } of sheets) {
-    const xml = await part(path);
+  const paths = new Map(sheets.map(({ title, path }) => [title, path]));
+  const xmlOf = async (/** @type {string} */ title) => {
+    const xml = await part(paths.get(title) ?? "");
     if (!/<\/worksheet>\s*$/.test(xml)) throw new Error(`${name} is damaged: the sheet '${title}' has no end`);
-    const rows = rowsOf(xml, how);
-    if (!rows.length) continue;
-    return { title, others: sheets.filter((sheet) => sheet.title !== title).map((sheet) => sheet.title), rows };
-  }
-  if (!sheets.length) throw new Error(`${name} is damaged: it has no sheets`);
-  return { title: sheets[0].title, others: [], rows: [] };
+    return xml;
+  };
+  return {
+    titles: sheets.map(({ title }) => title),
+    rows: async (title) => rowsOf(await xmlOf(title), how),
+    beginning: async (title) => rowsOf(cut(await xmlOf(title)), how).slice(0, BEGINNING_ROWS),
+  };
+}
+
+/**
+ * A sheet's XML up to the end of the last row that is looked at.
+ * @param {string} xml
+ */
+function cut(xml) {
+  let end = 0;
+  for (let row = 0; row < BEGINNING_ROWS && end !== -1; row += 1) end = xml.indexOf("</row>", end + 1);
+  return end === -1 ? xml : xml.slice(0, end + "</row>".length);
 }
 
 /** @param {(path: string) => Promise<string>} part */
