@@ -14,6 +14,7 @@ LightsleeperError
 │   ├── BodyTooLarge            more bytes than a body may have
 │   ├── UnsupportedMediaType    a body in a form that this path does not read
 │   ├── MethodNotAllowed        another verb
+│   ├── UnknownMethod           no verb
 │   └── NotFound                no such path
 └── ServiceError            nobody's fault: try again
     ├── Overloaded              the queue is full
@@ -130,6 +131,12 @@ class MethodNotAllowed(RequestError):
     """The path exists, but not for this verb."""
 
     code = "method_not_allowed"
+
+
+class UnknownMethod(RequestError):
+    """The verb is none that HTTP knows."""
+
+    code = "method_not_implemented"
 
 
 class NotFound(RequestError):

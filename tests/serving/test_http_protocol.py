@@ -205,19 +205,40 @@ def test_a_message_that_two_readers_could_read_in_two_ways_is_a_400_and_the_end(
         b"GET /li vez HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /livéz HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
         b"GET livez HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"get /livez HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"FETCH /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"P(ST /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"F\xc3\x89TCH /livez HTTP/1.1\r\nHost: a\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
         b"POST /livez HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"\r\n" * 2,
-        b"\n",
+        *(
+            blank + b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+            for blank in (b"\r\n\r\n", b"\n", b"\r", b"\r\r\n", b"\r\r\n\r\n", b"\r\n\r", b"\r\n\n", b"\r\n\r\r\n")
+        ),
     ],
     ids=lambda message: repr(message[:30]),
 )
-def test_what_is_not_http_is_a_400_and_the_end(port: int, message: bytes) -> None:
-    [answer] = talk(port, message, LAST)
+@pytest.mark.parametrize("packets", [in_one, byte_by_byte])
+def test_what_is_not_http_is_a_400_and_the_end(port: int, message: bytes, packets: Any) -> None:  # noqa: ANN401  # a function above
+    [answer] = talk(port, *packets(message), LAST)
     is_refusal(answer, 400, "malformed_request")
+
+
+@pytest.mark.parametrize(
+    "method", [b"FOO", b"get", b"FETCH", b"X", b"G%T", b"PO", b"POSTS", b"\r\nFETCH", b"A" * 9_000]
+)
+@pytest.mark.parametrize("packets", [in_one, head_first, byte_by_byte])
+def test_a_method_that_nobody_knows_is_a_501_and_the_end(port: int, method: bytes, packets: Any) -> None:  # noqa: ANN401  # see above
+    message = method + b" /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+    [answer] = talk(port, *packets(message), LAST)
+    is_refusal(answer, 501, "method_not_implemented")
+
+
+def test_the_server_as_a_whole_says_what_it_takes(port: int) -> None:
+    for asked in (request("OPTIONS", "*"), b"\r" + b"\n" + request("OPTIONS", "*")):
+        answer, last = talk(port, asked, LAST)
+        assert (answer.status, answer.body, answer.headers["allow"]) == (200, b"", "GET, HEAD, OPTIONS, POST")
+        assert last.body == b"ok"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from lightsleeper.errors import (
     ShuttingDown,
     TooSlow,
     Unauthorized,
+    UnknownMethod,
     UnsupportedMediaType,
     UrlTooLong,
 )
@@ -46,6 +47,7 @@ STATUS: Mapping[type[LightsleeperError], int] = {
     BodyTooLarge: 413,
     UnsupportedMediaType: 415,
     MethodNotAllowed: 405,
+    UnknownMethod: 501,
     NotFound: 404,
     Overloaded: 503,
     ShuttingDown: 503,
@@ -74,7 +76,7 @@ _TEI_TYPE: Mapping[type[LightsleeperError], str] = {
 }
 
 #: All that any path takes; who knows the path says which of them.
-_METHODS = "GET, HEAD, OPTIONS, POST"
+METHODS = "GET, HEAD, OPTIONS, POST"
 
 #: What no header may hold; a message may repeat a name as a client sent it.
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -99,7 +101,7 @@ def refuse(scope: Scope, error: LightsleeperError) -> Response:
     if error.retry_after_s is not None or status in _RETRY:
         headers["retry-after"] = f"{max(1, round(error.retry_after_s or 1))}"
     if isinstance(error, MethodNotAllowed):
-        headers["allow"] = _METHODS
+        headers["allow"] = METHODS
     if dialect in _STATUS_OF:
         headers["x-error-code"] = error.code
     if dialect == "hugging_face":  # its Python client prints this one

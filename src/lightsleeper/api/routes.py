@@ -13,7 +13,7 @@ from lightsleeper.api.direct_route import DirectRoute, know_each_other
 from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.identify import identify
 from lightsleeper.api.predict_request import Asked, parse_predict_request
-from lightsleeper.api.refusals import JSON
+from lightsleeper.api.refusals import JSON, METHODS
 from lightsleeper.errors import ShuttingDown, UnsupportedMediaType
 from lightsleeper.pipeline.explain import explain
 from lightsleeper.telemetry.request_metrics import DIALECT
@@ -55,6 +55,11 @@ async def health(request: Request) -> Response:
     """`{"status": "healthy"}` while ready."""
     _require_ready(request)
     return Response(b'{"status":"healthy"}', media_type=JSON)
+
+
+async def server_options(_: Request) -> Response:
+    """What the whole of it takes: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7."""
+    return Response(headers={"allow": METHODS})
 
 
 def _parse(body: bytes, request: Request) -> Any:  # noqa: ANN401  # `Asked`, or text-embeddings-inference's
@@ -111,13 +116,16 @@ def find(scope: Scope) -> DirectRoute | None:
     for route in ROUTES:
         if route.takes(scope):
             return route
-    return None
+    return _SERVER if _SERVER.takes(scope) else None
 
 
 def _require_ready(request: Request) -> None:
     if not request.state.batcher.alive:
         raise ShuttingDown("the inference workers do not run", retry_after_s=1)
 
+
+#: No path, and so in no document.
+_SERVER = DirectRoute("*", server_options, methods=["OPTIONS"])
 
 #: Every path but that of the OpenAPI document, the closest first.
 ROUTES = know_each_other(

@@ -9,7 +9,14 @@ from collections.abc import Iterable
 
 import httptools
 
-from lightsleeper.errors import HeadTooLarge, MalformedRequest, MethodNotAllowed, UrlTooLong
+from lightsleeper.errors import (
+    HeadTooLarge,
+    MalformedRequest,
+    MethodNotAllowed,
+    RequestError,
+    UnknownMethod,
+    UrlTooLong,
+)
 
 #: As many digits as every length has that fits into 64 bits; int() raises at some thousands.
 _MAX_LENGTH_DIGITS = 19
@@ -27,8 +34,31 @@ _NO_TRAILERS = _WATCHED | {b"connection", b"keep-alive", b"proxy-connection", b"
 #: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2 with a port: a space or a slash in it is no host's.
 _HOST = re.compile(rb"[\w.~!$&'()*+,;=%:\[\]-]*")
 
+#: What may follow, or still be, the one empty line before a request that is forgiven (RFC 9112, 2.2): more are the tail
+#: of a body that somebody has cut short.
+_BEGINNING = re.compile(rb"(?:\r\n)?[^\r\n]|\r\n?\Z")
+_BLANK_BYTES = 3
+
+#: https://www.rfc-editor.org/rfc/rfc9110#section-9.1, or the rest of it, as far as it has come.
+_METHOD = re.compile(rb"(?:\r?\n)?[\w!#$%&'*+.^`|~-]*(?: |\Z)", re.ASCII)
+
 #: What ends and separates a header: ": " and a line's end.
 _HEADER_BYTES = 4
+
+
+def check_beginning(blank: bytes, packet: bytes) -> bytes:
+    """What stands before a request so far, `blank` in earlier packets; MalformedRequest if it is too much."""
+    seen = blank + packet[:_BLANK_BYTES]
+    if not _BEGINNING.match(seen):
+        raise MalformedRequest("the request does not begin")
+    return seen if seen in {b"\r", b"\r\n"} else b""
+
+
+def unknown_method(packet: bytes | memoryview, *, known: bool) -> RequestError:
+    """What is wrong with a request of no method that there is; if that is `known` to begin or go on in `packet`."""
+    if known and _METHOD.match(packet):
+        return UnknownMethod("the method is none of HTTP's")  # https://www.rfc-editor.org/rfc/rfc9110#section-15.6.2
+    return MalformedRequest("the request is not HTTP/1.1: it begins with no method")
 
 
 def check_head(version: str, url: bytes, headers: Iterable[tuple[bytes, bytes]], max_url_bytes: int) -> None:
@@ -84,6 +114,10 @@ def path_and_query(method: str, url: bytes) -> tuple[str, bytes]:
     """The path, still percent-encoded, and the query; MalformedRequest or MethodNotAllowed if there is no path."""
     if method == "CONNECT":
         raise MethodNotAllowed("CONNECT: this is no proxy")
+    if url == b"*":  # the server itself, which has no path
+        if method != "OPTIONS":
+            raise MalformedRequest("the URL is not valid")
+        return "*", b""
     try:
         parsed = httptools.parse_url(url)
         # `http://host` without a path, as to a proxy, is its root: https://www.rfc-editor.org/rfc/rfc9110#section-4.2.3

@@ -15,15 +15,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lightsleeper.api.last_resort import REFUSED
 from lightsleeper.errors import HeadTooLarge, LightsleeperError, MalformedRequest, Overloaded, TooSlow, UrlTooLong
+from lightsleeper.serving import http_head
 from lightsleeper.serving.door import Door
 from lightsleeper.serving.http_clock import RequestClock
 from lightsleeper.serving.http_exchange import LingeringTransport, OrderedFlow, RequestCycle, bound_send_buffer
-from lightsleeper.serving.http_head import check_head, check_head_size, check_trailer, head_too_large, path_and_query
 from lightsleeper.serving.http_parser import AfterHead, new_parser
-
-#: One before a request is forgiven (RFC 9112, 2.2); more are the tail of a body that somebody has cut short.
-_EMPTY_LINE = b"\r\n"
-_NO_BEGINNING = (2 * _EMPTY_LINE, b"\n")
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -50,6 +46,10 @@ class HttpProtocol(HttpToolsProtocol):
         #: Bytes since the request began, and of the packet at hand.
         self._request_bytes = self._packet_bytes = 0
         self._trailers = 0
+        #: What stands before the request that has not begun.
+        self._blank = b""
+        #: The packet at hand begins with a request's method, or in it, and that request goes on.
+        self._in_method = False
 
     # The transport's calls.
 
@@ -95,8 +95,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._packet_bytes = len(data)
         self._request_bytes += len(data)
         try:
-            if begins and data.startswith(_NO_BEGINNING):
-                raise MalformedRequest("the request does not begin")
+            if (begins and data[0] in b"\r\n") or self._blank:
+                self._blank = http_head.check_beginning(self._blank, data)
+            self._in_method = not (was_in_body or (self._in_head and self.url))
             self._feed(data)
             if not self._deaf:
                 self._bound_unfinished(was_in_body=was_in_body)
@@ -124,7 +125,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; or a trailer, which is dropped: it comes after the request was let in by its headers."""
         if self._in_body:
-            check_trailer(name)
+            http_head.check_trailer(name)
             self._trailers += 1
         else:
             name = name.lower()
@@ -141,16 +142,16 @@ class HttpProtocol(HttpToolsProtocol):
         limits, scope = self._limits, self.scope
         scope["method"] = method = self.parser.get_method().decode("ascii")
         scope["http_version"] = version = self.parser.get_http_version()
-        path, query = path_and_query(method, self.url)
+        path, query = http_head.path_and_query(method, self.url)
         scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
         scope["raw_path"] = (self.root_path + path).encode("ascii")
         scope["query_string"] = query
-        check_head(version, self.url, self.headers, limits.max_url_bytes)
+        http_head.check_head(version, self.url, self.headers, limits.max_url_bytes)
         if max(self._request_bytes, self._packet_bytes) > limits.max_head_bytes:
-            check_head_size(self.url, self.headers, limits.max_head_bytes)
+            http_head.check_head_size(self.url, self.headers, limits.max_head_bytes)
         if len(self.pipeline) >= limits.max_pipelined:
             raise Overloaded(f"{limits.max_pipelined} requests of this connection wait", limit=limits.max_pipelined)
-        self._in_head, self._in_body = False, True
+        self._in_head, self._in_method, self._in_body = False, False, True
         self._trailers = 0
         if version == "1.0":  # knows no interim answer: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
             self.expect_100_continue = False
@@ -210,6 +211,8 @@ class HttpProtocol(HttpToolsProtocol):
                 continue
             except httptools.HttpParserCallbackError as error:
                 raise error.__context__ or MalformedRequest("the request is not HTTP/1.1") from None
+            except httptools.HttpParserInvalidMethodError:
+                raise http_head.unknown_method(data, known=self._in_method) from None
             except httptools.HttpParserError as error:
                 raise MalformedRequest(f"the request is not HTTP/1.1: {error}") from None
             return
@@ -275,13 +278,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _check_unfinished_head(self) -> None:
         limits = self._limits
-        if not self._in_head and self._request_bytes > len(_EMPTY_LINE):
-            raise MalformedRequest("the request does not begin")
         if self._request_bytes <= limits.max_head_bytes:
             return
         if len(self.url) > limits.max_url_bytes:
             raise UrlTooLong(f"the URL has more than {limits.max_url_bytes} bytes", limit=limits.max_url_bytes)
-        raise head_too_large(limits.max_head_bytes)
+        raise http_head.head_too_large(limits.max_head_bytes)
 
     def _end_slow_head(self) -> None:
         limit_s = self._limits.head_timeout_s
