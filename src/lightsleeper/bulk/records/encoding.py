@@ -110,7 +110,8 @@ def detect(sample: bytes) -> Encoding:
     """The encoding of a file that begins with `sample`."""
     for mark, name in _MARKS:
         if sample.startswith(mark):
-            return Encoding(name, len(mark))
+            is_false = name.startswith("utf-16") and _is_utf_8(sample[len(mark) :])
+            return Encoding("utf-8" if is_false else name, len(mark), guessed=is_false)
     text = _decoded(sample, "utf-8")
     halves = len(_HALVES.findall(text))
     bad = len(_ESCAPED.findall(text)) - 6 * halves
@@ -125,6 +126,11 @@ def detect(sample: bytes) -> Encoding:
     if legacy == "windows-1252" and _is_mixed(text):
         return Encoding("utf-8", guessed=True, is_mixed=True)
     return Encoding(legacy, guessed=True)
+
+
+def _is_utf_8(sample: bytes) -> bool:
+    """Whether UTF-16's mark stands before a text that is not: in UTF-16 a line end has a zero byte."""
+    return b"\n" in sample and 0 not in sample and not _ESCAPED.search(_decoded(sample, "utf-8"))
 
 
 def _is_mixed(text: str) -> bool:

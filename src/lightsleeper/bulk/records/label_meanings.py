@@ -151,4 +151,4 @@ def _example(other: Mapping[str, int], labels: Sequence[str], column: str) -> st
             above = ",".join(str(grade) for grade in grades if grade > middle)
             below = ",".join(str(grade) for grade in grades if grade < middle)
             return f"{above}={high};{below}={low}"
-    return f"A={high};B={low}"
+    return f"A={high};B={low}" if high != low else f"A={high}"

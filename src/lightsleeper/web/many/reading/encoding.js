@@ -40,6 +40,12 @@ export function named(name, sample) {
 }
 
 /**
+ * Whether UTF-16's mark stands before a text that is not: in UTF-16 a line end has a zero byte.
+ * @param {Uint8Array} sample
+ */
+const isUtf8 = (sample) => sample.includes(0x0a) && !sample.includes(0) && !/[\udc80-\udcff]/u.test(decoded(sample, "utf-8"));
+
+/**
  * The encoding of a file that begins with `sample`.
  * @param {Uint8Array} sample
  * @returns {Encoding}
@@ -47,7 +53,8 @@ export function named(name, sample) {
 export function detect(sample) {
   const mark = markOf(sample);
   if (mark?.name.startsWith("utf-32")) throw new Error("it is written in UTF-32; save it as UTF-8");
-  if (mark) return { name: mark.name, markBytes: mark.bytes, guessed: false };
+  const isFalse = Boolean(mark?.name.startsWith("utf-16") && isUtf8(sample.subarray(mark.bytes)));
+  if (mark) return { name: isFalse ? "utf-8" : mark.name, markBytes: mark.bytes, guessed: isFalse };
   const text = decoded(sample, "utf-8");
   let bad = 0;
   let good = text.match(HALVES)?.length ?? 0;
