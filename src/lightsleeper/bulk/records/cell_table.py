@@ -14,6 +14,7 @@ from lightsleeper.bulk.records.header import header_of
 from lightsleeper.bulk.records.rows import OTHER_TABLE, Row, Shape, table_rows
 from lightsleeper.bulk.records.second_header import said_of, second_header_rows
 from lightsleeper.bulk.records.titles import Line, Lines
+from lightsleeper.bulk.records.values import trimmed
 
 _LISTED: Final = 20
 _ROWS_NAMED: Final = 5
@@ -35,8 +36,9 @@ def from_text(
     begin = len(text) - len(shown)
     form = _form_of(shown, whole=whole, delimiter=choices.delimiter or said)
     shown = "".join(form.pieces([shown]))
-    rows = rows_of(form.pieces(without_start(characters, begin)), form.dialect, line=1 + text.count("\n", 0, begin))
-    sample = list(form.rows(_sample(shown, form.dialect, whole=whole)))
+    line = 1 + text.count("\n", 0, begin)
+    rows = rows_of(form.pieces(without_start(characters, begin)), form.dialect, line=line)
+    sample = list(form.rows(_sample(shown, form.dialect, whole=whole, line=line)))
     table = from_cells(form.rows(rows), sample, name, choices, form.inner, has_quotes='"' in shown)
     table.notes += form.notes
     if table.format == "csv" and form.inner.delimiter == "\t":
@@ -44,8 +46,8 @@ def from_text(
     return table
 
 
-def _sample(text: str, dialect: Dialect, *, whole: bool) -> list[Cells]:
-    return list(CellReader(dialect).push(text, last=whole))
+def _sample(text: str, dialect: Dialect, *, whole: bool, line: int = 1) -> list[Cells]:
+    return list(CellReader(dialect, line).push(text, last=whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class _Head:
     def notes(self) -> list[str]:
         """What was left out, in words."""
         notes = []
-        if above := [cell.strip() for cells in self.titles for cell in cells if cell.strip()]:
+        if above := [trimmed(cell) for cells in self.titles for cell in cells if trimmed(cell)]:
             more = "; …" if len(above) > _LISTED else ""
             notes.append(f"left out above the header: {'; '.join(above[:_LISTED])}{more}")
         if self.second:
@@ -121,7 +123,7 @@ def _head_of(sample: Sequence[Cells], said: bool | None) -> _Head:  # noqa: FBT0
     header, width = header_of(table, said)
     body = table[1:] if header else table
     second = body[: second_header_rows(body)] if said is None and header else []
-    is_narrow = sum(any(map(str.strip, cells[width:])) for cells in body) >= _MOSTLY * len(body) > 0
+    is_narrow = sum(any(map(trimmed, cells[width:])) for cells in body) >= _MOSTLY * len(body) > 0
     has_too_few = header is not None and len(header) > len(table[0])
     return _Head(lines.filled[:count], header, second, width, is_narrow, has_too_few)
 
@@ -150,6 +152,8 @@ def from_cells(
         shape.joiner, shape.joined = dialect.delimiter, table.text_index
         if head.is_narrow:
             table.notes.append(f"nearly every row has a cell too many: taken for a part of {table.text_name}")
+    if others := [row.line for row in shown if row.problem == OTHER_TABLE]:
+        table.notes.append(f"another table begins in line {others[0]:,}: its rows get no label")
     table.notes += _short_rows(shown)
     table.rows = table_rows(rows, shape)
     return table

@@ -7,6 +7,7 @@ from typing import Final
 from unicodedata import category
 
 from lightsleeper.bulk.records.rules import (
+    ABOUT_STEMS,
     ANSWERING_NAMES,
     ASIDE_NAMES,
     OTHER_NAMES,
@@ -38,6 +39,8 @@ _NAME_WORDS: Final = 4
 _NAMED: Final = 16.0
 _HALF: Final = 0.5
 _LEAST_WEIGHT: Final = 0.01
+#: So many cells, all alike, are no texts.
+_MANY: Final = 3
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -53,7 +56,7 @@ class Column:
     distinct: float
     #: How much it looks like the column of texts; 0 if nothing in it can be read.
     likeness: float
-    #: Whether its name says that it holds the texts, and it holds something that may be one.
+    #: Whether its name says that it holds the texts, and it holds something.
     is_named: bool = False
 
 
@@ -144,14 +147,13 @@ def _column(name: str, cells: Sequence[str | None]) -> Column:
         return Column(name, 0.0, 0.0, 0.0)
     share, distinct = len(filled) / len(cells), len(set(filled)) / len(filled)
     words = sum(min(_MOST_WORDS, _words(cell)) for cell in filled) / len(filled)
-    weight = _weight(name)
-    is_named = weight == _NAMED and not are_values(map(trimmed, filled))
+    weight, is_named = _weight(name), _weight(name) == _NAMED
     if weight > 1:  # `tweet_id` is none
-        words = max(words, _LEAST_WORDS)
-    if weight == _NAMED and not is_named:  # if there is nothing else
-        weight = _LEAST_WEIGHT
-    elif weight == _NAMED and share < _HALF:
-        weight = 2.0
+        words, seen = max(words, _LEAST_WORDS), words
+        if is_named and are_values(map(trimmed, filled)):  # if there is nothing else
+            weight = _LEAST_WEIGHT
+        elif seen < _LEAST_WORDS or share < _HALF or (len(filled) >= _MANY and len(set(filled)) == 1):
+            weight = 2.0
     return Column(name, share, distinct, words * share * distinct * weight if words >= _LEAST_WORDS else 0.0, is_named)
 
 
@@ -172,7 +174,10 @@ def _weight(name: str) -> float:
     if _has_stem(words, ANSWERING_NAMES):
         return 0.25
     is_text = words & (TEXT_NAMES - WEAK_TEXT_NAMES) or _has_stem(words, TEXT_STEMS)
-    if words & (OTHER_NAMES | ASIDE_NAMES) or _has_stem(words, OTHER_STEMS):
+    others = {word for word in words if word in OTHER_NAMES | ASIDE_NAMES or _has_stem({word}, OTHER_STEMS)}
+    if is_text:  # a `product_review` is one
+        others = {word for word in others if not _has_stem({word}, ABOUT_STEMS)}
+    if others:
         return 1.0 if is_text else 0.5
     return _NAMED if is_text else 2.0 if words & WEAK_TEXT_NAMES else 1.0
 

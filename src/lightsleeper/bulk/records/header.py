@@ -19,6 +19,7 @@ _LONG_NAME_CHARS: Final = 60
 #: A question above so many cells without one is what they answer.
 _FEW_CELLS: Final = 3
 _MOSTLY: Final = 0.9
+_IDS: Final = frozenset({"id", "nr", "no", "number", "index", "key", "row", "#"})
 
 
 def is_header(rows: Sequence[Sequence[str]]) -> bool:
@@ -40,7 +41,7 @@ def header_of(rows: Sequence[list[str]], said: bool | None) -> tuple[list[str] |
     if header is None:
         return None, usual
     is_usual = usual > len(header) and times >= _MOSTLY * len(body)
-    if is_usual and not _is_prose(header, body, usual) and any(map(str.strip, chain(*map(surplus, body)))):
+    if is_usual and not _is_prose(header, body, usual) and any(map(trimmed, chain(*map(surplus, body)))):
         # R names no column for the names of its rows.
         header = ["", *header] if usual == len(header) + 1 else header
         return header, usual
@@ -48,10 +49,18 @@ def header_of(rows: Sequence[list[str]], said: bool | None) -> tuple[list[str] |
 
 
 def _is_prose(header: Sequence[str], body: Sequence[Sequence[str]], usual: int) -> bool:
-    """Whether what is too much in nearly every row is of a text: a blank begins it, as it begins no name."""
+    """Whether what is too much in nearly every row is of a text: the first column has a name, or is no row's name.
+
+    That is so where a blank begins a cell, as it begins no name; where cells of the first column are alike; and where
+    they are numbers below `id` with none beside them.
+    """
     alike = [row for row in body if len(row) == usual]
     begins = [sum(row[index].startswith(" ") for row in alike) >= _MOSTLY * len(alike) for index in range(usual)]
-    return any(begins) and not any(name.startswith(" ") for name in header)
+    if any(begins) and not any(name.startswith(" ") for name in header):
+        return True
+    first, second = ([trimmed(row[index]) for row in alike] for index in (0, 1))
+    is_id = trimmed(header[0]).lower() in _IDS and are_values(first) and not are_values(second)
+    return is_id or (usual == len(header) + 1 and len(set(first)) < len(first))
 
 
 def evidences(rows: Sequence[Sequence[str]]) -> list[int]:

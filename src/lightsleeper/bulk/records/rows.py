@@ -15,6 +15,7 @@ from lightsleeper.bulk.records.values import trimmed
 BLANK = "blank"
 PLACEHOLDER = "placeholder"
 HEADER_AGAIN = "the header again"
+HEADER_OTHERWISE = "the header again, in another order"
 OTHER_TABLE = "of another table"
 
 
@@ -115,7 +116,7 @@ def table_rows(lines: Iterable[Cells], shape: Shape) -> Iterator[Row]:
         if len(cells) == other != width:
             yield _problem_row(number, line, width, OTHER_TABLE)
         elif again.is_met(cells):
-            yield Row(number, line.line, [*cells], problem=HEADER_AGAIN)
+            yield Row(number, line.line, [*cells], problem=HEADER_OTHERWISE if again.order else HEADER_AGAIN)
         else:
             other = 0 if len(cells) == width else other
             yield _table_row(number, line, shape, again.order)
@@ -153,13 +154,13 @@ def _is_nothing(cells: Sequence[str], width: int, skip: int) -> bool:
 def _problem_row(number: int, line: Cells, width: int, problem: str) -> Row:
     cells: list[str | None] = [*line.cells[:width], *repeat(None, width - len(line.cells))]
     surplus = line.cells[width:]
-    said = json.dumps(surplus, ensure_ascii=False) if any(map(str.strip, surplus)) else ""
+    said = json.dumps(surplus, ensure_ascii=False) if any(map(trimmed, surplus)) else ""
     return Row(number, line.line, cells, problem=problem, surplus=said, kinds=line.kinds)
 
 
 def _table_row(number: int, line: Cells, shape: Shape, order: Sequence[int]) -> Row:
     found = _joined(line.cells, shape)
-    problem = f"{len(found)} cells, not {shape.width}" if any(map(str.strip, found[shape.width :])) else ""
+    problem = f"{len(found)} cells, not {shape.width}" if any(map(trimmed, found[shape.width :])) else ""
     row = _problem_row(number, Cells(found, line.line, kinds=line.kinds), shape.width, problem)
     if order and not problem:
         row.cells = [row.cells[index] for index in order]
@@ -173,7 +174,7 @@ def _table_row(number: int, line: Cells, shape: Shape, order: Sequence[int]) -> 
 def _joined(cells: list[str], shape: Shape) -> list[str]:
     """The cells, of which one holds what is too much: that of the texts, if it is the last or blanks say so."""
     count = len(cells) - shape.width + 1
-    if shape.joiner is None or count < 2 or not any(map(str.strip, cells[shape.width :])):  # noqa: PLR2004  # one cell is as it is
+    if shape.joiner is None or count < 2 or not any(map(trimmed, cells[shape.width :])):  # noqa: PLR2004  # one cell is as it is
         return cells
     behind = cells[shape.joined + count :]
     if behind and (

@@ -73,7 +73,9 @@ WEAK_TEXT_NAMES: Final = frozenset({"headline", "caption", "post", "document", "
 ANSWERING_NAMES: Final = frozenset(
     {
         *("reply", "replies", "replied", "owner", "developer", "internal", "management", "staff", "seller", "vendor"),
-        *("moderator", "回复", "回覆", "返信", "답글"),
+        *("moderator", "回复", "回覆", "返信", "답글", "商家", "オーナー", "사장", "владел", "продав"),
+        *("händler", "inhaber", "eigentümer", "verkäufer", "anbieter", "propietario", "propriétaire", "proprietario"),
+        *("proprietário", "vendeur", "vendedor"),
     }
 )
 ASIDE_NAMES: Final = frozenset({"note", "notes", "description", "descriptions", "brand"})
@@ -103,6 +105,13 @@ OTHER_STEMS: Final = frozenset(
         *("氏名", "ユーザー", "日期", "日付", "상품", "제품", "제목", "주소", "이름"),
         *("작성자", "날짜", "المنتج", "منتج", "وصف", "عنوان"),
         *("اسم", "تاريخ"),
+    }
+)
+#: Of the others, those that say what a text is about, or whose it is: a product's review is one.
+ABOUT_STEMS: Final = frozenset(
+    {
+        *("product", "produkt", "produit", "producto", "prodotto", "produto", "hotel", "kunde", "user", "customer"),
+        *("guest", "товар", "продукт", "ürün", "商品", "产品", "產品", "製品", "상품", "제품", "المنتج", "منتج"),
     }
 )
 LABEL_COLUMNS: Final = (

@@ -1,9 +1,10 @@
 """Lines below the names of the columns that are no rows: units, questions in full, ids for machines."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
-from lightsleeper.bulk.records.columns import is_filled, is_placeholder
+from lightsleeper.bulk.records.columns import is_filled
 from lightsleeper.bulk.records.values import are_values, is_value, trimmed
 
 _HEADER_ROWS: Final = 200
@@ -15,6 +16,7 @@ _LISTED: Final = 5
 _LEAST_COLUMNS: Final = 2
 #: A longer cell above texts is one of them.
 _UNIT_WORDS: Final = 2
+_BRACKETED = re.compile(r"\s*[(\[].*[)\]]\s*")
 
 
 def second_header_rows(body: Sequence[Sequence[str]]) -> int:
@@ -29,13 +31,17 @@ def second_header_rows(body: Sequence[Sequence[str]]) -> int:
         return 1
     columns = [[trimmed(row[index]) for row in below if index < len(row)] for index in range(len(first))]
     are_numbers = [are_values(column) for column in columns]
-    if any(len(cell.split()) > _UNIT_WORDS for cell, numbers in zip(first, are_numbers, strict=True) if not numbers):
+    if any(
+        len(cell.split()) > _UNIT_WORDS and not _BRACKETED.fullmatch(cell)
+        for cell, numbers in zip(first, are_numbers, strict=True)
+        if not numbers
+    ):
         return 0
     cells = [
         (trimmed(cell), column) for cell, column, numbers in zip(first, columns, are_numbers, strict=True) if numbers
     ]
-    units = [(cell, column) for cell, column in cells if not is_placeholder(cell)]
-    are_units = all(is_filled(cell) and not is_value(cell) and cell not in column for cell, column in units)
+    units = [(cell, column) for cell, column in cells if is_filled(cell)]
+    are_units = all(not is_value(cell) and cell not in column for cell, column in units)
     return int(len(units) >= _LEAST_COLUMNS and are_units)
 
 

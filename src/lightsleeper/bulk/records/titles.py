@@ -16,7 +16,7 @@ _KNOWN: Final = TEXT_NAMES | OTHER_NAMES
 _NAME_WORDS: Final = 4
 _PAIR: Final = 2
 _MOSTLY: Final = 0.9
-_COMMENTS: Final = ("# ", "// ")
+_COMMENTS: Final = ("# ", "// ", "-- ", "% ")
 
 Line = Sequence[str]
 
@@ -44,7 +44,7 @@ class Lines:
         self.filled: list[Line] = []
         self._behind_empty: set[int] = set()
         for index, cells in enumerate(rows):
-            if index and not any(map(str.strip, rows[index - 1])):
+            if index and not any(map(trimmed, rows[index - 1])):
                 self._behind_empty.add(len(self.filled))
             if not is_empty(cells):
                 self.filled.append(cells)
@@ -63,7 +63,7 @@ class Lines:
             return count
         most = 0
         for index in range(1, min(len(first), 1 + _MOST_PAIRS)):
-            most = max(most, _filled(first[index - 1]))
+            most = max(most, 1 if _is_prose(first[index - 1]) else _filled(first[index - 1]))
             if self._is_below_pairs(index, most) and self._is_head(index) and self._is_better_head(index):
                 return index
         return 0
@@ -79,7 +79,13 @@ class Lines:
             for index in sorted(self._behind_empty)
             if start + 1 < index < len(self.filled) and begins_another_table(self.filled[index], width)
         )
-        return next(begins, len(self.filled))
+        return next(begins, self._footer(start, width))
+
+    def _footer(self, start: int, width: int) -> int:
+        """Where lines of one cell begin that an empty line sets apart at the end, in a table of more columns."""
+        end = len(self.filled)
+        first = next((index for index in range(end, start + 1, -1) if len(self.filled[index - 1]) > 1), end)
+        return next((index for index in range(first, end) if width > 1 and index in self._behind_empty), end)
 
     def _is_below_pairs(self, index: int, most: int) -> bool:
         """Whether the lines above are narrower, of `most` cells, or pairs that an empty line sets apart."""
@@ -106,7 +112,11 @@ class Lines:
 
 
 def _filled(cells: Line) -> int:
-    return sum(bool(cell.strip()) for cell in cells)
+    return sum(bool(trimmed(cell)) for cell in cells)
+
+
+def _is_prose(cells: Line) -> bool:
+    return all(cell.startswith(" ") for cell in cells[1:])
 
 
 def _is_title(cells: Line, usual: int) -> bool:

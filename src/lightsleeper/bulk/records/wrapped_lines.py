@@ -15,7 +15,7 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"\r?')
 
 
 def dialects(text: str, *, whole: bool, delimiter: str | None) -> tuple[Dialect, Dialect] | None:
-    """That of the lines and the one within them, if all that is quoted splits evenly below what surely is a header."""
+    """That of the lines and that within, if all that is quoted splits evenly, below a header or with quotes in it."""
     lines = text.split(line_end(text))
     if not any(map(_QUOTED.fullmatch, lines[:2])):  # quick for nearly all
         return None
@@ -25,9 +25,14 @@ def dialects(text: str, *, whole: bool, delimiter: str | None) -> tuple[Dialect,
     if len(rows) < 2 or quoted < _MOSTLY * (len(rows) - 1) or any(row.odd_quotes for row in rows):  # noqa: PLR2004  # a header and a row
         return None
     inner = replace(decide("\n".join(row.cells[0] for row in rows), whole=True, delimiter=delimiter), line_end="\n")
-    cells = [row.cells for row in split(rows, inner)]
+    has_quotes = any('"' in row.cells[0] for row in rows)
+    table = list(split(rows, inner))
+    cells = [row.cells for row in table]
     even = sum(len(row) == len(cells[0]) for row in cells)
-    is_table = len(cells[0]) > 1 and even >= _MOSTLY * len(cells) and sum(evidences(cells)) > 0
+    is_sure = sum(evidences(cells)) > 0 or (
+        has_quotes and even == len(cells) and not any(row.odd_quotes for row in table)
+    )
+    is_table = len(cells[0]) > 1 and even >= _MOSTLY * len(cells) and is_sure
     return (outer, inner) if is_table else None
 
 
@@ -35,5 +40,6 @@ def split(rows: Iterable[Cells], inner: Dialect) -> Iterator[Cells]:
     """Rows of one cell, each split again."""
     for row in rows:
         if row.cells and row.cells[0]:
-            row.cells = next(CellReader(inner).push(row.cells[0], last=True)).cells
+            within = next(CellReader(inner).push(row.cells[0], last=True))
+            row.cells, row.odd_quotes = within.cells, within.odd_quotes
         yield row

@@ -11,6 +11,7 @@ import { ONE_COLUMN } from "./rules.js";
 import { saidOf, secondHeaderRows } from "./second_header.js";
 import { areUsual, cellsExchanged, exchanged } from "./single_quotes.js";
 import { Lines } from "./titles.js";
+import { trimmed } from "./values.js";
 import { splitLines, wrappedDialects } from "./wrapped_lines.js";
 
 /**
@@ -164,9 +165,9 @@ function headOf(sample, said) {
   const { header, width } = headerOf(table, said);
   const body = header ? table.slice(1) : table;
   const second = said === undefined && header ? body.slice(0, secondHeaderRows(body)) : [];
-  const isNarrow = body.length > 0 && body.filter((cells) => cells.slice(width).some((cell) => cell.trim())).length >= MOSTLY * body.length;
+  const isNarrow = body.length > 0 && body.filter((cells) => cells.slice(width).some(trimmed)).length >= MOSTLY * body.length;
   const titles = lines.filled.slice(0, count);
-  const above = titles.flat().map((cell) => cell.trim()).filter(Boolean);
+  const above = titles.flat().map(trimmed).filter(Boolean);
   const notes = above.length ? [`left out above the header: ${above.slice(0, LISTED).join("; ")}${above.length > LISTED ? "; …" : ""}`] : [];
   notes.push(...saidOf(second));
   if (header && header.length > table[0].length) notes.push("the header has one name too few: the first column is taken to have none");
@@ -197,6 +198,8 @@ export function fromCells(lineBatches, sample, name, choices, { dialect, hasQuot
     Object.assign(shape, { joiner: dialect.delimiter, joined: table.textIndex });
     if (head.isNarrow) table.notes.push(`nearly every row has a cell too many: taken for a part of ${names[table.textIndex]}`);
   }
+  const other = shown.find(({ problem }) => problem === OTHER_TABLE);
+  if (other) table.notes.push(`another table begins in line ${other.line.toLocaleString("en")}: its rows get no label`);
   table.notes.push(...shortRows(shown));
   table.batches = async function* () {
     const rows = new TableRows(shape);

@@ -1,6 +1,6 @@
 /** Names of columns, what fills them, and which holds the texts. As `bulk/records/columns.py`. */
 
-import { ANSWERING_NAMES, ASIDE_NAMES, OTHER_NAMES, OTHER_STEMS, PLACEHOLDERS, TEXT_NAMES, TEXT_STEMS, WEAK_TEXT_NAMES } from "./rules.js";
+import { ABOUT_STEMS, ANSWERING_NAMES, ASIDE_NAMES, OTHER_NAMES, OTHER_STEMS, PLACEHOLDERS, TEXT_NAMES, TEXT_STEMS, WEAK_TEXT_NAMES } from "./rules.js";
 import { areValues, trimmed } from "./values.js";
 
 /** A text longer than this says no more about its column. */
@@ -17,6 +17,8 @@ const NAME_WORDS = 4;
 const NAMED = 16;
 const HALF = 0.5;
 const LEAST_WEIGHT = 0.01;
+/** So many cells, all alike, are no texts. */
+const MANY = 3;
 const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
 
 /**
@@ -25,7 +27,7 @@ const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
  * @property {number} filled share of the rows whose cell is neither blank nor a placeholder
  * @property {number} distinct share of those cells that no other equals
  * @property {number} likeness how much it looks like the column of texts; 0 if nothing in it can be read
- * @property {boolean} isNamed whether its name says that it holds the texts, and it holds something that may be one
+ * @property {boolean} isNamed whether its name says that it holds the texts, and it holds something
  */
 
 /**
@@ -49,7 +51,7 @@ export function uniqueNames(header, width) {
 export const isBlank = (cell) => /^[\s\p{Z}\p{Cc}\p{Cf}\p{Co}\p{Mn}]*$/u.test(cell);
 
 /** @param {string} cell */
-export const isPlaceholder = (cell) => PLACEHOLDERS.has(trimmed(cell).toLowerCase());
+const isPlaceholder = (cell) => PLACEHOLDERS.has(trimmed(cell).toLowerCase());
 
 /**
  * Neither blank nor a placeholder. Most cells begin with a digit, or with a letter and are too long for a placeholder,
@@ -119,11 +121,11 @@ function column(name, cells) {
   const share = filled.length / cells.length;
   const distinct = new Set(filled).size / filled.length;
   const words = filled.reduce((sum, cell) => sum + Math.min(MOST_WORDS, countWords(cell)), 0) / filled.length;
-  const isNamed = weightOf(name) === NAMED && !areValues(filled.map(trimmed));
   let weight = weightOf(name);
+  const isNamed = weight === NAMED;
   const readable = weight > 1 ? Math.max(words, LEAST_WORDS) : words; // `tweet_id` is none
-  if (weight === NAMED && !isNamed) weight = LEAST_WEIGHT; // if there is nothing else
-  else if (weight === NAMED && share < HALF) weight = 2;
+  if (isNamed && areValues(filled.map(trimmed))) weight = LEAST_WEIGHT; // if there is nothing else
+  else if (isNamed && (words < LEAST_WORDS || share < HALF || (filled.length >= MANY && new Set(filled).size === 1))) weight = 2;
   return { name, filled: share, distinct, likeness: readable >= LEAST_WORDS ? readable * share * distinct * weight : 0, isNamed };
 }
 
@@ -147,7 +149,9 @@ function weightOf(name) {
   }
   if (hasStem(words, ANSWERING_NAMES)) return 0.25;
   const isText = [...words].some((word) => TEXT_NAMES.has(word) && !WEAK_TEXT_NAMES.has(word)) || hasStem(words, TEXT_STEMS);
-  if (has(OTHER_NAMES) || has(ASIDE_NAMES) || hasStem(words, OTHER_STEMS)) return isText ? 1 : 0.5;
+  const isOther = (/** @type {string} */ word) => OTHER_NAMES.has(word) || ASIDE_NAMES.has(word) || hasStem(new Set([word]), OTHER_STEMS);
+  // A `product_review` is one.
+  if ([...words].some((word) => isOther(word) && !(isText && hasStem(new Set([word]), ABOUT_STEMS)))) return isText ? 1 : 0.5;
   if (isText) return NAMED;
   return has(WEAK_TEXT_NAMES) ? 2 : 1;
 }

@@ -12,6 +12,7 @@ const LONG_NAME_CHARS = 60;
 /** A question above so many cells without one is what they answer. */
 const FEW_CELLS = 3;
 const MOSTLY = 0.9;
+const IDS = new Set(["id", "nr", "no", "number", "index", "key", "row", "#"]);
 
 /**
  * Whether the first of `rows` names the columns, by what it holds and how the others differ.
@@ -34,7 +35,7 @@ export function headerOf(rows, said) {
   const body = header ? rows.slice(1) : rows;
   const [usual, times] = mostCommon(body.map((row) => row.length)) ?? [rows[0].length, 0];
   if (!header) return { header, width: usual };
-  const isFilled = body.some((row) => row.slice(header.length).some((cell) => cell.trim()));
+  const isFilled = body.some((row) => row.slice(header.length).some(trimmed));
   const isUsual = usual > header.length && times >= MOSTLY * body.length;
   if (!isUsual || isProse(header, body, usual) || !isFilled) return { header, width: header.length };
   // R names no column for the names of its rows.
@@ -42,7 +43,9 @@ export function headerOf(rows, said) {
 }
 
 /**
- * Whether what is too much in nearly every row is of a text: a blank begins it, as it begins no name.
+ * Whether what is too much in nearly every row is of a text: the first column has a name, or is no row's name. That is so
+ * where a blank begins a cell, as it begins no name; where cells of the first column are alike; and where they are numbers
+ * below `id` with none beside them.
  * @param {string[]} header
  * @param {string[][]} body
  * @param {number} usual
@@ -50,7 +53,10 @@ export function headerOf(rows, said) {
 function isProse(header, body, usual) {
   const alike = body.filter((row) => row.length === usual);
   const begins = (/** @type {number} */ index) => alike.filter((row) => row[index].startsWith(" ")).length >= MOSTLY * alike.length;
-  return Array.from({ length: usual }, (_, index) => index).some(begins) && !header.some((name) => name.startsWith(" "));
+  if (Array.from({ length: usual }, (_, index) => index).some(begins) && !header.some((name) => name.startsWith(" "))) return true;
+  const [first, second] = [0, 1].map((index) => alike.map((row) => trimmed(row[index])));
+  const isId = IDS.has(trimmed(header[0]).toLowerCase()) && areValues(first) && !areValues(second);
+  return isId || (usual === header.length + 1 && new Set(first).size < first.length);
 }
 
 /** @param {number[]} numbers */

@@ -10,6 +10,7 @@ import { trimmed } from "./values.js";
 export const BLANK = "blank";
 export const PLACEHOLDER = "placeholder";
 const HEADER_AGAIN = "the header again";
+const HEADER_OTHERWISE = "the header again, in another order";
 export const OTHER_TABLE = "of another table";
 
 /**
@@ -118,8 +119,9 @@ export class TableRows {
     const { width } = this.shape;
     const { cells: found, line, isSound } = read;
     if (found.length === this.#other && found.length !== width) return problemRow(read, found, width, OTHER_TABLE);
-    if (this.#again.isMet(found)) return { cells: found, line, problem: HEADER_AGAIN };
+    const isAgain = this.#again.isMet(found);
     const { order } = this.#again;
+    if (isAgain) return { cells: found, line, problem: order ? HEADER_OTHERWISE : HEADER_AGAIN };
     if (isSound && found.length === width && !order) {
       this.#other = 0;
       return read;
@@ -169,7 +171,7 @@ function problemRow(read, found, width, problem) {
   const row = { cells: found.slice(0, width), line: read.line, ...(read.kinds && { kinds: read.kinds }), ...(problem && { problem }) };
   while (row.cells.length < width) row.cells.push(null);
   const surplus = found.slice(width);
-  if (surplus.some((cell) => cell.trim())) row.surplus = listed(surplus);
+  if (surplus.some(trimmed)) row.surplus = listed(surplus);
   return row;
 }
 
@@ -182,7 +184,7 @@ function problemRow(read, found, width, problem) {
 function tableRow(read, shape, order) {
   const { width } = shape;
   const found = withSurplusJoined(read.cells, shape);
-  const problem = found.slice(width).some((cell) => cell.trim()) ? `${found.length} cells, not ${width}` : "";
+  const problem = found.slice(width).some(trimmed) ? `${found.length} cells, not ${width}` : "";
   const row = problemRow(read, found, width, problem);
   if (order && !problem) row.cells = order.map((index) => row.cells[index]);
   if (read.cells.length < width) row.isShort = true;
@@ -201,7 +203,7 @@ function tableRow(read, shape, order) {
  */
 function withSurplusJoined(cells, { width, joiner = null, joined = 0 }) {
   const count = cells.length - width + 1;
-  if (joiner === null || count < 2 || !cells.slice(width).some((cell) => cell.trim())) return cells;
+  if (joiner === null || count < 2 || !cells.slice(width).some(trimmed)) return cells;
   const behind = cells.slice(joined + count);
   const isSpaced = (/** @type {string} */ cell) => cell.startsWith(" ");
   if (behind.length && (behind.some(isSpaced) || !cells.slice(joined + 1, joined + count).every(isSpaced))) return cells;

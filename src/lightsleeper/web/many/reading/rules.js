@@ -45,8 +45,9 @@ export const OTHER_NAMES = new Set([
 export const WEAK_TEXT_NAMES = new Set(["caption", "document", "headline", "post", "statement"]);
 /** Words in the names of columns that weigh less: what the asked side says, and what else is written in words. */
 export const ANSWERING_NAMES = new Set([
-  "developer", "internal", "management", "moderator", "owner", "replied", "replies", "reply", "seller", "staff",
-  "vendor", "回复", "回覆", "返信", "답글",
+  "anbieter", "developer", "eigentümer", "händler", "inhaber", "internal", "management", "moderator", "owner",
+  "propietario", "proprietario", "proprietário", "propriétaire", "replied", "replies", "reply", "seller", "staff",
+  "vendedor", "vendeur", "vendor", "verkäufer", "владел", "продав", "オーナー", "商家", "回复", "回覆", "返信", "답글", "사장",
 ]);
 export const ASIDE_NAMES = new Set([
   "brand", "description", "descriptions", "note", "notes",
@@ -69,6 +70,11 @@ export const OTHER_STEMS = new Set([
   "имя", "назва", "назван", "опис", "описани", "пользовател", "продукт", "тема", "товар", "اسم", "المنتج", "تاريخ",
   "عنوان", "منتج", "وصف", "タイトル", "ユーザー", "产品", "件名", "住所", "作者", "名前", "品名", "商品", "地址", "店名", "日付", "日期", "标题",
   "標題", "氏名", "產品", "用戶", "用户", "製品", "날짜", "상품", "이름", "작성자", "제목", "제품", "주소",
+]);
+/** Of the others, those that say what a text is about, or whose it is: a product's review is one. */
+export const ABOUT_STEMS = new Set([
+  "customer", "guest", "hotel", "kunde", "prodotto", "product", "producto", "produit", "produkt", "produto",
+  "user", "ürün", "продукт", "товар", "المنتج", "منتج", "产品", "商品", "產品", "製品", "상품", "제품",
 ]);
 
 /** Encodings without a mark, each with the characters beyond ASCII that its texts are made of. */

@@ -1,6 +1,6 @@
 /** Lines below the names of the columns that are no rows: units, questions in full, ids for machines. */
 
-import { isFilled, isPlaceholder } from "./columns.js";
+import { isFilled } from "./columns.js";
 import { wordCount } from "./header.js";
 import { areValues, isValue, trimmed } from "./values.js";
 
@@ -13,6 +13,7 @@ const LISTED = 5;
 const LEAST_COLUMNS = 2;
 /** A longer cell above texts is one of them. */
 const UNIT_WORDS = 2;
+const BRACKETED = /^\s*[([].*[)\]]\s*$/;
 
 /**
  * How many of the first rows below the header belong to it.
@@ -25,9 +26,9 @@ export function secondHeaderRows(body) {
   if (!below.length) return 0;
   if (!first[0] && ANSWERS.some((answer) => first.includes(answer))) return 1;
   const columns = first.map((_, index) => below.filter((row) => index < row.length).map((row) => trimmed(row[index])));
-  if (first.some((cell, index) => wordCount(cell) > UNIT_WORDS && !areValues(columns[index]))) return 0;
-  const units = first.map((cell, index) => ({ cell: trimmed(cell), column: columns[index] })).filter(({ cell, column }) => areValues(column) && !isPlaceholder(cell));
-  return Number(units.length >= LEAST_COLUMNS && units.every(({ cell, column }) => isFilled(cell) && !isValue(cell) && !column.includes(cell)));
+  if (first.some((cell, index) => wordCount(cell) > UNIT_WORDS && !BRACKETED.test(cell) && !areValues(columns[index]))) return 0;
+  const units = first.map((cell, index) => ({ cell: trimmed(cell), column: columns[index] })).filter(({ cell, column }) => areValues(column) && isFilled(cell));
+  return Number(units.length >= LEAST_COLUMNS && units.every(({ cell, column }) => !isValue(cell) && !column.includes(cell)));
 }
 
 /**

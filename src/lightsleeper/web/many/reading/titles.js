@@ -39,7 +39,7 @@ export class Lines {
   /** @param {string[][]} rows as they are read, with the empty ones */
   constructor(rows) {
     rows.forEach((cells, index) => {
-      if (index && !rows[index - 1].some((cell) => cell.trim())) this.#behindEmpty.add(this.filled.length);
+      if (index && !rows[index - 1].some(trimmed)) this.#behindEmpty.add(this.filled.length);
       if (!isEmpty(cells)) this.filled.push(cells);
     });
   }
@@ -57,7 +57,7 @@ export class Lines {
     if (count > 0 && this.#isHead(count)) return count;
     let most = 0;
     for (let index = 1; index < Math.min(first.length, 1 + MOST_PAIRS); index += 1) {
-      most = Math.max(most, filledIn(first[index - 1]));
+      most = Math.max(most, isProse(first[index - 1]) ? 1 : filledIn(first[index - 1]));
       if (this.#isBelowPairs(index, most) && this.#isHead(index) && this.#isBetterHead(index)) return index;
     }
     return 0;
@@ -77,7 +77,20 @@ export class Lines {
     for (const index of this.#behindEmpty) {
       if (index > start + 1 && index < this.filled.length && beginsAnotherTable(this.filled[index], width)) return index;
     }
-    return this.filled.length;
+    return this.#footer(start, width);
+  }
+
+  /**
+   * Where lines of one cell begin that an empty line sets apart at the end, in a table of more columns.
+   * @param {number} start
+   * @param {number} width
+   */
+  #footer(start, width) {
+    const end = this.filled.length;
+    let first = end;
+    while (first > start + 1 && this.filled[first - 1].length <= 1) first -= 1;
+    for (let index = first > start + 1 ? first : end; index < end; index += 1) if (width > 1 && this.#behindEmpty.has(index)) return index;
+    return end;
   }
 
   /**
@@ -117,12 +130,15 @@ export class Lines {
 }
 
 /** @param {string[]} cells */
-const filledIn = (cells) => cells.filter((cell) => cell.trim()).length;
+const filledIn = (cells) => cells.filter(trimmed).length;
+
+/** @param {string[]} cells */
+const isProse = (cells) => cells.slice(1).every((cell) => cell.startsWith(" "));
 
 /**
  * @param {string[]} cells
  * @param {number | undefined} usual
  */
 function isTitle(cells, usual) {
-  return /^(# |\/\/ )/.test(cells[0] ?? "") || (cells[0]?.startsWith("#") && cells.length !== usual) || filledIn(cells) <= 1;
+  return /^(# |\/\/ |-- |% )/.test(cells[0] ?? "") || (cells[0]?.startsWith("#") && cells.length !== usual) || filledIn(cells) <= 1;
 }

@@ -11,7 +11,7 @@ const MOSTLY = 0.9;
 const QUOTED = /^"(?:[^"]|"")*"\r?$/;
 
 /**
- * That of the lines and the one within them, if all that is quoted splits evenly below what surely is a header.
+ * That of the lines and the one within them, if all that is quoted splits evenly, below a header or with quotes in it.
  * @param {string} text
  * @param {boolean} whole
  * @param {string | null} delimiter
@@ -27,9 +27,12 @@ export function wrappedDialects(text, whole, delimiter) {
   if (rows.length < 2 || quoted < MOSTLY * (rows.length - 1) || rows.some(({ oddQuotes }) => oddQuotes)) return null;
   /** @type {Dialect} */
   const inner = { ...decide(rows.map(({ cells }) => cells[0]).join("\n"), true, delimiter), lineEnd: "\n" };
-  const cells = splitLines(rows, inner).map((row) => row.cells);
+  const table = splitLines(rows, inner);
+  const cells = table.map((row) => row.cells);
   const even = cells.filter((row) => row.length === cells[0].length).length;
-  return cells[0].length > 1 && even >= MOSTLY * cells.length && sum(evidences(cells)) > 0 ? { outer, inner } : null;
+  const hasQuotes = rows.some((row) => row.cells[0].includes('"')) && !table.some(({ oddQuotes }) => oddQuotes);
+  const isSure = sum(evidences(cells)) > 0 || (hasQuotes && even === cells.length);
+  return cells[0].length > 1 && even >= MOSTLY * cells.length && isSure ? { outer, inner } : null;
 }
 
 /**
@@ -37,4 +40,13 @@ export function wrappedDialects(text, whole, delimiter) {
  * @param {import("./cells.js").Cells[]} rows
  * @param {Dialect} inner
  */
-export const splitLines = (rows, inner) => rows.map((row) => (row.cells[0] ? { ...row, cells: new CellReader(inner).push(row.cells[0], true)[0].cells } : row));
+export const splitLines = (rows, inner) => rows.map((row) => (row.cells[0] ? withinOf(row, inner) : row));
+
+/**
+ * @param {import("./cells.js").Cells} row
+ * @param {Dialect} inner
+ */
+function withinOf(row, inner) {
+  const [{ cells, oddQuotes }] = new CellReader(inner).push(row.cells[0], true);
+  return { ...row, cells, oddQuotes };
+}
