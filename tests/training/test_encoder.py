@@ -12,8 +12,9 @@ pytest.importorskip("torch")
 import torch
 from safetensors.torch import load_file, save_file
 
-from checkpoints import write_encoder
+from checkpoints import write_checkpoint, write_encoder
 from lightsleeper.errors import BundleError
+from lightsleeper.training.encoder import load_encoder
 from lightsleeper.training.made_from import Run
 from lightsleeper.training.mix import parse_source
 from lightsleeper.training.run import starting_point, train
@@ -99,6 +100,20 @@ def test_an_encoder_inside_of_another_model_is_found(encoder: Path, pristine: Pa
     change(lambda weights: [weights.update({f"bert.{name}": weights.pop(name)}) for name in list(weights)])(encoder)
     (found, _), (expected, _) = (starting_point(each, ["a", "b"], seed=0, emoji=False) for each in (encoder, pristine))
     assert all(torch.equal(one, other) for one, other in zip(found.parameters(), expected.parameters(), strict=True))
+
+
+def test_how_a_classifier_s_outputs_were_handed_over_does_not_matter(tmp_path: Path) -> None:
+    folder = write_checkpoint("distilbert", tmp_path / "classifier")
+
+    def logits() -> torch.Tensor:
+        model = load_encoder(folder, ["LABEL_0", "LABEL_1"]).eval()  # its own: the head is kept
+        with torch.no_grad():
+            found: torch.Tensor = model(torch.arange(5, 14)[None]).logits
+        return found
+
+    expected = logits()
+    configure(return_dict=False, chunk_size_feed_forward=4)(folder)
+    assert torch.equal(logits(), expected)
 
 
 def test_files_beside_the_tokenizer_are_obeyed(encoder: Path) -> None:

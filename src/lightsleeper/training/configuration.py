@@ -42,13 +42,17 @@ def read_config(folder: Path, task: str | None) -> Any:  # noqa: ANN401  # a cla
         config = AutoConfig.from_pretrained(
             folder, **({"id2label": dict(enumerate(labels))} if labels else {}), **AS_IT_LIES
         )
-    # How the library hands its outputs over, and in what pieces it computes: neither changes an answer.
-    config.return_dict, config.torchscript, config.chunk_size_feed_forward = True, False, 0
+    settle(config)
     family_of(config)
     _require_encoder(config)
     _require_names([str(config.id2label[index]).strip() for index in range(config.num_labels)])
     task_of(config, task)
     return config
+
+
+def settle(config: Any) -> None:  # noqa: ANN401  # see above
+    """Decide how the library hands its outputs over, and in what pieces it computes: neither changes an answer."""
+    config.return_dict, config.torchscript, config.chunk_size_feed_forward = True, False, 0
 
 
 def _labels(raw: dict[str, Any]) -> list[str] | None:

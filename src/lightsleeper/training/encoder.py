@@ -17,7 +17,7 @@ from transformers import DistilBertConfig, DistilBertForSequenceClassification, 
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import MANIFEST, open_bundle
 from lightsleeper.model.torch_group import INSTALL_TORCH
-from lightsleeper.training.configuration import CONFIG, require_layers
+from lightsleeper.training.configuration import CONFIG, require_layers, settle
 from lightsleeper.training.dequantize import dequantize
 from lightsleeper.training.files import SAFETENSORS, listed, read_json, reported, require_contents
 from lightsleeper.training.weights import require_finite, require_floats, require_size
@@ -128,6 +128,7 @@ def _load_bert(folder: Path, config: dict[str, Any], labels: list[str]) -> Disti
 def _load_classifier(folder: Path, labels: list[str]) -> DistilBertForSequenceClassification:
     with reported(f"{CONFIG} cannot be read"):
         config = DistilBertConfig.from_pretrained(folder, attn_implementation="eager", attention_dropout=0.0)
+    settle(config)
     same_labels = [config.id2label.get(index) for index in range(config.num_labels)] == labels
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
