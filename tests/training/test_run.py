@@ -352,3 +352,17 @@ def test_emoji_that_an_encoder_does_not_know_start_from_what_they_mean() -> None
     table = model.distilbert.embeddings.word_embeddings.weight
     meaning = tokenizer.encode("angry furious", add_special_tokens=False).ids
     assert torch.allclose(table[tokenizer.token_to_id("\U0001f621")], table[meaning].mean(dim=0), atol=1e-6)
+
+
+def test_the_command_says_how_it_reads_each_file_before_it_learns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, facts = tmp_path / "rows.csv", tmp_path / "facts.txt"
+    rows.write_text("text;rating;Sentiment\nGreat fit;5;positive\nFine by me;4;positive\n")
+    facts.write_text("The sky is blue\n")
+    with pytest.raises(SystemExit) as end:
+        main(["train", str(rows), "--neutral", str(facts), "--out", str(tmp_path / "bundle")])
+    assert "rows.csv: only the label ['positive'] occurs" in str(end.value)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("rows.csv: csv · semicolons between cells · utf-8 · 3 columns · texts in 'text'")
+    assert said[1:] == ["rows.csv: labels in 'Sentiment', not in 'rating'", "facts.txt: txt · utf-8"]
