@@ -47,6 +47,7 @@ def native(client: TestClient, text: str | list[str]) -> dict[str, Any]:
     ("data", "content_type"),
     [
         (json.dumps({"text": TEXT}).encode(), "application/json"),
+        (json.dumps({"text": TEXT, "text_pair": None}).encode(), "application/json"),
         (json.dumps({"inputs": TEXT}).encode(), "application/vnd.example+json; charset=utf-8"),
         (json.dumps({"instances": [{"text": TEXT}]}).encode(), "application/json"),
         (json.dumps(TEXT).encode(), "application/json"),
@@ -146,6 +147,8 @@ def test_an_event_of_our_own_is_accepted_and_left_alone(face: Face, client: Test
         (b'{"words": "x"}', {}, "text or inputs"),
         (b'{"words": "x"}', {"datacontenttype": ""}, "text or inputs"),
         (b'{"text": 5}', {}, "text 0"),
+        (b'{"text": "a", "text_pair": "b"}', {}, "one text, not pairs"),
+        (b'{"inputs": {"text": "a", "text_pair": "b"}}', {}, "data[0]: this model reads one text, not pairs"),
         (b'{"text": "x", "top_k": 0}', {}, "top_k"),
         (b'["fine", 5]', {}, "text 1"),
         (b"[]", {}, "empty list"),

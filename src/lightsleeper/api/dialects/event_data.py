@@ -65,6 +65,7 @@ def texts_in(data: object, content_type: str | None, max_texts: int) -> tuple[li
     fields: Mapping[str, Any] = {}
     if isinstance(data, dict):
         fields = data
+        _refuse_pair(fields, "data")
         name = next((name for name in _TEXT_FIELDS if name in fields), None)
         if name is None:
             raise InvalidInput(f"data has no field {' or '.join(_TEXT_FIELDS)}", field="data")
@@ -75,10 +76,16 @@ def texts_in(data: object, content_type: str | None, max_texts: int) -> tuple[li
 
 def _text(item: object, index: int) -> str:
     if isinstance(item, dict):
+        _refuse_pair(item, f"data[{index}]")
         item = next((item[name] for name in _TEXT_FIELDS if name in item), None)
     if not isinstance(item, str):
         raise InvalidInput(f"data: text {index} is not a string", field=f"data[{index}]")
     return item
+
+
+def _refuse_pair(fields: Mapping[str, Any], name: str) -> None:
+    if fields.get("text_pair") is not None:
+        raise InvalidInput(f"{name}: this model reads one text, not pairs", code="pair", field=f"{name}.text_pair")
 
 
 def _json_or_text(data: bytes, max_texts: int) -> object:
