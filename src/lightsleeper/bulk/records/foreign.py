@@ -12,9 +12,9 @@ from lightsleeper.errors import InvalidInput
 _SEEN_CHARS: Final = 8192
 _LINES_SEEN: Final = 50
 _SQL: Final = (
-    r"\s*(?:(?:set|use|begin|start|pragma|lock|drop|alter|create database)\b[^;]*;\s*)*"
-    r"(?:create (?:temp |temporary )?table (?:if not exists )?|insert (?:or \w+ )?into |copy )"
-    r"[\w.`\"\[\]]+\s*(?:\(|values\b)"
+    r"\s*(?:(?:set|use|begin(?: transaction)?(?=;)|start|pragma|lock|drop|alter|create database)\b[^;]*;\s*)*"
+    r"(?:(?:create (?:temp |temporary )?table (?:if not exists )?|insert (?:or \w+ )?into )"
+    r"[\w.`\"\[\]]+\s*(?:\(|values\b)|copy [\w.\"]+ (?:\([^)]*\) )?from stdin\b)"
 )
 #: As MySQL, DuckDB, psql and sqlcmd draw it.
 _DRAWN: Final = (
@@ -26,10 +26,10 @@ _KINDS: Final = tuple(
     (re.compile(begin, re.ASCII | re.IGNORECASE), re.compile(further, re.ASCII | re.IGNORECASE | re.MULTILINE), what)
     for begin, further, what in (
         (r"(?:\s|%.*\n)*@relation\b", r"^@attribute\b", "an ARFF file; save it as csv"),
-        (_SQL, "", "an SQL script; export the table as csv"),
+        (_SQL, r"; *$|\),\s*\(|values\s*\(", "an SQL script; export the table as csv"),
         (r"ID;P\w*(?:;\w+)*\n", r"^C;(?:[A-Z]\d+;)*K", "a SYLK file; save it as xlsx or csv"),
         (r"\s*(?:WEBVTT\n|\d+\n\d\d:\d\d:\d\d[,.]\d{3} --> )", "", "a file of subtitles; write a text a line"),
-        (r"From \S+ .*\d{4}\n[A-Z-]+: ", "", "a mailbox; export it as csv"),
+        (r"From \S+ .*\d\d:\d\d.*\d{4}\n[A-Z-]+: ", "", "a mailbox; export it as csv"),
         (r"\s*(?:#.*\n)*\[\[?[\w.\" -]+\]\]?\n[\w.-]+ *= *\S", "", "TOML or INI; write it as csv or JSON"),
         (r"BEGIN:V(?:CARD|CALENDAR)\n", "", "a file of contacts or dates; export it as csv"),
         (_DRAWN, "", "a table drawn with lines; have it written as csv"),

@@ -19,7 +19,8 @@ def rows_of_objects(found: Sequence[tuple[str, str]]) -> list[str] | None:
     inner = {name: dict(members(value)) for name, value in found}
     keys = list(dict.fromkeys(key for each in inner.values() for key in each))
     counted = all(map(_DIGITS.fullmatch, keys))
-    alike = len(inner) > 1 and all(are_alike(each, next(iter(inner.values()))) for each in inner.values())
+    of_rows = len(inner) > 1 or all(map(_DIGITS.fullmatch, inner))
+    alike = of_rows and all(are_alike(each, next(iter(inner.values()))) for each in inner.values())
     if counted or (alike and _are_names(list(inner)) and not _are_names(keys)):
         rows = [object_of((name, each[key]) for name, each in inner.items() if key in each) for key in keys]
         return keyed("index", list(map(written, keys)), rows)

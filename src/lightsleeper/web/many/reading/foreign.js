@@ -8,7 +8,7 @@ import { requireNoMarkup } from "./markup.js";
 const SEEN_CHARS = 8192;
 const LINES_SEEN = 50;
 const SQL =
-  /^\s*(?:(?:set|use|begin|start|pragma|lock|drop|alter|create database)\b[^;]*;\s*)*(?:create (?:temp |temporary )?table (?:if not exists )?|insert (?:or \w+ )?into |copy )[\w.`"[\]]+\s*(?:\(|values\b)/i;
+  /^\s*(?:(?:set|use|begin(?: transaction)?(?=;)|start|pragma|lock|drop|alter|create database)\b[^;]*;\s*)*(?:(?:create (?:temp |temporary )?table (?:if not exists )?|insert (?:or \w+ )?into )[\w.`"[\]]+\s*(?:\(|values\b)|copy [\w."]+ (?:\([^)]*\) )?from stdin\b)/i;
 /** As MySQL, DuckDB, psql and sqlcmd draw it. */
 const DRAWN = /^\s*(?:\+(?:[-=]+\+)+\n\||[\u250c\u256d\u250f\u2554][\u2500-\u256c]+\n|.+\n-+(?:\+-+)+\n|.+\n-{2,}(?: +-{2,})+ *\n)/;
 /**
@@ -17,10 +17,10 @@ const DRAWN = /^\s*(?:\+(?:[-=]+\+)+\n\||[\u250c\u256d\u250f\u2554][\u2500-\u256
  */
 const KINDS = [
   [/^(?:\s|%.*\n)*@relation\b/i, /^@attribute\b/im, "an ARFF file; save it as csv"],
-  [SQL, /^/, "an SQL script; export the table as csv"],
+  [SQL, /; *$|\),\s*\(|values\s*\(/im, "an SQL script; export the table as csv"],
   [/^ID;P\w*(?:;\w+)*\n/i, /^C;(?:[A-Z]\d+;)*K/im, "a SYLK file; save it as xlsx or csv"],
   [/^\s*(?:WEBVTT\n|\d+\n\d\d:\d\d:\d\d[,.]\d{3} --> )/i, /^/, "a file of subtitles; write a text a line"],
-  [/^From \S+ .*\d{4}\n[A-Z-]+: /i, /^/, "a mailbox; export it as csv"],
+  [/^From \S+ .*\d\d:\d\d.*\d{4}\n[A-Z-]+: /i, /^/, "a mailbox; export it as csv"],
   [/^\s*(?:#.*\n)*\[\[?[\w." -]+\]\]?\n[\w.-]+ *= *\S/, /^/, "TOML or INI; write it as csv or JSON"],
   [/^BEGIN:V(?:CARD|CALENDAR)\n/i, /^/, "a file of contacts or dates; export it as csv"],
   [DRAWN, /^/, "a table drawn with lines; have it written as csv"],

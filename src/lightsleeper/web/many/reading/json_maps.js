@@ -17,7 +17,8 @@ export function rowsOfObjects(found) {
   const inner = new Map(found.map(([name, value]) => [name, new Map(members(value))]));
   const all = [...inner.values()];
   const keys = [...new Set(all.flatMap((each) => [...each.keys()]))];
-  const alike = all.length > 1 && all.every((each) => areAlike(each, all[0]));
+  const ofRows = all.length > 1 || areDigits([...inner.keys()]);
+  const alike = ofRows && all.every((each) => areAlike(each, all[0]));
   if (areDigits(keys) || (alike && areNames([...inner.keys()]) && !areNames(keys))) {
     const pairs = (/** @type {string} */ key) => [...inner].filter(([, each]) => each.has(key)).map(([name, each]) => /** @type {Member} */ ([name, each.get(key)]));
     return keyed("index", keys.map(written), keys.map((key) => objectOf(pairs(key))));
