@@ -1,5 +1,6 @@
 """How the server gets at uvicorn; that it serves is in tests/integration/test_lifecycle.py."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import uvicorn
 from lightsleeper.serving.opening import open_model
 from lightsleeper.serving.server import import_uvicorn
 from lightsleeper.serving.settings import Settings
+from service import Service
 
 PROGRAM = """
 import sys
@@ -85,3 +87,11 @@ def test_the_model_is_opened_as_every_setting_of_it_says(monkeypatch: pytest.Mon
     monkeypatch.setattr("lightsleeper.serving.opening.load_model", lambda *arguments: opened.append(arguments))
     open_model(Settings(bundle=tmp_path, engine="torch", torch_device="cuda", torch_dtype="bfloat16"))
     assert opened == [(tmp_path, "torch", "cuda", "bfloat16")]
+
+
+def test_what_comes_in_does_not_take_the_cpu_from_an_inference() -> None:
+    with Service(workers=2) as service:
+        threads = [int(thread.name) for thread in Path(f"/proc/{service.process.pid}/task").iterdir()]
+        policies = {thread: os.sched_getscheduler(thread) for thread in threads}
+    assert policies.pop(service.process.pid) == os.SCHED_BATCH | os.SCHED_RESET_ON_FORK
+    assert os.SCHED_OTHER in policies.values()

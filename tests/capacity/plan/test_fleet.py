@@ -100,7 +100,8 @@ def let_in(texts: int, text_s: float) -> int:
         max_bulk_s=30,
         max_request_cost=32_768,
     )
-    admission.ran(Lane.EXPRESS, 32, text_s)
+    for _ in range(1 + int(20 / text_s)):
+        admission.ran(Lane.EXPRESS, 32, text_s)
     requests, running = 0, False
     while not admission.refusal(None, 32 * texts):
         for text in range(texts):
