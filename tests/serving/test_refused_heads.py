@@ -14,6 +14,7 @@ from crowded_service import CROWDED, FULL, CrowdedService, told
 from lightsleeper.api.asgi import Response
 from lightsleeper.api.early_refusal import Refusal
 from lightsleeper.serving.door import DoorLimits
+from lightsleeper.serving.refused_heads import RefusedHeads
 from lightsleeper.serving.settings import Settings
 from wire import LAST, PATIENCE_S, Answer, answers, chunked, connected, parsed, request, served, sized, talk
 
@@ -154,6 +155,15 @@ def test_however_the_length_is_written(service: CrowdedService, spelled: str) ->
     one, other = (request(headers=f"{spelled}{len(body)}\nX-Last: 1", body=body) for body in (TEXT, OTHER))
     assert parsed_of(service, one, other, one) == ([503] * 3, 1)
     assert parsed_of(service, request(headers=f"X-Text: {spelled}45\n{sized(TEXT)}", body=TEXT)) == ([503], 1)
+
+
+def test_neither_heads_nor_spellings_are_noted_without_bound() -> None:
+    heads = RefusedHeads()
+    for number in range(4_000):
+        spelled = bytes(char ^ 32 * (number >> at & 1) for at, char in enumerate(b"content" if number < 2_500 else b""))
+        head = b"POST / HTTP/1.1\r\n%b-length: 0\r\nX: %d\r\n\r\n" % (spelled or b"content", number)
+        heads.note("192.0.2.1", head, [], lambda _: None)
+        assert 0 < len(heads) <= 1_000
 
 
 def test_how_much_work_it_would_be_is_weighed_anew(service: CrowdedService) -> None:

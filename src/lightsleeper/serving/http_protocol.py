@@ -41,8 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = False
         #: Nothing more is read: the last request was refused, or was whole.
         self._deaf = False
-        self._refused = False
-        self._draining = False
+        self._refused = self._draining = False
         #: Bytes since the request began, and of the packet at hand.
         self._request_bytes = self._packet_bytes = 0
         self._trailers = 0

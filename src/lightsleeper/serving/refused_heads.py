@@ -36,8 +36,8 @@ class RefusedHeads:
         #: As clients write `_LENGTH`.
         self._spellings: set[bytes] = set()
 
-    def __bool__(self) -> bool:
-        return bool(self._noted)
+    def __len__(self) -> int:
+        return len(self._noted)
 
     def note(self, peer: str, packet: bytes, headers: list[tuple[bytes, bytes]], again: _Again) -> None:
         """`packet` was a whole request from `peer` with these `headers`; `again` decides about one with such a body."""
@@ -50,10 +50,10 @@ class RefusedHeads:
         told = _told(peer, packet, spelling)
         if told is None:
             return
-        if len(self._noted) >= _MAX_HEADS or len(self._spellings) >= _MAX_SPELLINGS:
-            self._noted.clear()
-            self._spellings.clear()
         self._spellings.add(spelling)
+        if len(self._noted) >= _MAX_HEADS or len(self._spellings) > _MAX_SPELLINGS:
+            self._noted.clear()
+            self._spellings = {spelling}
         self._noted[told[0]] = again
 
     def refusal(self, peer: str, packet: bytes) -> Refusal | None:

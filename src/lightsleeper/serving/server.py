@@ -126,14 +126,14 @@ def import_uvicorn() -> ModuleType:
 
 
 def _let_workers_finish() -> None:
-    """Of this thread: what comes in does not take the CPU from an inference, but waits for a few milliseconds of it.
+    """Of this thread and those that it starts: what comes in does not take the CPU from an inference, but waits for it.
 
     On one CPU every packet would be a change of threads and cold caches: at ten times its capacity a service answered
     53 and 58 % of it and kept some refusals waiting for seconds, with this 61 and 66 % and 0.2 s (in turns).
     https://man7.org/linux/man-pages/man7/sched.7.html: `SCHED_BATCH`, which needs no privilege.
     """
     with suppress(AttributeError, OSError):  # not Linux, or a sandbox that has no such thing
-        os.sched_setscheduler(0, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _allow_files(count: int) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightsleeper.bulk.records import table as table_module
-from lightsleeper.bulk.records.cells import CellReader, Dialect, Quoting, rows_of
+from lightsleeper.bulk.records.cell_table import rows_of
+from lightsleeper.bulk.records.cells import CellReader, Dialect, Quoting
 from lightsleeper.bulk.records.dialect import decide
 from lightsleeper.bulk.records.table import open_table
 from lightsleeper.errors import InvalidInput

@@ -3,7 +3,8 @@
 import pytest
 
 from lightsleeper.bulk.records import escaped_ends
-from lightsleeper.bulk.records.cells import Dialect, rows_of
+from lightsleeper.bulk.records.cell_table import rows_of
+from lightsleeper.bulk.records.cells import Dialect
 
 TEXT = "1\tGreat\\\nplace\n2\tA\\\ttab\n3\tends\\\\\n4\tFine\\\n\\\nindeed\n"
 DIALECT = Dialect("\t", "none")

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from lightsleeper.bulk.records import escaped_ends, single_quotes, wrapped_lines
-from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect, rows_of
+from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect
 from lightsleeper.bulk.records.columns import unique_names
 from lightsleeper.bulk.records.described import Choices, Table, described
 from lightsleeper.bulk.records.dialect import decide, line_end, separator_line, with_carriage_returns
@@ -167,3 +167,11 @@ def _short_rows(shown: Sequence[Row]) -> list[str]:
     listed = ", ".join(map(str, short[:_ROWS_NAMED])) + (", …" if len(short) > _ROWS_NAMED else "")
     have, rows = ("has", "row") if len(short) == 1 else ("have", "rows")
     return [f"{len(short):,} of the first {len(shown):,} rows {have} too few cells: {rows} {listed}"]
+
+
+def rows_of(pieces: Iterable[str], dialect: Dialect, *, line: int = 1) -> Iterator[Cells]:
+    """Every row of a text that comes in pieces and begins in `line` of its file."""
+    reader = CellReader(dialect, line)
+    for piece in pieces:
+        yield from reader.push(piece)
+    yield from reader.push("", last=True)

@@ -6,7 +6,7 @@ cell that does not double them, and swallows the rest of a file behind one that 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -296,11 +296,3 @@ def _escaped(text: str, quote: int, opening: int) -> bool:
     while quote - backslashes - 1 > opening and text[quote - backslashes - 1] == "\\":
         backslashes += 1
     return backslashes % 2 == 1
-
-
-def rows_of(pieces: Iterable[str], dialect: Dialect, *, line: int = 1) -> Iterator[Cells]:
-    """Every row of a text that comes in pieces and begins in `line` of its file."""
-    reader = CellReader(dialect, line)
-    for piece in pieces:
-        yield from reader.push(piece)
-    yield from reader.push("", last=True)

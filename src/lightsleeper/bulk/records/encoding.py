@@ -41,7 +41,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16be"),
 )
 #: Control characters that no text holds, Hive's delimiter not among them; so many are no sign of anything.
-_STRANGE: Final = re.compile(r"[\0\x02-\x08\x0e-\x19\x1c-\x1f]")
+_STRANGE: Final = re.compile(r"[\0\x02-\x08\x0e-\x19\x1c\x1d\x1f]")
 _STRANGE_CHARS: Final = 5
 #: A text may hold a zero byte; what is padded with them is made for machines.
 _PADDING: Final = 8 * "\0"

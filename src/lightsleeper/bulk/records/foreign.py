@@ -27,7 +27,7 @@ _KINDS: Final = tuple(
     for begin, further, what in (
         (r"(?:\s|%.*\n)*@relation\b", r"^@attribute\b", "an ARFF file; save it as csv"),
         (_SQL, r"; *$|\),\s*\(|values\s*\(", "an SQL script; export the table as csv"),
-        (r"ID;P\w*(?:;\w+)*\n", r"^C;(?:[A-Z]\d+;)*K", "a SYLK file; save it as xlsx or csv"),
+        (r"ID;P\w*(?:;\w+)*\n", r"^C;(?:[XY]\d+;)+K", "a SYLK file; save it as xlsx or csv"),
         (r"\s*(?:WEBVTT\n|\d+\n\d\d:\d\d:\d\d[,.]\d{3} --> )", "", "a file of subtitles; write a text a line"),
         (r"From \S+ .*\d\d:\d\d.*\d{4}\n[A-Z-]+: ", "", "a mailbox; export it as csv"),
         (r"\s*(?:#.*\n)*\[\[?[\w.\" -]+\]\]?\n[\w.-]+ *= *\S", "", "TOML or INI; write it as csv or JSON"),

@@ -19,6 +19,8 @@ _LONG_NAME_CHARS: Final = 60
 #: A question above so many cells without one is what they answer.
 _FEW_CELLS: Final = 3
 _MOSTLY: Final = 0.9
+#: Of a number that counts rows; `int` takes long over thousands, and then raises.
+_MOST_DIGITS: Final = 18
 _IDS: Final = frozenset({"id", "nr", "no", "number", "index", "key", "row", "#"})
 
 
@@ -94,7 +96,7 @@ def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a lis
     """How much the cell at the top of a column looks like its name; below 0, like a value of it."""
     name, filled = trimmed(cell), [value for value in below if value]
     if not name:
-        counts = [int(value) for value in filled if value.isascii() and value.isdigit()]
+        counts = [int(value) for value in filled if value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS]
         return 3 if len(counts) == len(filled) > 0 and counts == list(range(counts[0], counts[0] + len(counts))) else 0
     if is_value(name):
         return -3

@@ -29,6 +29,8 @@ _VARIANTS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 _MOST_GRADES: Final = 11
 _LISTED: Final = 10
 _LABEL_CHARS: Final = 40
+#: `int` takes long over thousands, and then raises.
+_MOST_DIGITS: Final = 18
 
 
 def fold(written: str) -> str:
@@ -113,7 +115,8 @@ def _are_grades(numbers: set[str], column: str) -> bool:
 
 
 def _is_whole(written: str) -> bool:
-    return written.removeprefix("-").isdecimal()
+    digits = written.removeprefix("-")
+    return digits.isdecimal() and len(digits) <= _MOST_DIGITS
 
 
 def _stars(written: str) -> str:

@@ -26,6 +26,8 @@ from lightsleeper.errors import InvalidInput
 __all__ = ["FORMATS", "Choices", "Table", "open_table"]
 
 FORMATS: Final = ("txt", "csv", "tsv", "jsonl", "json", "xlsx", "parquet")
+#: What is no document, whatever it looks like.
+_TEXT_FORMATS: Final = frozenset({"txt", "csv", "tsv"})
 _BY_ENDING: Final = {"ndjson": "jsonl", "tab": "tsv", **{name: name for name in FORMATS}}
 
 
@@ -59,7 +61,7 @@ def _from_bytes(content: Content, name: str, choices: Choices, *, again: Path | 
     require_text(text, name)
     require_rows(text, content.name, whole=whole, said=choices.file_format is not None)
     characters = decode(chain([window], iter(lambda: content.read(PIECE_BYTES), b"")), encoding)
-    if name_chars := json_rows.begin_of_script(text):
+    if name_chars := _script_chars(text, choices, whole=whole):
         characters, text = without_start(characters, name_chars), text[name_chars:]
     file_format, shape = _format(content.name, text, choices, whole=whole)
     if shape:
@@ -85,10 +87,16 @@ def _beyond_ascii(path: Path, name: str) -> bytes:
     return b""
 
 
+def _script_chars(text: str, choices: Choices, *, whole: bool) -> int:
+    """How much a script has before its JSON; nothing of what is text, or said to be."""
+    chars = 0 if choices.file_format in _TEXT_FORMATS else json_rows.begin_of_script(text)
+    return chars if chars and json_rows.shape_of(text[chars:], whole=whole, is_json=False) else 0
+
+
 def _format(name: str, text: str, choices: Choices, *, whole: bool) -> tuple[str, str | None]:
     """The format, and for JSON its shape. What a file holds goes before what it is called."""
     said = choices.file_format
-    if said in {"txt", "csv", "tsv"}:
+    if said in _TEXT_FORMATS:
         return said, None
     called = said or _BY_ENDING.get(PurePosixPath(name).suffix[1:].lower(), "")
     shape = json_rows.shape_of(text, whole=whole, is_json=called in {"jsonl", "json"})

@@ -6,7 +6,7 @@ from typing import Final
 
 _NUMBER = re.compile(r"[-+]?[$€£]?[ ]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?[ ]?[%$€£]?")
 _DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?|[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?.*")
-_ADDRESS = re.compile(r"(https?://|www\.)\S+|\S+@\S+\.\S+", re.IGNORECASE)
+_ADDRESS = re.compile(r"(https?://|www\.)\S+|[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+", re.IGNORECASE)
 _YEAR = re.compile(r"(19|20)[0-9]{2}")
 _MOSTLY: Final = 0.9
 #: What `str.strip` takes away, and the byte order mark, which browsers take away too.

@@ -40,6 +40,9 @@ def split(rows: Iterable[Cells], inner: Dialect) -> Iterator[Cells]:
     """Rows of one cell, each split again."""
     for row in rows:
         if row.cells and row.cells[0]:
-            within = next(CellReader(inner).push(row.cells[0], last=True))
+            within, *rest = CellReader(inner).push(row.cells[0], last=True)
+            if rest:  # a line end that no quote of its own holds is the last cell's
+                ends = [(inner.delimiter or "").join(line.cells) for line in rest]
+                within.cells[-1] = "\n".join([within.cells[-1], *ends])
             row.cells, row.odd_quotes = within.cells, within.odd_quotes
         yield row

@@ -18,7 +18,7 @@ const DRAWN = /^\s*(?:\+(?:[-=]+\+)+\n\||[\u250c\u256d\u250f\u2554][\u2500-\u256
 const KINDS = [
   [/^(?:\s|%.*\n)*@relation\b/i, /^@attribute\b/im, "an ARFF file; save it as csv"],
   [SQL, /; *$|\),\s*\(|values\s*\(/im, "an SQL script; export the table as csv"],
-  [/^ID;P\w*(?:;\w+)*\n/i, /^C;(?:[A-Z]\d+;)*K/im, "a SYLK file; save it as xlsx or csv"],
+  [/^ID;P\w*(?:;\w+)*\n/i, /^C;(?:[XY]\d+;)+K/im, "a SYLK file; save it as xlsx or csv"],
   [/^\s*(?:WEBVTT\n|\d+\n\d\d:\d\d:\d\d[,.]\d{3} --> )/i, /^/, "a file of subtitles; write a text a line"],
   [/^From \S+ .*\d\d:\d\d.*\d{4}\n[A-Z-]+: /i, /^/, "a mailbox; export it as csv"],
   [/^\s*(?:#.*\n)*\[\[?[\w." -]+\]\]?\n[\w.-]+ *= *\S/, /^/, "TOML or INI; write it as csv or JSON"],

@@ -132,7 +132,7 @@ function evidence(cell, below) {
  * @param {number} index
  * @param {string[]} all
  */
-const counts = (value, index, all) => /^[0-9]+$/.test(value) && Number(value) === Number(all[0]) + index;
+const counts = (value, index, all) => /^[0-9]{1,17}$/.test(value) && Number(value) === Number(all[0]) + index;
 
 /**
  * Whether pandas named the columns 0, 1, 2, …, perhaps beside its index, which has no name.

@@ -15,6 +15,9 @@ import { beyondAscii, characters, isAscii, startOf, without } from "./pieces.js"
 import { WINDOW_BYTES } from "./rules.js";
 import { fromSheet } from "./sheet_table.js";
 
+/** What is no document, whatever it looks like. */
+const TEXT_FORMATS = new Set(["txt", "csv", "tsv"]);
+
 /**
  * @typedef {import("./rows.js").Row} Row
  * @typedef {import("./columns.js").Column} Column
@@ -67,7 +70,8 @@ export async function openTable(file, choices = {}) {
   const shown = decoder.push(window) + (whole ? decoder.end() : "");
   checkText(shown, file.name);
   requireRows(shown, content.name, whole, choices.format !== undefined);
-  const skipped = beginOfScript(shown);
+  const named = TEXT_FORMATS.has(choices.format ?? "") ? 0 : beginOfScript(shown);
+  const skipped = named && shapeOf(shown.slice(named), whole, false) ? named : 0; // else it is text
   const text = shown.slice(skipped);
   const source = { pieces: () => without(skipped, characters(content.stream(), encoding)), text, whole, name: file.name };
   const { format, shape } = formatOf(content.name, text, choices, whole);
@@ -83,7 +87,7 @@ export async function openTable(file, choices = {}) {
  * @param {string} name
  */
 function checkText(text, name) {
-  const strange = text.match(/[\0\x02-\x08\x0e-\x19\x1c-\x1f]/g)?.length ?? 0;
+  const strange = text.match(/[\0\x02-\x08\x0e-\x19\x1c\x1d\x1f]/g)?.length ?? 0;
   if (text.includes(PADDING) || strange > Math.max(STRANGE_CHARS, text.length / 20)) throw new Error(`${name} is not a file of text, and of no kind that is known here`);
 }
 
@@ -96,7 +100,7 @@ function checkText(text, name) {
  */
 function formatOf(name, text, choices, whole) {
   const said = choices.format;
-  if (said === "txt" || said === "csv" || said === "tsv") return { format: said, shape: null };
+  if (said && TEXT_FORMATS.has(said)) return { format: said, shape: null };
   const called = said ?? BY_ENDING.get(name.toLowerCase().match(/\.([^.]+)$/)?.[1] ?? "") ?? "";
   const shape = shapeOf(text, whole, called === "jsonl" || called === "json");
   if (shape) return { format: shape === "lines" ? "jsonl" : "json", shape };
