@@ -62,16 +62,16 @@ class Column:
 
 def unique_names(header: Sequence[str], width: int) -> list[str]:
     """One name for each of `width` columns: `column 3` where there is none, `text 2` for the second `text`."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    counts: dict[str, int] = {}
     for index in range(width):
         given = trimmed(header[index]) if index < len(header) else ""
         name = stem = given or f"column {index + 1}"
-        count = 1
         while name in names:
-            count += 1
-            name = f"{stem} {count}"
-        names.append(name)
-    return names
+            counts[stem] = counts.get(stem, 1) + 1
+            name = f"{stem} {counts[stem]}"
+        names[name] = None
+    return list(names)
 
 
 def is_blank(cell: str) -> bool:

@@ -32,6 +32,8 @@ _BESIDE_COLUMNS: Final = ("data", "rows", "values")
 #: Lists that say what columns there are, where another one holds the rows.
 _DESCRIBING: Final = frozenset({"columns", "features", "fields", "schema"})
 _DOUBT: Final = "read as one row; if each key is a row, write a list of the texts"
+#: Objects within objects in which rows are looked for.
+_MAX_DEPTH: Final = 32
 #: Names of what is left out that are listed.
 _LISTED: Final = 10
 
@@ -106,17 +108,19 @@ def _values(text: str) -> Iterator[str]:
             position = skip_space(text, position + 1)
 
 
-def within(raw: str, *, may_be_texts: bool = True) -> Within | None:
-    """The rows that a JSON document holds: lists, pandas' shapes, else its longest array of texts, at any depth.
-
-    `may_be_texts`: strings by key may be the texts of rows.
-    """
+def within(raw: str) -> Within | None:
+    """The rows that a JSON document holds: lists, pandas' shapes, else its longest array of texts; None if none."""
     try:
-        if raw.startswith("["):
-            return Within(_from_lists(elements(raw)))
-        found = members(raw)
-    except NotJson:
+        return _within(raw, may_be_texts=True, depth=1)
+    except NotJson:  # a fault may lie deeper than Python's parser looks, and be met on the way
         return None
+
+
+def _within(raw: str, *, may_be_texts: bool, depth: int) -> Within | None:
+    """`may_be_texts`: strings by key may be the texts of rows."""
+    if raw.startswith("["):
+        return Within(_from_lists(elements(raw)))
+    found = members(raw)
     lists = {name: elements(value) for name, value in found if value.startswith("[")}
     others = [name for name, _ in found]
     if named := _named_lists(dict(found), lists, others):
@@ -125,7 +129,7 @@ def within(raw: str, *, may_be_texts: bool = True) -> Within | None:
         return rows_of_lists
     if len(lists) == len(found) > 0 and len({len(column) for column in lists.values()}) == 1:
         return Within([object_of(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)])
-    return _texts(found, lists) or _from_objects(found, may_be_texts=may_be_texts)
+    return _texts(found, lists) or _from_objects(found, may_be_texts=may_be_texts, depth=depth)
 
 
 def _named_lists(found: Mapping[str, str], lists: Mapping[str, list[str]], names: Sequence[str]) -> Within | None:
@@ -136,16 +140,22 @@ def _named_lists(found: Mapping[str, str], lists: Mapping[str, list[str]], names
         if place:
             rows = _from_lists(lists[place], list(map(_name_of, lists["columns"])))
             return Within(keyed("index", index, rows), [], _without(names, "columns", place, "index"))
-    elif lists.keys() >= {"data", "index"} and len(lists["data"]) == len(index):
-        name = cell_of(found.get("name", "null")) or "text"
+    if lists.keys() >= {"data", "index"} and len(lists["data"]) == len(index):
+        called, value = _name_of_series(found, lists.get("columns", []))
+        name = cell_of(value) or "text"
         if not any(value.startswith(("{", "[")) for value in lists["data"]):
             rows = [object_of([(name, value)]) for value in lists["data"]]
-            return Within(keyed("index", index, rows), [], _without(names, "name", "data", "index"))
+            return Within(keyed("index", index, rows), [], _without(names, called, "data", "index"))
     return None
 
 
 def _are_lists(rows: Sequence[str] | None) -> bool:
     return rows is not None and all(row.startswith("[") for row in rows)
+
+
+def _name_of_series(found: Mapping[str, str], columns: Sequence[str]) -> tuple[str, str]:
+    """Where the name of the one column stands, and the name as it is written."""
+    return ("columns", _name_of(columns[0])) if len(columns) == 1 else ("name", found.get("name", "null"))
 
 
 def _name_of(column: str) -> str:
@@ -218,7 +228,7 @@ def _by_list(lists: Mapping[str, list[str]]) -> Within | None:
     return Within(keyed("key", [written(name) for name, table in lists.items() for _ in table], rows))
 
 
-def _from_objects(found: Sequence[tuple[str, str]], *, may_be_texts: bool) -> Within | None:
+def _from_objects(found: Sequence[tuple[str, str]], *, may_be_texts: bool, depth: int) -> Within | None:
     """Objects or texts by key, or rows further in."""
     names = [name for name, _ in found]
     only_objects = bool(found) and all(value.startswith("{") for _, value in found)
@@ -227,8 +237,9 @@ def _from_objects(found: Sequence[tuple[str, str]], *, may_be_texts: bool) -> Wi
     if may_be_texts and (texts := texts_by_key(found)):
         return Within(texts, guess="each key was taken for a row, and what stands at it for its text")
     has_text = any(value.startswith('"') and words_of_name(name) & TEXT_NAMES for name, value in found)
-    for name, value in found:
-        if value.startswith("{") and (deeper := within(value, may_be_texts=may_be_texts and not has_text)):
+    inner = [(name, value) for name, value in found if value.startswith("{") and depth < _MAX_DEPTH]
+    for name, value in inner:
+        if deeper := _within(value, may_be_texts=may_be_texts and not has_text, depth=depth + 1):
             beside = [*_without(names, name), *(f"{name}.{other}" for other in deeper.beside)]
             return Within(deeper.rows, [name, *deeper.path], beside, deeper.guess)
     if len(found) > 1 and only_objects:

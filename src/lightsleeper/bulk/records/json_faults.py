@@ -5,7 +5,7 @@ from typing import Final
 
 from lightsleeper.bulk.records.json_values import skip_space
 
-_CHARS = re.compile(r'"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*')
+_CHARS = re.compile(r'"[^"\\]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\]*+)*+')
 _PLAIN = re.compile(
     r"(?:true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)(?![0-9A-Za-z_.+-])"
 )

@@ -111,7 +111,7 @@ def _is_document(text: str, start: int, *, whole: bool) -> bool:
     try:
         value_end(text, start)
     except NotJson:
-        return not whole and re.match(r'\{\s*"(?:[^"\\]|\\.)*"\s*:', text[start:]) is not None
+        return not whole and re.match(r'\{\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*:', text[start:]) is not None
     return True
 
 

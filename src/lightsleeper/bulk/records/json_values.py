@@ -9,7 +9,8 @@ from typing import Final
 _SPACE = re.compile(r"[ \t\n\r\x1e]*")
 _LONE = re.compile("[\ud800-\udfff]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: Possessive, for what may be given back is kept: a hundred bytes a character of a string that never closes.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _WORD = re.compile(r"/\*.*?\*/|[^,\]\n]+", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _STRING_OR_CONTROL = re.compile(f"{_STRING.pattern}|{_CONTROL.pattern}", re.DOTALL)

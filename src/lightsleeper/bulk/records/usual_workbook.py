@@ -12,9 +12,10 @@ _NAMESPACE = re.compile(re.escape(_STRICT) + rb"(officeDocument|spreadsheetml|dr
 #: A part names its namespaces at its beginning.
 _BEGINNING_BYTES: Final = 1 << 16
 _STYLES: Final = "xl/styles.xml"
-_FORMAT = re.compile(rb"<(?:\w+:)?numFmt\b([^>]*)>")
-_CELL_STYLES = re.compile(rb"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", re.DOTALL)
-_CELL_STYLE = re.compile(rb"<(?:\w+:)?xf\b([^>]*)>")
+_FORMAT = re.compile(rb"<(?:\w+:)?numFmt\b([^<>]*)>")
+_CELL_STYLES = re.compile(rb"<(?:\w+:)?cellXfs\b")
+_CELL_STYLES_END = re.compile(rb"</(?:\w+:)?cellXfs>")
+_CELL_STYLE = re.compile(rb"<(?:\w+:)?xf\b([^<>]*)>")
 _NUMBER = re.compile(rb"\bnumFmtId\s*=\s*[\"'](\d+)[\"']")
 _CODE = re.compile(rb"\bformatCode\s*=\s*(\"[^\"]*\"|'[^']*')")
 
@@ -40,8 +41,10 @@ def _only_numbers(styles: bytes) -> bytes:
     codes = b"".join(
         b'<numFmt numFmtId="%b" formatCode=%b/>' % (number[1], code[1]) for number, code in formats if number and code
     )
-    section = _CELL_STYLES.search(styles)
-    numbers = [_NUMBER.search(tag) for tag in _CELL_STYLE.findall(section[0] if section else b"<xf>")]
+    begin = _CELL_STYLES.search(styles)
+    end = _CELL_STYLES_END.search(styles, begin.end()) if begin else None
+    section = styles[begin.end() : end.start()] if begin and end else b"<xf>"
+    numbers = [_NUMBER.search(tag) for tag in _CELL_STYLE.findall(section)]
     cells = b"".join(b'<xf numFmtId="%b"/>' % (number[1] if number else b"0") for number in numbers)
     return (
         b'<styleSheet xmlns="' + _USUAL + b'spreadsheetml/2006/main">'

@@ -38,10 +38,15 @@ const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
 export function uniqueNames(header, width) {
   /** @type {Set<string>} */
   const names = new Set();
+  /** @type {Map<string, number>} */
+  const counts = new Map();
   for (let index = 0; index < width; index += 1) {
     const stem = trimmed(header[index] ?? "") || `column ${index + 1}`;
     let name = stem;
-    for (let count = 2; names.has(name); count += 1) name = `${stem} ${count}`;
+    while (names.has(name)) {
+      counts.set(stem, (counts.get(stem) ?? 1) + 1);
+      name = `${stem} ${counts.get(stem)}`;
+    }
     names.add(name);
   }
   return [...names];

@@ -12,6 +12,8 @@ const BESIDE_COLUMNS = ["data", "rows", "values"];
 const DESCRIBING = new Set(["columns", "features", "fields", "schema"]);
 const GUESS = "each key was taken for a row, and what stands at it for its text";
 const DOUBT = "read as one row; if each key is a row, write a list of the texts";
+/** Objects within objects in which rows are looked for. */
+const MAX_DEPTH = 32;
 /** Names of what is left out that are listed. */
 const LISTED = 10;
 
@@ -92,12 +94,13 @@ function values(text) {
 }
 
 /**
- * The rows that a JSON document holds: lists, pandas' shapes, else its longest array, at any depth.
+ * The rows that a JSON document holds: lists, pandas' shapes, else its longest array of texts.
  * @param {string} raw
  * @param {boolean} [mayBeTexts] strings by key may be the texts of rows
+ * @param {number} [depth]
  * @returns {Within | null}
  */
-export function within(raw, mayBeTexts = true) {
+export function within(raw, mayBeTexts = true, depth = 1) {
   /** @type {[string, string][]} */
   let found = [];
   /** @type {string[] | null} */
@@ -123,7 +126,7 @@ export function within(raw, mayBeTexts = true) {
   if (found.length && all.length === found.length && all.every(([, column]) => column.length === all[0][1].length)) {
     return { rows: all[0][1].map((_, row) => objectOf(all.map(([name, column]) => [name, column[row]]))), path: [], beside: [] };
   }
-  return texts(found, lists) ?? fromObjects(found, mayBeTexts);
+  return texts(found, lists) ?? fromObjects(found, mayBeTexts, depth);
 }
 
 /**
@@ -137,13 +140,13 @@ function namedLists(found, lists, beside) {
   const [columns, index, data] = ["columns", "index", "data"].map((name) => lists.get(name));
   if (columns) {
     const place = BESIDE_COLUMNS.find((each) => lists.get(each)?.every((row) => row.startsWith("[")));
-    if (place === undefined) return null;
-    const rows = keyed("index", index ?? [], fromLists(lists.get(place) ?? [], columns.map(nameOf)));
-    return { rows, path: [], beside: beside("columns", place, "index") };
+    const rows = place && keyed("index", index ?? [], fromLists(lists.get(place) ?? [], columns.map(nameOf)));
+    if (rows) return { rows, path: [], beside: beside("columns", place, "index") };
   }
   if (!data || !index || data.length !== index.length || data.some((value) => /^[{[]/.test(value))) return null;
-  const name = cellOf(found.get("name") ?? "null") || "text";
-  return { rows: keyed("index", index, data.map((value) => objectOf([[name, value]]))), path: [], beside: beside("name", "data", "index") };
+  const [called, given] = columns?.length === 1 ? ["columns", nameOf(columns[0])] : ["name", found.get("name") ?? "null"];
+  const name = cellOf(given) || "text";
+  return { rows: keyed("index", index, data.map((value) => objectOf([[name, value]]))), path: [], beside: beside(called, "data", "index") };
 }
 
 /**
@@ -216,9 +219,10 @@ function byList(lists) {
  * Objects or texts by key, or rows further in.
  * @param {[string, string][]} found
  * @param {boolean} mayBeTexts
+ * @param {number} depth
  * @returns {Within | null}
  */
-function fromObjects(found, mayBeTexts) {
+function fromObjects(found, mayBeTexts, depth) {
   const onlyObjects = found.length > 0 && found.every(([, value]) => value.startsWith("{"));
   const rows = onlyObjects && found.every(([, value]) => members(value).length) ? rowsOfObjects(found) : null;
   if (rows) return { rows, path: [], beside: [] };
@@ -226,7 +230,7 @@ function fromObjects(found, mayBeTexts) {
   if (byName) return { rows: byName, path: [], beside: [], guess: GUESS };
   const hasText = found.some(([name, value]) => value.startsWith('"') && hasWordOf(name, TEXT_NAMES));
   for (const [name, value] of found) {
-    const deeper = value.startsWith("{") ? within(value, mayBeTexts && !hasText) : null;
+    const deeper = value.startsWith("{") && depth < MAX_DEPTH ? within(value, mayBeTexts && !hasText, depth + 1) : null;
     if (!deeper) continue;
     const beside = [...found.map(([other]) => other).filter((other) => other !== name), ...deeper.beside.map((other) => `${name}.${other}`)];
     return { rows: deeper.rows, path: [name, ...deeper.path], beside, guess: deeper.guess };

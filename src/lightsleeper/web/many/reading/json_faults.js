@@ -2,7 +2,7 @@
 
 import { skipSpace } from "./json_values.js";
 
-const CHARS = /"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*/y;
+const CHARS = /"[^"\\]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\]*)*/y;
 const PLAIN = /(?:true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)(?![0-9A-Za-z_.+-])/y;
 /**
  * What is likely to be meant by a character that stands where none may.

@@ -3,11 +3,14 @@
 import { isDoubtful, within } from "./json_document.js";
 import { closedEnd, members, NotJson, reads, skipSpace, valueEnd } from "./json_values.js";
 import { MAX_ROW_CHARS } from "./rules.js";
+import { stripped } from "./values.js";
 
 /** Objects within objects become columns named `user.name`; deeper than this they stay JSON. */
 const MAX_DEPTH = 4;
 /** `window.YTD.tweets.part0 = [`, `const reviews = {`. */
 const ASSIGNED = /^\s*(?:(?:var|let|const|export)\s+)*[A-Za-z_$][\w$.]*\s*=\s*(?=[[{])/;
+/** What may stand around the value of a line. */
+const AROUND = /[ \t\r\x1e]/;
 /** Lines of a file called json that are looked at before it is taken for something else. */
 const LINES_SEEN = 100;
 
@@ -153,7 +156,7 @@ const withoutComma = (line) => (/^\{[^]*\},$|^"[^]*",$/.test(line) ? line.slice(
  * @param {boolean} whole
  */
 function isDocument(text, start, whole) {
-  return reads(() => valueEnd(text, start)) || (!whole && /^\{\s*"(?:[^"\\]|\\.)*"\s*:/.test(text.slice(start)));
+  return reads(() => valueEnd(text, start)) || (!whole && /^\{\s*"[^"\\]*(?:\\.[^"\\]*)*"\s*:/.test(text.slice(start)));
 }
 
 /** Takes a file in pieces and gives every line that is not blank, with its number. */
@@ -174,7 +177,7 @@ export class Lines {
     const rows = [];
     for (const line of complete) {
       this.#number += 1;
-      const raw = line.startsWith("{") && line.endsWith("}") ? line : line.replace(/^[ \t\r\x1e]+|[ \t\r\x1e]+$/g, "");
+      const raw = line.startsWith("{") && line.endsWith("}") ? line : stripped(line, AROUND);
       if (raw) rows.push({ raw: withoutComma(raw), line: this.#number });
     }
     bound(this.#rest, this.#number + 1);

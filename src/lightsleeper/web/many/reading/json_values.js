@@ -82,7 +82,7 @@ function parsed(raw) {
     return JSON.parse(raw);
   } catch {
     const strict = raw
-      .replace(/"(?:[^"\\]|\\[^])*"|\bNaN\b|-?\bInfinity\b/g, (part) => (part.startsWith('"') ? escapedControls(part) : "null"));
+      .replace(/"[^"\\]*(?:\\[^][^"\\]*)*"|\bNaN\b|-?\bInfinity\b/g, (part) => (part.startsWith('"') ? escapedControls(part) : "null"));
     try {
       return JSON.parse(strict);
     } catch {
@@ -96,7 +96,7 @@ function parsed(raw) {
  * @param {string} raw
  */
 export const oneLine = (raw) =>
-  raw.replace(/"(?:[^"\\]|\\[^])*"|[\0-\x1f]/g, (part) => (part.startsWith('"') ? escapedControls(part) : " "));
+  raw.replace(/"[^"\\]*(?:\\[^][^"\\]*)*"|[\0-\x1f]/g, (part) => (part.startsWith('"') ? escapedControls(part) : " "));
 
 /** @param {string} text a string as it is written, in which nothing escapes a control character */
 const escapedControls = (text) => text.replace(/\\[^]|[\0-\x1f]/g, (part) => (part.startsWith("\\") ? part : JSON.stringify(part).slice(1, -1)));

@@ -9,11 +9,26 @@ const VALUES = [
 const DATE = new RegExp(`^${DAY}$`);
 const MOSTLY = 0.9;
 
+/** Blanks, among which are those that only Python counts. */
+const BLANK = /[\s\x1c-\x1f\x85]/;
+
 /**
- * Without the blanks around it, among which are those that only Python counts.
+ * Without the blanks around it.
  * @param {string} cell
  */
-export const trimmed = (cell) => cell.trim().replace(/^[\s\x1c-\x1f\x85]+|[\s\x1c-\x1f\x85]+$/g, "");
+export const trimmed = (cell) => stripped(cell, BLANK);
+
+/**
+ * Without what is `blank` around it. A pattern for the end would try every run of blanks further in from each of them.
+ * @param {string} text
+ * @param {RegExp} blank one character
+ */
+export function stripped(text, blank) {
+  let [start, end] = [0, text.length];
+  while (start < end && blank.test(text[start])) start += 1;
+  while (end > start && blank.test(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
 
 /** @param {string[]} cells whether nearly all of those that are not blank are numbers, dates or addresses */
 export function areValues(cells) {
