@@ -44,3 +44,18 @@ def test_rows_are_looked_for_in_so_many_objects_and_no_deeper(page: Page) -> Non
       return [rows(32).path.length, rows(33), rows(3000)];
     }""")
     assert found == [32, None, None]
+
+
+def test_no_broken_element_is_looked_for_to_the_end_of_the_file(page: Page) -> None:
+    found = page.evaluate("""async () => {
+      const { ArrayElements } = await import("/web/many/reading/json_rows.js");
+      const broken = [["[\\n", "{ x\\n"], ["[\\n", '{"a":\\n'], ["[\\n", '{"\\n'], ["[", "{x},"]];
+      return broken.map(([begin, element]) => {
+        const elements = new ArrayElements();
+        const pieces = [begin, element.repeat(20_000), '\\n{"text": "Great"}\\n]'];
+        const rows = pieces.flatMap((piece) => elements.push(piece));
+        rows.push(...elements.push("", true));
+        return rows.length >= 10_000 && rows.at(-1).raw.includes('{"text": "Great"}');
+      });
+    }""")
+    assert found == [True] * 4

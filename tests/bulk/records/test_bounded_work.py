@@ -9,6 +9,7 @@ import pytest
 from lightsleeper.bulk.records.columns import unique_names
 from lightsleeper.bulk.records.json_document import within
 from lightsleeper.bulk.records.json_faults import fault_in
+from lightsleeper.bulk.records.json_rows import array
 from lightsleeper.bulk.records.json_values import closed_end
 from lightsleeper.bulk.records.usual_workbook import usual_form
 
@@ -60,3 +61,37 @@ def test_rows_are_looked_for_in_so_many_objects_and_no_deeper() -> None:
 
 def test_a_fault_deeper_than_the_parser_looks_is_none_of_its_rows() -> None:
     assert within('{"a": ' + "[" * 3000 + "]" * 2999 + ' bad bad], "b": [1]}') is None
+
+
+BROKEN = {
+    "lines": ("[\n", "{ x\n"),
+    "objects in objects": ("[\n", '{"a":\n'),
+    "quotes": ("[\n", '{"\n'),
+    "closed in one line": ("[", "{x},"),
+}
+
+
+@pytest.mark.parametrize(("begin", "element"), BROKEN.values(), ids=BROKEN)
+def test_no_broken_element_is_looked_for_to_the_end_of_the_file(begin: str, element: str) -> None:
+    many = 20_000
+    rows = list(array([begin, element * many, '\n{"text": "Great"}\n]']))
+    assert len(rows) >= many / 2
+    assert '{"text": "Great"}' in rows[-1][0]
+
+
+def test_elements_end_where_they_do_however_the_file_is_cut() -> None:
+    text = '[\n{"a": 1.5},\n{"b": x},{"c": [\n{"d": "\\u00e9"}\n]}, {"e"\n{"f": 1}, 1.5, /* {"g": 1}, */ -Infinity\n]'
+    whole = list(array([text]))
+    assert [row for row, _ in whole] == [
+        '{"a": 1.5}',
+        '{"b": x}',
+        '{"c": [\n{"d": "\\u00e9"}\n]}',
+        '{"e"',
+        '{"f": 1}',
+        "1.5",
+        '/* {"g": 1}, */',
+        "-Infinity",
+    ]
+    assert [line for _, line in whole] == [2, 3, 3, 5, 6, 6, 6, 6]
+    assert all(list(array([text[:cut], text[cut:]])) == whole for cut in range(len(text)))
+    assert list(array(text)) == whole

@@ -10,7 +10,15 @@ from itertools import chain, islice
 from typing import Final
 
 from lightsleeper.bulk.records.json_document import document, is_doubtful, within
-from lightsleeper.bulk.records.json_values import NotJson, closed_end, members, skip_space, value_end
+from lightsleeper.bulk.records.json_values import (
+    NotJson,
+    closed_end,
+    first_end,
+    may_go_on,
+    members,
+    skip_space,
+    value_end,
+)
 from lightsleeper.bulk.records.rules import MAX_ROW_CHARS
 from lightsleeper.errors import InvalidInput
 
@@ -20,6 +28,8 @@ _MAX_DEPTH: Final = 4
 _ASSIGNED = re.compile(r"\s*(?:(?:var|let|const|export)\s+)*[A-Za-z_$][\w$.]*\s*=\s*(?=[\[{])", re.ASCII)
 #: Lines of a file called json that are looked at before it is taken for something else.
 _LINES_SEEN: Final = 100
+#: So much of a file is looked at for the end of an element, then twice as much, and so on.
+_SEEN_CHARS: Final = 512
 
 
 def fields(raw: str) -> list[tuple[str, str]]:
@@ -150,26 +160,26 @@ def lines(pieces: Iterable[str]) -> Iterator[tuple[str, int]]:
 
 def array(pieces: Iterable[str]) -> Iterator[tuple[str, int]]:
     """Every element of a JSON array, or of several, with the line it begins in; what is no JSON ends where it must."""
-    text, position, line, indent, inside, enough = "", 0, 1, 0, False, 0
+    text, position, line, margin, inside, enough = "", 0, 1, 0, False, 0
     for piece, last in _with_last(pieces):
-        text, position = text[position:] + piece, 0
+        # The margin is where the line begins: in an earlier piece if negative.
+        text, margin, position = text[position:] + piece, margin - position, 0
         if len(text) < min(enough, MAX_ROW_CHARS) and not last:
             continue
         while (start := skip_space(text, position)) < len(text):
-            line += text.count("\n", position, start)
-            if start:  # else it began in an earlier piece
-                indent = start - text.rfind("\n", 0, start) - 1
+            if breaks := text.count("\n", position, start):
+                line, margin = line + breaks, text.rfind("\n", position, start) + 1
             position = start
             if text[start] in ",;" or text[start] == "[]"[inside]:
                 inside ^= text[start] in "[]"
                 position += 1
                 continue
-            end = _element_end(text, start, indent, last=last)
-            # A number at the very end may go on in the next piece.
-            if end == -1 or (end == len(text) and not last):
+            end = _element_end(text, start, start - margin, last=last)
+            if end == -1:
                 break
             yield text[start:end].strip(), line
-            line += text.count("\n", start, end)
+            if breaks := text.count("\n", start, end):
+                line, margin = line + breaks, text.rfind("\n", start, end) + 1
             position = end
         enough = 2 * (len(text) - position)  # to look at it again with each piece takes the square of the time
         _bound(text[position:], line)
@@ -181,16 +191,33 @@ def _element_end(text: str, start: int, indent: int, *, last: bool) -> int:
     One that is no JSON ends where its brackets close, or above a line that begins as an element does and no further in
     than itself, whichever comes first: what is behind it is not lost.
     """
-    try:
-        return value_end(text, start)
-    except NotJson:
-        closed = closed_end(text, start)
-    if closed is None and not last and len(text) - start <= MAX_ROW_CHARS:
-        return -1
-    above = re.compile(rf"\n(?=[ \t]{{0,{indent}}}[{{\]])").search(text, start, closed or len(text))
-    if above:
-        return above.start()
-    return closed or (len(text) if last else -1)
+    for seen in _more_and_more(text, start):
+        is_all = len(seen) == len(text) - start
+        try:
+            end = first_end(seen)
+        except NotJson as fault:
+            if fault.is_cut and not is_all:
+                continue
+            if fault.is_cut and not last and len(seen) <= MAX_ROW_CHARS:
+                return -1
+        else:
+            if (is_all and last) or not may_go_on(seen, end):
+                return start + end
+            continue
+        above = re.search(rf"\n(?=[ \t]{{0,{indent}}}[{{\]])", seen)
+        line_end = above.start() if above else None
+        if broken_end := closed_end(seen[:line_end], 0) or line_end:
+            return start + broken_end
+    return len(text) if last else -1
+
+
+def _more_and_more(text: str, start: int) -> Iterator[str]:
+    """What begins at `start`: to look at all of it for every element would take the square of the time."""
+    size = _SEEN_CHARS
+    while size < len(text) - start:
+        yield text[start : start + size]
+        size *= 2
+    yield text[start:]
 
 
 def _with_last(pieces: Iterable[str]) -> Iterator[tuple[str, bool]]:

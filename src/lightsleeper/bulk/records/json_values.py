@@ -11,7 +11,9 @@ _LONE = re.compile("[\ud800-\udfff]")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 #: Possessive, for what may be given back is kept: a hundred bytes a character of a string that never closes.
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_WORD = re.compile(r"/\*.*?\*/|[^,\]\n]+", re.DOTALL)
+_WORD = re.compile(r"/\*.*?\*/|(?!/\*)[^,\]\n]+", re.DOTALL)
+#: What may go on behind the end of what was read: a number, a word, an escape.
+_CUT = re.compile(r"\\?[-+.\w]*")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _STRING_OR_CONTROL = re.compile(f"{_STRING.pattern}|{_CONTROL.pattern}", re.DOTALL)
 _DECODER: Final = json.JSONDecoder(strict=False)
@@ -19,6 +21,9 @@ _DECODER: Final = json.JSONDecoder(strict=False)
 
 class NotJson(ValueError):
     """These characters are not a JSON value."""
+
+    #: Whether they may be the beginning of one, where that was asked.
+    is_cut = False
 
 
 def value_end(text: str, start: int) -> int:
@@ -29,6 +34,23 @@ def value_end(text: str, start: int) -> int:
         return _nested_end(text, start)
     except ValueError as error:
         raise NotJson from error
+
+
+def first_end(text: str) -> int:
+    """Where the JSON value ends that `text` begins with; NotJson if there is none, it is cut or nested too deeply."""
+    try:
+        return _DECODER.raw_decode(text)[1]
+    except json.JSONDecodeError as error:
+        fault = NotJson()
+        fault.is_cut = error.msg.startswith("Unterminated") or may_go_on(text, error.pos)
+        raise fault from error
+    except RecursionError as error:
+        raise NotJson from error
+
+
+def may_go_on(text: str, position: int) -> bool:
+    """Whether `text` ends within what is read at `position`, as where a piece of a file ends within a number."""
+    return _CUT.fullmatch(text, position) is not None
 
 
 def _nested_end(text: str, start: int) -> int:

@@ -4,6 +4,8 @@ import { skipSpace } from "./json_values.js";
 
 const CHARS = /"[^"\\]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\]*)*/y;
 const PLAIN = /(?:true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)(?![0-9A-Za-z_.+-])/y;
+/** Rows go no deeper whose inner lines begin as they do; Python's parser stops as well, a little later. */
+const MAX_NESTED = 100;
 /**
  * What is likely to be meant by a character that stands where none may.
  * @type {Record<string, string>}
@@ -14,6 +16,18 @@ const MEANT = {
   "#": "JSON has no comments",
   "\\": "a backslash in a string is written twice",
 };
+
+/** What may go on behind the end of what was read: a number, a word, an escape. */
+const CUT = /^\\?[-+.\w]*$/;
+
+/**
+ * Whether text that is no JSON may be the beginning of it.
+ * @param {string} text
+ */
+export function isCut(text) {
+  const position = firstFault(text, MAX_NESTED);
+  return position === null || CUT.test(text.slice(position));
+}
 
 /**
  * The first fault in one JSON value or several, in words; empty if there is none in `text`, `whole` or cut.
@@ -45,8 +59,9 @@ export function complaintOn(text, whole) {
 /**
  * Where no JSON can go on; the length of `text` if more of it must come; null if it is JSON.
  * @param {string} text
+ * @param {number} [maxNested] what is nested more deeply is a fault
  */
-function firstFault(text) {
+function firstFault(text, maxNested = Infinity) {
   /** @type {string[]} */
   const closing = [];
   let expected = "value";
@@ -78,6 +93,8 @@ function firstFault(text) {
       expected = isName ? "colon" : "next";
       position += 1;
     } else if (isName) {
+      return position;
+    } else if (closing.length >= maxNested) {
       return position;
     } else if (sign === "{" || sign === "[") {
       closing.push(sign === "{" ? "}" : "]");

@@ -1,6 +1,7 @@
 /** JSON → rows: one value a line, an array, or a document with the rows in it. As `bulk/records/json_rows.py`. */
 
 import { isDoubtful, within } from "./json_document.js";
+import { isCut } from "./json_faults.js";
 import { closedEnd, members, NotJson, reads, skipSpace, valueEnd } from "./json_values.js";
 import { MAX_ROW_CHARS } from "./rules.js";
 import { stripped } from "./values.js";
@@ -13,6 +14,8 @@ const ASSIGNED = /^\s*(?:(?:var|let|const|export)\s+)*[A-Za-z_$][\w$.]*\s*=\s*(?
 const AROUND = /[ \t\r\x1e]/;
 /** Lines of a file called json that are looked at before it is taken for something else. */
 const LINES_SEEN = 100;
+/** So much of a file is looked at for the end of an element, then twice as much, and so on. */
+const SEEN_CHARS = 512;
 
 /** @typedef {{raw: string, line: number}} RawRow */
 
@@ -191,7 +194,7 @@ export class ArrayElements {
   notes = [];
   #text = "";
   #line = 1;
-  #indent = 0;
+  #margin = 0;
   #inside = false;
   #enough = 0;
 
@@ -207,25 +210,39 @@ export class ArrayElements {
     this.#text = text;
     if (text.length < Math.min(this.#enough, MAX_ROW_CHARS) && !last) return rows;
     for (let start = skipSpace(text, position); start < text.length; start = skipSpace(text, position)) {
-      this.#line += breaks(text.slice(position, start));
-      if (start) this.#indent = start - text.lastIndexOf("\n", start - 1) - 1; // else it began in an earlier piece
+      this.#pass(text, position, start);
       position = start;
       if (text[start] === "," || text[start] === ";" || text[start] === (this.#inside ? "]" : "[")) {
         if (text[start] === "[" || text[start] === "]") this.#inside = !this.#inside;
         position += 1;
         continue;
       }
-      const end = elementEnd(text, start, this.#indent, last);
+      const end = elementEnd(text, start, start - this.#margin, last);
       // A number at the very end may go on in the next piece.
       if (end === -1 || (end === text.length && !last)) break;
       rows.push({ raw: text.slice(start, end).trim(), line: this.#line });
-      this.#line += breaks(text.slice(start, end));
+      this.#pass(text, start, end);
       position = end;
     }
     this.#text = text.slice(position);
+    this.#margin -= position;
     this.#enough = 2 * this.#text.length; // to look at it again with each piece takes the square of the time
     bound(this.#text, this.#line);
     return rows;
+  }
+
+  /**
+   * Counts the lines of what was read, and where the last of them begins.
+   * @param {string} text
+   * @param {number} start
+   * @param {number} end
+   */
+  #pass(text, start, end) {
+    const passed = text.slice(start, end);
+    const newline = passed.lastIndexOf("\n");
+    if (newline === -1) return;
+    this.#line += breaks(passed);
+    this.#margin = start + newline + 1;
   }
 }
 
@@ -238,15 +255,22 @@ export class ArrayElements {
  * @param {boolean} last
  */
 function elementEnd(text, start, indent, last) {
-  const end = endOf(text, start);
-  if (end !== null) return end;
-  const closed = closedEnd(text, start);
-  if (closed === null && !last && text.length - start <= MAX_ROW_CHARS) return -1;
-  const pattern = new RegExp(`\\n(?=[ \\t]{0,${indent}}[{\\]])`, "g");
-  pattern.lastIndex = start;
-  const above = pattern.exec(text)?.index ?? Infinity;
-  if (above < (closed ?? text.length)) return above;
-  return closed ?? (last ? text.length : -1);
+  // To look at all of the text for every element would take the square of the time.
+  for (let size = SEEN_CHARS; ; size *= 2) {
+    const seen = text.slice(start, start + size);
+    const isAll = start + size >= text.length;
+    const end = endOf(seen, 0);
+    if (end !== null && (isAll || end < seen.length)) return start + end;
+    if (end !== null) continue;
+    const lineEnd = seen.search(new RegExp(`\\n(?=[ \\t]{0,${indent}}[{\\]])`));
+    if (lineEnd !== -1 && (seen[0] === '"' || isCut(seen))) {
+      if (!isAll) continue;
+      if (!last && seen.length <= MAX_ROW_CHARS) return -1;
+    }
+    const broken = closedEnd(lineEnd === -1 ? seen : seen.slice(0, lineEnd), 0) ?? lineEnd;
+    if (broken !== -1) return start + broken;
+    if (isAll) return last ? text.length : -1;
+  }
 }
 
 /** @param {string} text */

@@ -2,7 +2,7 @@
 
 /** With the sign that RFC 7464 puts before each value. */
 const SPACE = /[ \t\n\r\x1e]*/y;
-const WORD = /\/\*[^]*?\*\/|[^,\]\n]+/y;
+const WORD = /\/\*[^]*?\*\/|(?!\/\*)[^,\]\n]+/y;
 const OTHER = /-?Infinity|NaN|[-+.0-9A-Za-z]+/y;
 const STRUCTURE = /["{}[\]]/g;
 const LITERAL = /^(?:true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)$/;
