@@ -70,8 +70,8 @@ export async function openTable(file, choices = {}) {
   const shown = decoder.push(window) + (whole ? decoder.end() : "");
   checkText(shown, file.name);
   requireRows(shown, content.name, whole, choices.format !== undefined);
-  const named = TEXT_FORMATS.has(choices.format ?? "") ? 0 : beginOfScript(shown);
-  const skipped = named && shapeOf(shown.slice(named), whole, false) ? named : 0; // else it is text
+  const begin = TEXT_FORMATS.has(choices.format ?? "") ? 0 : beginOfScript(shown);
+  const skipped = begin && shapeOf(shown.slice(begin), whole, false) ? begin : 0; // else it is text
   const text = shown.slice(skipped);
   const source = { pieces: () => without(skipped, characters(content.stream(), encoding)), text, whole, name: file.name };
   const { format, shape } = formatOf(content.name, text, choices, whole);
