@@ -118,11 +118,12 @@ def test_a_worker_opens_the_model_once_for_all_its_tasks(spark: "SparkSession", 
         import pandas as pd  # noqa: PLC0415  # in the worker
 
         from lightsleeper.bulk import library  # noqa: PLC0415  # in the worker
+        from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # in the worker
 
         for _ in label(batches):
             pass
         # A worker may have served other tests, with bundles of theirs.
-        mine_only = (os.getpid(), library.EMBEDDED)
+        mine_only = (os.getpid(), EMBEDDED)
         mine = [opened for key, opened in library._opened.items() if key[:2] == mine_only]  # noqa: SLF001  # as it is
         yield pd.DataFrame({"worker": [os.getpid()], "model": [id(mine[0])], "models": [len(mine)]})
 
