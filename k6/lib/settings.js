@@ -80,7 +80,7 @@ export const outage = {
 
 export const drain = { users: 4, batch_texts: 32, replacements: 3, lasts_s: 10, timeout_s: 600 };
 
-// A third to settle, a third in between, a third that is judged against the first.
+// Three thirds: latency in the last is judged against the first, memory against the second (soak.js says why).
 export const soak = {
   rate: share(0.3), duration_s: seconds(1800), vus: 100, memory_every_s: 2, p99_ms: 1000,
   latency_drift: 1.25, memory_growth: 1.05,

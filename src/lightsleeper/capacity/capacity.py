@@ -72,7 +72,7 @@ class Capacity:
         """Half of what uses the pod up: few are in flight until it is nearly full, and then all at once.
 
         With 12 instead of 6, Knative halves the pods under a steady 500/s until the rest drown: a p99 of 1,226 ms
-        instead of 48, for half as many pod-hours again (`lightsleeper plan`; ../knative/SCALE.md).
+        instead of 48, for half as many pod-hours again (`lightsleeper plan`; knative/SCALE.md).
         """
         return max(1, self.saturation.concurrency // 2)
 

@@ -23,8 +23,8 @@ _CHARS_PER_TOKEN = 4
 _CHARS_READ_PER_TOKEN = 100
 
 #: Before anything was measured: the embedded model on one core of a Zen 4. The first batch counts for no more than any
-#: other: in a pod that wakes on a busy node it takes many times as long as the next, and for its sake a quarter of 40
-#: requests a second were refused that Knative had handed over to wait (8 % since, medians of 5 in turns).
+#: other: in a pod that wakes on a busy node it takes many times as long as the next. Believed at once, it has a quarter
+#: of 40 requests a second refused that Knative handed over to wait; averaged from here, 8 % (medians of 5 in turns).
 _FIRST_PACE_S = 30e-6
 #: No batch takes less.
 _CLOCK_TICK_S = 1e-6

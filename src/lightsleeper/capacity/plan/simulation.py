@@ -16,7 +16,7 @@ from lightsleeper.capacity.plan.outcome import Outcome
 from lightsleeper.capacity.plan.scaling import Scaling
 from lightsleeper.capacity.plan.traffic import Arrivals
 
-#: What a request from zero takes on a real Knative (knative/README.md), less its answer.
+#: A little more than a request from zero takes on a real Knative: 1.31 s, its answer included (knative/README.md).
 WAKE_S = 1.4
 #: queue-proxy drains for so long, and holds its pod's CPU (knative/README.md).
 DRAIN_S = 30.0
