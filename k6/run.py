@@ -17,7 +17,7 @@ from control import asleep_on_cluster
 from k6_process import HERE, K6, find_k6
 from outputs import output_of
 from processes import CannotRun
-from surroundings import SCRIPTS, around, listening
+from surroundings import SCRIPTS, around, controlling
 from target import check_target
 from verdicts import table
 
@@ -80,7 +80,7 @@ async def _report(
     environment["BASE_URL"] = options.url
     if not (script.door and options.service):
         return await k6.run(name, environment, title)
-    async with listening({"sleep": asleep_on_cluster(options.service, options.namespace)}) as control_url:
+    async with controlling({"sleep": asleep_on_cluster(options.service, options.namespace)}) as control_url:
         return await k6.run(name, environment | {"CONTROL_URL": control_url}, title)
 
 

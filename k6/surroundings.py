@@ -3,7 +3,7 @@
 import importlib.util
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,16 +67,15 @@ async def around(script: Script, log: Path) -> AsyncIterator[dict[str, str]]:
             stack.push_async_callback(service.stop)
             port = service.port
             actions["memory"] = service.memory
-        async with listening(actions) as control_url:
+        async with controlling(actions) as control_url:
             yield {"BASE_URL": f"http://127.0.0.1:{port}", "CONTROL_URL": control_url}
 
 
 @asynccontextmanager
-async def listening(actions: Mapping[str, Action]) -> AsyncIterator[str]:
-    """The address of a `Control` of `actions`."""
-    control = Control(actions)
-    yield await control.open()
-    control.close()
+async def controlling(actions: Mapping[str, Action]) -> AsyncIterator[str]:
+    """The address at which a script asks for one of `actions`."""
+    with closing(Control(actions)) as control:
+        yield await control.open()
 
 
 def _wordless(action: Callable[[], Awaitable[None]]) -> Action:

@@ -28,9 +28,7 @@ def test_another_column_is_asked_about_before_results_go(page: Page) -> None:
     page.click("#reading summary")
     page.select_option("#column", label="reply")
     expect(page.locator("#question")).to_be_visible()
-    assert (
-        page.inner_text("#question-text") == "2 rows have an answer, which this takes away. They were not downloaded."
-    )
+    assert page.inner_text("#question-text") == "This takes away 2 answers. The results were not downloaded."
     expect(page.locator("#question-no")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator("#column option:checked")).to_have_text("review")

@@ -103,7 +103,7 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
     ("arguments", "status", "complaint"),
     [
         (["predict"], 2, "give texts, or --file"),
-        (["predict", "text", "--file", "x.csv"], 2, "not both"),
+        (["predict", "text", "--file", "x.csv"], 2, "one of them"),
         (["predict", "text", "--out", "x.csv"], 2, "--out is for files"),
         (["predict", "text", "--output-format", "jsonl"], 2, "--output-format is for files"),
         (["predict", "text", "--strict"], 2, "--strict is for files"),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.direct_route import DirectRoute
+from lightsleeper.api.refusals import JSON
 from lightsleeper.errors import NotFound, shortened
 
 _FOLDER = Path(__file__).parents[1] / "web"
@@ -50,7 +51,7 @@ async def index(request: Request) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         response = _respond(request, _files()[_INDEX])
     else:
-        response = Response(b'{"status":"alive"}', media_type="application/json")
+        response = Response(b'{"status":"alive"}', media_type=JSON)
     response.headers["vary"] = "accept"
     return response
 

@@ -82,7 +82,7 @@ METHODS = "GET, HEAD, OPTIONS, POST"
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 #: Worth another try: these say when, whoever raised them.
-_RETRY = {429, 503, 504}
+RETRY = {429, 503, 504}
 
 
 def refuse(scope: Scope, error: LightsleeperError) -> Response:
@@ -98,7 +98,7 @@ def refuse(scope: Scope, error: LightsleeperError) -> Response:
     else:
         body = {"error": _detail(error)}
     headers = {}
-    if error.retry_after_s is not None or status in _RETRY:
+    if error.retry_after_s is not None or status in RETRY:
         headers["retry-after"] = f"{max(1, round(error.retry_after_s or 1))}"
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = METHODS

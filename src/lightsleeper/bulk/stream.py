@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple, overload
 
-from lightsleeper.cache.cache import KeyMaker
+from lightsleeper.cache.cache import KeyMaker, entry_bytes
 from lightsleeper.cache.lru import Lru
 from lightsleeper.errors import EngineFailed
 from lightsleeper.model.model import Model
@@ -30,9 +30,6 @@ _BATCH_TOKENS = 1024
 
 #: About 100,000 answers of two labels.
 _MEMORY_BYTES = 32 << 20
-#: What CPython spends on one: key 49, tuple 40, list and dict links about 150; then 32 for each number.
-_ENTRY_OVERHEAD_BYTES = 240
-_BYTES_PER_LOGIT = 32
 
 
 class Answer(NamedTuple):
@@ -54,9 +51,7 @@ class Answers:
         """`bundle_digest` is `Bundle.digest`."""
         self.key = KeyMaker(bundle_digest).key
         self._lock = Lock()
-        self._latest: Lru[Logits] = Lru(
-            _MEMORY_BYTES, _MEMORY_BYTES, lambda logits: _ENTRY_OVERHEAD_BYTES + _BYTES_PER_LOGIT * len(logits)
-        )
+        self._latest: Lru[Logits] = Lru(_MEMORY_BYTES, _MEMORY_BYTES, entry_bytes)
 
     def known(self, keys: Iterable[bytes]) -> dict[bytes, Logits]:
         """Those of `keys` that are remembered."""

@@ -97,7 +97,7 @@ class LruCache:
 
     def __init__(self, max_entries: int, max_bytes: int, observer: Observer | None = None) -> None:
         """Both bounds are at least 1."""
-        self._entries = Lru(max_entries, max_bytes, _size)
+        self._entries = Lru(max_entries, max_bytes, entry_bytes)
         self._observer = observer
 
     def __len__(self) -> int:
@@ -168,5 +168,6 @@ class TwoLevelCache:
         await self._memory.close()
 
 
-def _size(logits: Logits) -> int:
+def entry_bytes(logits: Logits) -> int:
+    """What one answer takes in memory, its key included; estimated."""
     return _ENTRY_OVERHEAD_BYTES + _BYTES_PER_LOGIT * len(logits)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lightsleeper.cli.files import Tally, add_reading, choices_of, given_reading, how_read
 from lightsleeper.errors import InvalidInput
+from lightsleeper.model.head import NO_LABEL
 
 if TYPE_CHECKING:
     from lightsleeper.bulk.library import Prediction, TextClassifier
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from lightsleeper.cli.commands import Commands
 
     Found = tuple[Row, dict[str, Value]]
-
-#: Where any number of labels may apply, none is an answer, too.
-_NO_LABEL = "(none)"
 
 _EPILOG = """\
 A file is read by what it holds: csv with any delimiter, tsv, txt, JSON in lines or documents, also in gzip, bzip2, xz
@@ -67,7 +65,7 @@ def add_predict(commands: "Commands") -> None:
 def _predict(options: argparse.Namespace) -> int:
     if [bool(options.texts), bool(options.file), bool(options.event)].count(True) != 1:
         sys.stderr.write(
-            'lightsleeper predict: give texts, or --file FILE ("-" is standard input), or --event, not both\n'
+            'lightsleeper predict: give texts, or --file FILE ("-" is standard input), or --event: one of them\n'
         )
         return 2
     if unused := _unused(options):
@@ -124,7 +122,7 @@ def _shown(prediction: "Prediction") -> str:
     if prediction.label is None:
         return f"{prediction.score:.4f}"
     named = [f"{label}  {prediction.scores[label]:.4f}" for label in prediction.labels]
-    return "  ".join(named) or f"{_NO_LABEL}  {prediction.score:.4f}"
+    return "  ".join(named) or f"{NO_LABEL}  {prediction.score:.4f}"
 
 
 def _predict_file(options: argparse.Namespace) -> None:
@@ -164,7 +162,7 @@ def _answered(model: "TextClassifier", options: argparse.Namespace, table: "Tabl
     texts = (None if reason else row.text(table.text) for row, reason in again)
     for (row, reason), prediction in zip(judged, model.stream(texts), strict=True):
         if prediction:
-            nothing = () if prediction.label is None else (_NO_LABEL,)
+            nothing = () if prediction.label is None else (NO_LABEL,)
             tally.add(prediction.labels or nothing, prediction.score if prediction.label is None else None)
             tally.truncated += prediction.truncated
             tally.unfamiliar += prediction.unfamiliar

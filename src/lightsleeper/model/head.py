@@ -29,6 +29,8 @@ TASKS = tuple(_ACTIVATIONS)
 
 #: A label applies from here on, where nobody says otherwise: it is then more likely than not.
 THRESHOLD = 0.5
+#: What is said, and counted, of a text to which none of any number of labels applies.
+NO_LABEL = "(none)"
 
 
 @dataclass(frozen=True)

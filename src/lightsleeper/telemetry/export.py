@@ -134,7 +134,7 @@ class Telemetry:
 
 
 def _resource(instance_id: str) -> dict[str, str]:
-    """Who reports; `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` are added by the SDK and by the last line."""
+    """Who reports. The SDK adds `OTEL_RESOURCE_ATTRIBUTES`; `OTEL_SERVICE_NAME` would lose to a name given here."""
     # Set by Knative in every container it runs; the names are those of Knative's own telemetry.
     knative = {"kn.service.name": "K_SERVICE", "kn.revision.name": "K_REVISION"}
     return {

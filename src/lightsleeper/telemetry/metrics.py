@@ -10,7 +10,7 @@ from itertools import product
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from lightsleeper.model.head import ONE_LABEL, REGRESSION, Head
+from lightsleeper.model.head import NO_LABEL, ONE_LABEL, REGRESSION, Head
 from lightsleeper.model.prediction import Classification, Logits
 from lightsleeper.telemetry.instruments import (
     ACTIVE_REQUESTS,
@@ -59,9 +59,6 @@ _RequestKey = tuple[str, str, int, str | None, str | None, str | None]
 #: Any other verb is the invention of whoever sent it.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
-
-#: Where any number of labels may apply, none is an answer, too.
-_NO_LABEL = "(none)"
 #: Steps of the range of a regression, in which its scores are counted.
 _SCORE_STEPS = 10
 
@@ -131,7 +128,7 @@ class Metrics:
             self._rejections.add(0, reason)
         self._lookups.add(0, "memory", "hit")
         self._lookups.add(0, "memory", "miss")
-        for label in (*self._head.labels, *([_NO_LABEL] if self._head.many_labels else [])):
+        for label in (*self._head.labels, *([NO_LABEL] if self._head.many_labels else [])):
             self._predictions.add(0, label)
 
     def _create_histograms(self) -> None:
@@ -223,7 +220,7 @@ class Metrics:
             for index in chosen:
                 self._predictions.add(1, head.labels[index])
             if not chosen:
-                self._predictions.add(1, _NO_LABEL)
+                self._predictions.add(1, NO_LABEL)
         for logits in fresh:
             scores = head.scores(logits)
             for index in range(len(scores)) if head.many_labels else [head.best(logits)]:

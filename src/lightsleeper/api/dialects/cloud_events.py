@@ -15,6 +15,7 @@ from lightsleeper.api.dialects.model_names import require_model, served_name
 from lightsleeper.api.exchange import Exchange, exchange
 from lightsleeper.api.fields import count, flag, share
 from lightsleeper.api.predict_request import check_texts
+from lightsleeper.api.refusals import JSON
 
 _UNKNOWN_MODEL = "Model with name {} does not exist."
 
@@ -107,7 +108,7 @@ def _reply_attributes(asked: dict[str, Any], request: Request) -> dict[str, Any]
         "type": request.state.dialect_options.event_type,
         "source": f"/lightsleeper/{served_name(request)}",
         "id": asked["id"],
-        "datacontenttype": "application/json",
+        "datacontenttype": JSON,
     }
 
 

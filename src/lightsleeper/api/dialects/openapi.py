@@ -3,8 +3,8 @@
 from typing import Any
 
 from lightsleeper.api.dialects.openapi_schemas import LABELS, SCHEMAS, STRING, list_of, ref
+from lightsleeper.api.refusals import JSON, RETRY
 
-JSON = "application/json"
 EVENT = "application/cloudevents+json"
 
 #: Always served, whatever the model is called besides.
@@ -34,9 +34,7 @@ _WORDS = {
     503: "No room in the queue, or the process is ending.",
     504: "Not answered in time.",
 }
-_RETRY = {429, 503, 504}
 _UNAUTHORIZED = 401
-
 
 SECURITY_SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Where keys are set; else none is needed."},
@@ -88,7 +86,7 @@ def _errors(statuses: tuple[int, ...], schema: str = "DialectError", *codes: str
         str(status): {
             "description": _WORDS[status],
             "content": {JSON: {"schema": ref(schema)}},
-            "headers": always | (retry if status in _RETRY else asks if status == _UNAUTHORIZED else {}),
+            "headers": always | (retry if status in RETRY else asks if status == _UNAUTHORIZED else {}),
         }
         for status in sorted({*statuses, *_UNREAD})
     }

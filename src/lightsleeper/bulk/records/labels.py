@@ -79,8 +79,14 @@ class Reading:
         self, records: Iterable[Record], labels: Sequence[str], counts: Counter[tuple[str, str | None]] | None = None
     ) -> Iterator[tuple[str, int]]:
         """Each record's text and the index of its label; see `labelled`."""
-        how = {"label_column": self.label_column, "label_map": self.label_map, "skip_other": self.skip_other}
-        return labelled(records, labels, counts=counts, **how)  # type: ignore[arg-type]  # as they are declared above
+        return labelled(
+            records,
+            labels,
+            label_column=self.label_column,
+            label_map=self.label_map,
+            skip_other=self.skip_other,
+            counts=counts,
+        )
 
 
 def read_file(path: Path, *, text_column: str | None = None, choices: Choices | None = None) -> Records:

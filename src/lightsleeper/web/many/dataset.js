@@ -1,11 +1,9 @@
 /** The rows of a file as the page holds them, which of their cells is the text, and reading them from a file. */
 
-import { cellAt, unpack } from "./reading/packed.js";
+import { BATCH_ROWS, cellAt, unpack } from "./reading/packed.js";
 import { reasonOf, reasonOfCell } from "./reading/rows.js";
 
 const EXCERPT_CHARS = 300;
-/** As in reader.worker.js. */
-const BATCH_ROWS = 500;
 
 /**
  * @typedef {import("./reading/packed.js").Packed} Packed

@@ -36,6 +36,6 @@ export function mountMany({ openText }) {
 async function mayReplace(run) {
   const done = run.results?.done ?? 0;
   if (!done) return true;
-  const saved = run.unsaved ? " They were not downloaded." : "";
-  return asked({ title: "Throw the results away?", text: `${plural(done, "row")} have an answer, which this takes away.${saved}`, yes: "Throw them away" });
+  const saved = run.unsaved ? " The results were not downloaded." : "";
+  return asked({ title: "Throw the results away?", text: `This takes away ${plural(done, "answer")}.${saved}`, yes: "Throw them away" });
 }

@@ -2,10 +2,8 @@
 
 import { byId } from "../shared/dom.js";
 import { NONE } from "../shared/head.js";
+import { SHORTEST_COUNTDOWN_S } from "../shared/patience.js";
 import { decimal, duration, grouped, plural, wholePercent } from "../shared/words.js";
-
-/** Below this nobody reads a countdown. */
-const SHORTEST_COUNTDOWN_S = 2;
 
 /**
  * @typedef {import("./job.js").Job} Job

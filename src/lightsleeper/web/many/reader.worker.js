@@ -1,7 +1,7 @@
 /** Reads a file away from the page: what it is first, then its rows in batches that the page takes in a moment. */
 
 import { isBlank } from "./reading/columns.js";
-import { pack } from "./reading/packed.js";
+import { BATCH_ROWS, pack } from "./reading/packed.js";
 import { Summary } from "./reading/summary.js";
 import { openTable } from "./reading/table.js";
 
@@ -9,8 +9,6 @@ const MAX_ROWS = 1_000_000;
 /** What a tab can hold beside its other needs; devices that say how much memory they have say it in GiB, at most 8. */
 const CHARS_PER_GIB = 96 * 1024 * 1024;
 const MAX_CHARS = CHARS_PER_GIB * (/** @type {any} */ (navigator).deviceMemory ?? 4);
-/** As in dataset.js. */
-const BATCH_ROWS = 500;
 
 /** @typedef {import("./reading/rows.js").Row} Row */
 

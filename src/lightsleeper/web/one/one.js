@@ -4,7 +4,7 @@ import { drawBars } from "../shared/bars.js";
 import { announce, byId } from "../shared/dom.js";
 import { clearExplanation, explain } from "./explanation.js";
 import { APPLIES_FROM, headOf, shareOf } from "../shared/head.js";
-import { countDown, delayMs, online, wait } from "../shared/patience.js";
+import { countDown, delayMs, online, SHORTEST_COUNTDOWN_S, wait } from "../shared/patience.js";
 import { problemOf } from "../shared/problems.js";
 import { openKeyDialog } from "../shared/key.js";
 import { mayBeAsleep, predict, ServiceError } from "../shared/service.js";
@@ -15,8 +15,6 @@ import { decimal, duration, grouped, isUnclear, milliseconds, percent, plural, t
 const PAUSE_MS = 300;
 /** An awake service answers well within this; longer means that it is waking, or that the network is slow. */
 const SLOW_MS = 700;
-/** Below this nobody reads a countdown. */
-const SHORTEST_COUNTDOWN_S = 2;
 const EXCERPT_CHARS = 120;
 const UNFAMILIAR = "Little of this text was understood: it may be in a language that the model was not made for.";
 

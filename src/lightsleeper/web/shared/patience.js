@@ -2,6 +2,8 @@
 
 const FIRST_MS = 400;
 const LONGEST_MS = 15_000;
+/** Below this nobody reads a countdown. */
+export const SHORTEST_COUNTDOWN_S = 2;
 
 /**
  * Doubling from 0.4 s to 15 s, a random half of it so that many pages do not return together; never before the

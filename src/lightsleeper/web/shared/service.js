@@ -22,7 +22,6 @@ export class ServiceError extends Error {
    */
   constructor({ status = 0, code = "unreachable", message = "", field = "", limit, retryAfterS, requestId = "" }) {
     super(message);
-    Object.assign(this, { status, code, field, limit, retryAfterS, requestId });
     this.status = status;
     this.code = code;
     this.field = field;

@@ -3,6 +3,9 @@
  * (of three cells each: 12 bytes a row beside the characters, where objects and strings took 200).
  */
 
+/** Rows of every message but a file's last: by it a row is found. */
+export const BATCH_ROWS = 500;
+
 /**
  * @typedef {import("./rows.js").Row} Row
  *
