@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from lightsleeper.process import free_port
 from otlp_receiver import OtlpReceiver
-from redis_server import RedisServer, free_port
+from redis_server import RedisServer
 from service import Service
 
 TEXT = "canarytext warbles in the coalmine"

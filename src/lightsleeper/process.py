@@ -1,6 +1,7 @@
 """Processes as the operating system sees them: when this one began (our first line comes later), what any has used."""
 
 import os
+import socket
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -29,6 +30,14 @@ def cpu_s(pid: int) -> float:
     """CPU seconds that a process has used, all threads, user and system: fields 14 and 15 of proc_pid_stat(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on, for a process that is about to be started."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @dataclass(frozen=True)

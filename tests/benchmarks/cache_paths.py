@@ -18,7 +18,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from load import Server, drive, free_port, mixed_texts, one_each, serving
+from lightsleeper.process import free_port
+from load import Server, drive, mixed_texts, one_each, serving
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import random
-import socket
 import statistics
 import subprocess
 import time
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightsleeper.process import cpu_s
+from lightsleeper.process import cpu_s, free_port
 
 _OPENINGS = (
     "Honestly,",
@@ -213,11 +212,3 @@ def _first_answer(process: "subprocess.Popen[bytes]", port: int) -> None:
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.005)
     raise RuntimeError(f"{process.args!r} ended with status {process.returncode}")
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

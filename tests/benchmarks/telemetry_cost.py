@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from load import Sample, Server, drive, free_port, mixed_texts, one_each, serving
+from lightsleeper.process import free_port
+from load import Sample, Server, drive, mixed_texts, one_each, serving
 
 SERVE = [sys.executable, "-m", "lightsleeper", "serve"]
 #: The default interval.

@@ -12,7 +12,7 @@ A CPU without VNNI, quiet, three runs of 9 rounds (hello world is `uvicorn modul
 | hello world, started by `uvicorn.run` | 0.85, 0.91, 0.92 | 0.85, 0.90, 0.92 |
 | lightsleeper | 0.75, 0.74, 0.77 | 0.75, 0.73, 0.77 |
 
-Before the porch it was 1.54 and 1.25, beside 15 other processes. Of its CPU, in hundredths, go 14 to numpy, 7 to the
+Without the porch, beside 15 other processes, it is 1.54 and 1.25. Of its CPU, in hundredths, go 14 to numpy, 7 to the
 tokenizer's file, 6 each to ONNX Runtime's library and to logging and JSON, 5 each to the session, to the bundle's
 digests, to asyncio and uvloop, to the interpreter, 4 to uvicorn, 3 to our API, 27 to threads, sockets and the answer.
 
@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from load import free_port
+from lightsleeper.process import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

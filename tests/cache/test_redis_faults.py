@@ -10,6 +10,7 @@ import pytest
 
 from lightsleeper.cache.redis_link import KEY_PREFIX
 from lightsleeper.cache.stored_value import ValueFormat
+from lightsleeper.process import free_port
 from redis_caches import (
     LOGITS,
     TIMEOUT_S,
@@ -24,7 +25,7 @@ from redis_caches import (
     trial,
     written,
 )
-from redis_server import RedisServer, free_port
+from redis_server import RedisServer
 
 
 async def test_a_frozen_server_costs_one_timeout_and_then_nothing(server: RedisServer) -> None:

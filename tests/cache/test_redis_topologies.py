@@ -10,8 +10,9 @@ import redis
 import trustme
 
 from lightsleeper.cache.redis_link import KEY_PREFIX
+from lightsleeper.process import free_port
 from redis_caches import LOGITS, A, B, available_again, opened, proxied, trial, written
-from redis_server import RedisServer, free_port
+from redis_server import RedisServer
 
 
 async def test_a_cluster_holds_the_keys_of_one_request_on_several_nodes() -> None:

@@ -16,9 +16,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from lightsleeper.errors import Overloaded
+from lightsleeper.process import free_port
 from lightsleeper.serving.app import create_app
 from lightsleeper.serving.settings import Settings
-from redis_server import free_port
 from service import Service
 
 pytestmark = pytest.mark.clients

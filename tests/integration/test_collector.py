@@ -17,8 +17,9 @@ import httpx2
 import pytest
 import yaml
 
+from lightsleeper.process import free_port
 from prometheus_server import OBSERVABILITY, Prometheus, scraping
-from redis_server import RedisServer, free_port
+from redis_server import RedisServer
 from service import Service
 
 pytestmark = pytest.mark.collector

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from containers import Podman, as_the_host_reaches_an_index, debian, needs_containers, until_open
-from redis_server import free_port
+from lightsleeper.process import free_port
 from rendering import ROOT
 
 pytestmark = [

@@ -19,8 +19,8 @@ from burst import Tally, burst
 from containers import Podman, as_the_host_reaches_an_index, debian, needs_containers, until_open
 from hub import COMMIT, serve_hub
 from lightsleeper import __version__
+from lightsleeper.process import free_port
 from lightsleeper.serving.settings import Settings
-from redis_server import free_port
 from rendering import ROOT, container
 
 pytestmark = [

@@ -20,9 +20,10 @@ import httpx2
 import pytest
 import yaml
 
+from lightsleeper.process import free_port
 from otlp_receiver import OtlpReceiver, attributes
 from prometheus_server import OBSERVABILITY, Prometheus, scraping
-from redis_server import RedisServer, free_port
+from redis_server import RedisServer
 from service import Service
 
 DASHBOARD = json.loads((OBSERVABILITY / "grafana/dashboards/lightsleeper.json").read_text())

@@ -10,12 +10,13 @@ from lightsleeper.cache.cache import TwoLevelCache
 from lightsleeper.cache.redis_link import RedisLink
 from lightsleeper.model.onnx_engine import OnnxEngine
 from lightsleeper.pipeline.batcher import Batcher
+from lightsleeper.process import free_port
 from lightsleeper.serving import lifespan
 from lightsleeper.serving.app import open_telemetry
 from lightsleeper.serving.lifespan import serve_parts
 from lightsleeper.serving.settings import Settings
 from lightsleeper.telemetry.export import Telemetry
-from redis_server import RedisServer, free_port
+from redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
 

@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.routes import ROUTES
+from lightsleeper.process import free_port
 from lightsleeper.serving import porch
 from lightsleeper.serving.app import whole_app
 from lightsleeper.serving.porch import Porch
 from lightsleeper.serving.settings import Settings
-from redis_server import free_port
 
 #: What a wake may not pay for: FastAPI and all that it brings, what is switched off, what a mistake or a dialect needs.
 HEAVY = {

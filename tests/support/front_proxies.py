@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from redis_server import free_port
+from lightsleeper.process import free_port
 
 #: The compiled standard library of Go is its first program's wait: a minute on two busy cores.
 BUILD_S = 600

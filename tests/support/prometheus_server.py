@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import yaml
 
-from redis_server import free_port
+from lightsleeper.process import free_port
 
 OBSERVABILITY = Path(__file__).parents[2] / "observability"
 

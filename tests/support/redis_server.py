@@ -3,10 +3,8 @@
 import importlib.util
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -98,10 +96,3 @@ class RedisServer:
     def __exit__(self, *_: object) -> None:
         self.kill()
         self._folder.cleanup()
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

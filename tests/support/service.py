@@ -11,7 +11,7 @@ from typing import Self
 import httpx2
 import pytest
 
-from redis_server import free_port
+from lightsleeper.process import free_port
 
 
 class Service:

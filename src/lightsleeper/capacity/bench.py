@@ -26,7 +26,7 @@ from lightsleeper.errors import LightsleeperError
 from lightsleeper.model.model import Model, load_model
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.encoding import REMEMBERED_BYTES
-from lightsleeper.process import cpu_s
+from lightsleeper.process import cpu_s, free_port
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 BATCHES = (1, 4, 16)
@@ -126,14 +126,14 @@ def _text(dice: random.Random, words: int) -> str:
 @contextmanager
 def _service(bundle: Path, cpus: set[int]) -> Iterator[tuple["subprocess.Popen[bytes]", int, float]]:
     """The service on those CPUs, its port, and the seconds from exec until it was open; ended on leaving."""
-    port = _free_port()
+    port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("LIGHTSLEEPER_")},
         "PORT": str(port),
         "LIGHTSLEEPER_HOST": "127.0.0.1",
         "LIGHTSLEEPER_BUNDLE": str(bundle),
         "LIGHTSLEEPER_CACHE_ENTRIES": "0",
-        "LIGHTSLEEPER_METRICS_PORT": str(_free_port()),
+        "LIGHTSLEEPER_METRICS_PORT": str(free_port()),
         "LIGHTSLEEPER_LOG_LEVEL": "error",
     }
     before = os.sched_getaffinity(0)
@@ -148,13 +148,6 @@ def _service(bundle: Path, cpus: set[int]) -> Iterator[tuple["subprocess.Popen[b
     finally:
         process.terminate()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _until_open(process: "subprocess.Popen[bytes]", port: int) -> None:

@@ -8,7 +8,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import lightsleeper
-from load import free_port
+from lightsleeper.process import free_port
 from peers.contenders import Peer, Places
 from peers.loads import Load
 from peers.processes import Request, last_line, running
