@@ -9,13 +9,10 @@ import pytest
 from crowded_service import CROWDED, FULL, CrowdedService, told
 from lightsleeper.serving.app import early_refusals
 from lightsleeper.serving.settings import Settings
-from wire import LAST, Answer, answers, chunked, connected, request, sized, talk
+from wire import LAST, PAGES_ORIGIN, SMUGGLED, TEXT, Answer, answers, chunked, connected, request, sized, talk
 
-TEXT = b'{"text": "A quiet film that stays with you."}'
-SMUGGLED = b"GET /model HTTP/1.1\r\nHost: smuggled\r\n\r\n"
 KEY = "a-key"
-ORIGIN = "https://example.org"
-SETTINGS = Settings(workers=1, cors_origins=(ORIGIN,), root_path="/below", max_body_bytes=20_000)
+SETTINGS = Settings(workers=1, cors_origins=(PAGES_ORIGIN,), root_path="/below", max_body_bytes=20_000)
 KEYED = Settings(workers=1, api_key_digests=(hashlib.sha256(KEY.encode()).hexdigest(),))
 
 
@@ -85,7 +82,7 @@ def test_an_early_refusal_says_what_the_application_would_in_every_dialect(
         ("ce-specversion: 1.0\nce-id: 1", True),
         ("X-Forwarded-For: 198.51.100.1\nX-Forwarded-Proto: https", True),
         # What is unusual takes the long way, to the same answer.
-        (f"Origin: {ORIGIN}", False),
+        (f"Origin: {PAGES_ORIGIN}", False),
         ("Origin: https://elsewhere.example", False),
         ("Connection: close", False),
         ("X-Forwarded-For: 198.51.100.1\nX-Forwarded-For: 198.51.100.2", False),

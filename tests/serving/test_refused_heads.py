@@ -16,9 +16,8 @@ from lightsleeper.api.early_refusal import Refusal
 from lightsleeper.serving.door import DoorLimits
 from lightsleeper.serving.refused_heads import RefusedHeads
 from lightsleeper.serving.settings import Settings
-from wire import LAST, PATIENCE_S, Answer, answers, chunked, connected, parsed, request, served, sized, talk
+from wire import LAST, PATIENCE_S, TEXT, Answer, answers, chunked, connected, parsed, request, served, sized, talk
 
-TEXT = b'{"text": "A quiet film that stays with you."}'
 OTHER = b'{"text": "A quiet fish that stays with you for long."}'
 ONE = request(headers=sized(TEXT), body=TEXT)
 KEY = "a-key"

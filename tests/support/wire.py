@@ -20,6 +20,16 @@ from lightsleeper.serving.http_shedding import SheddingProtocol
 #: Of a socket that should have had its answer long ago, on a machine that is busy with something else.
 PATIENCE_S = 60
 
+#: Small or short, so that breaking one takes neither megabytes nor seconds.
+SMALL_LIMITS = DoorLimits(
+    max_head_bytes=8_192, max_url_bytes=1_024, max_headers=20, max_pipelined=4, max_framing_bytes=2_048
+)
+#: Whose pages may call the service of the tests.
+PAGES_ORIGIN = "https://example.org"
+#: A request's body, and a request that somebody could hide in one.
+TEXT = b'{"text": "A quiet film that stays with you."}'
+SMUGGLED = b"GET /model HTTP/1.1\r\nHost: smuggled\r\n\r\n"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -92,6 +102,32 @@ def parsed(came: bytes) -> Iterable[Answer]:
         assert len(came) >= length
         yield Answer(status, headers, came[:length])
         came = came[length:]
+
+
+def is_refusal(answer: Answer, status: int, code: str) -> None:
+    """Everything that every answer has, also one that no route gave."""
+    assert (answer.status, answer.code) == (status, code)
+    assert answer.headers["connection"] == "close"
+    assert answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-type"] == "application/json"
+
+
+#: How a message is cut.
+Packets = Callable[[bytes], list[bytes]]
+
+
+def in_one(message: bytes) -> list[bytes]:
+    return [message]
+
+
+def head_first(message: bytes) -> list[bytes]:
+    head, end, body = message.partition(b"\r\n\r\n")
+    return [head + end, body]
+
+
+def byte_by_byte(message: bytes) -> list[bytes]:
+    return [message[at : at + 1] for at in range(len(message))]
 
 
 @contextlib.contextmanager
