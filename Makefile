@@ -35,9 +35,6 @@ test-torch: $(INSTALLED)/dev torch ## run the tests of training, export and the 
 test-bulk: $(INSTALLED)/serve $(INSTALLED)/dev torch $(INSTALLED)/engines-$(ENGINES) ## run the tests in DuckDB, Spark (needs Java 17), Ray, Polars, Daft, Dask, pandas
 	.venv/bin/pytest -m bulk $(ARGS)
 
-bench-bulk: $(INSTALLED)/serve $(INSTALLED)/dev torch $(INSTALLED)/engines-$(ENGINES) .venv/peers/model2vec/ready .venv/peers/model2vec-training/ready ## measure many rows in each engine and in what people use today (ARGS="FILE --labelled FILE --training FILE")
-	.venv/bin/python tests/benchmarks/many_rows.py $(ARGS)
-
 test-browser: $(INSTALLED)/serve $(INSTALLED)/dev $(INSTALLED)/browser ## run the tests of the page in a real Chromium
 	.venv/bin/pytest -m browser $(ARGS)
 
@@ -93,6 +90,9 @@ bench-telemetry: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what telemetry c
 
 bench-cache: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what a cache hit and a miss cost (ARGS=FILE takes its texts)
 	.venv/bin/python tests/benchmarks/cache_paths.py $(ARGS)
+
+bench-bulk: $(INSTALLED)/serve $(INSTALLED)/dev torch $(INSTALLED)/engines-$(ENGINES) .venv/peers/model2vec/ready .venv/peers/model2vec-training/ready ## measure many rows in each engine and in what people use today (ARGS="FILE --labelled FILE --training FILE")
+	.venv/bin/python tests/benchmarks/many_rows.py $(ARGS)
 
 bench-overload: $(INSTALLED)/serve $(INSTALLED)/dev ## measure what is left of it at 1, 2, 5 and 10 times its capacity (ARGS="20 --part levels")
 	.venv/bin/python tests/benchmarks/overload.py $(ARGS)
