@@ -87,6 +87,12 @@ def test_grades_are_spread_evenly_between_the_two_labels(tmp_path: Path) -> None
     assert [row.target for row in read_rows(source, LABELS)] == [(1.0, 0.0), (0.5, 0.5), (0.0, 1.0)]
 
 
+@pytest.mark.parametrize("content", ["text,label\nGreat,maybe\nBad,0\n", "id,text\n1,Great place\n2,Awful rooms\n"])
+def test_labels_that_are_refused_are_refused_with_their_file(tmp_path: Path, content: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^b\.csv: "):
+        read_rows(Source(file(tmp_path, "b.csv", content)), LABELS)
+
+
 def test_a_grade_that_is_no_number_names_its_line(tmp_path: Path) -> None:
     source = Source(file(tmp_path, "a.tsv", "text\tlabel\nworst\t0\nso so\tmiddling\n"), kind="graded")
     with pytest.raises(InvalidInput, match=r"a\.tsv, row 2 \(line 3\)"):

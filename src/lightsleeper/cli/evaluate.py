@@ -3,15 +3,12 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightsleeper.cli.commands import open_model
 from lightsleeper.cli.files import add_labels, add_reading, how_labelled, reading_of
-from lightsleeper.errors import InvalidInput
 
 if TYPE_CHECKING:
     from lightsleeper.bulk.records import Reading, Records
@@ -70,6 +67,7 @@ def _evaluate_behaviours(options: argparse.Namespace, model: "Model") -> None:
 def _evaluate_files(options: argparse.Namespace, model: "Model") -> None:
     import json  # noqa: PLC0415  # see `main`
 
+    from lightsleeper.bulk.records.labels import said_of  # noqa: PLC0415  # see above
     from lightsleeper.bulk.records.pipes import rereadable  # noqa: PLC0415  # see above
     from lightsleeper.model.cpu_quota import cpus, worker_count  # noqa: PLC0415  # see above
     from lightsleeper.training.evaluate_sets import evaluate_records  # noqa: PLC0415  # see above
@@ -77,7 +75,7 @@ def _evaluate_files(options: argparse.Namespace, model: "Model") -> None:
     reading = reading_of(options)
     for file in options.files:
         counts: Counter[tuple[str, str | None]] = Counter()
-        with rereadable() as again, _named(file):
+        with rereadable() as again, said_of(file):
             records = reading.records(again(file))
             column_of = partial(_column_of, model=model, reading=reading)
             sys.stderr.writelines(f"{line}\n" for line in how_labelled(again(file), reading, column_of))
@@ -94,17 +92,6 @@ def _column_of(records: "Records", *, model: "Model", reading: "Reading") -> str
     if model.head.many_labels:
         return column_of_sets(records, model.labels, reading)
     return label_column_of(records, reading.label_column)
-
-
-@contextmanager
-def _named(file: Path) -> Iterator[None]:
-    """What is refused, with its file: there may be several."""
-    try:
-        yield
-    except InvalidInput as error:
-        if str(file) in error.message or error.message.startswith(file.name):
-            raise
-        raise InvalidInput(f"{file}: {error.message}", field=error.field, limit=error.limit) from error
 
 
 def _labels_read(counts: Counter[tuple[str, str | None]], records: "Records") -> str:

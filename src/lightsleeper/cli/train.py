@@ -145,10 +145,12 @@ def _train(options: argparse.Namespace) -> int:
 
 def _how_read(source: "Source") -> list[str]:
     """How a file is read, and where in it stands what to learn."""
-    from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.labels import said_of  # noqa: PLC0415  # see `main`
+    from lightsleeper.bulk.records.table import open_table  # noqa: PLC0415  # see above
     from lightsleeper.training.mix import target_column  # noqa: PLC0415  # see above
 
     if source.kind in {"labelled", "graded"}:
-        return how_labelled(source.file, source.reading, lambda records: target_column(list(records), source))
+        with said_of(Path(source.file.name)):
+            return how_labelled(source.file, source.reading, lambda records: target_column(list(records), source))
     with open_table(source.file, choices=source.reading.choices_of_texts(source.file)) as table:
         return how_read(table)

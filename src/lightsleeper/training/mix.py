@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from lightsleeper.bulk.records import Reading, Record
 from lightsleeper.bulk.records.columns import words_of_name
-from lightsleeper.bulk.records.labels import label_column_of
+from lightsleeper.bulk.records.labels import label_column_of, said_of
 from lightsleeper.bulk.records.rules import LABEL_COLUMNS
 from lightsleeper.errors import ConfigurationError, InvalidInput
 from lightsleeper.training.augment import CHANGES, WRITERS
@@ -69,7 +69,12 @@ def parse_augmentation(argument: str) -> Augmentation:
 
 
 def read_rows(source: Source, labels: Sequence[str]) -> list[Row]:
-    """Every row of the file; InvalidInput naming the line of the first that cannot be read."""
+    """Every row of the file; InvalidInput naming the file, and the line of the first that cannot be read."""
+    with said_of(Path(source.file.name)):
+        return _rows_of(source, labels)
+
+
+def _rows_of(source: Source, labels: Sequence[str]) -> list[Row]:
     if source.kind == "neutral":
         return [Row(text, (1 / len(labels),) * len(labels)) for text in source.reading.texts(source.file)]
     rows = list(source.reading.records(source.file))

@@ -28,8 +28,13 @@ def trace(folder: Path, content: str | bytes) -> Trace:
         ("\ufefftimestamp\r\n2026-11-26T07:00:00.25Z\r\n2026-11-26T08:00:01+01:00\r\n\r\n", [0.25, 1], [1, 1]),
         ("time\n2026-11-26 07:00:00\n2026-11-26 07:00:02.5\n", [0, 2.5], [1, 1]),
         ("time\n1764140400.5\n1764140460\n", [0.5, 60], [1, 1]),
+        ("time;texts\n0.5;2\n1;3\n", [0.5, 1], [2, 3]),
+        ("texts\ttime\n2\t7\n\t8\n", [7, 8], [2, 1]),
     ],
-    ids=["header", "no header", "two columns", "columns by name", "with zone", "without zone", "since 1970"],
+    ids=[
+        *("header", "no header", "two columns", "columns by name", "with zone", "without zone", "since 1970"),
+        *("semicolons", "tabs"),
+    ],
 )
 def test_a_trace_is_read_as_people_write_it(
     tmp_path: Path, content: str, times: list[float], texts: list[float]
@@ -54,7 +59,8 @@ def test_a_trace_is_read_as_people_write_it(
         ("time,texts\n5,0\n", "row 2 has '0' texts: 1 to 64"),
         ("time,texts\n5,many\n", "row 2 has 'many' texts"),
         ("time,texts\n5," + "9" * 500 + "\n", "row 2 has '999"),
-        ("when\n5\n", "row 1 has no column `time`"),
+        ("when;how many\n5;1\n", "row 1 has no column `time` among 'when', 'how many'"),
+        ("sep=;\ntime;texts\n5;1\n", "row 1 has no column `time` among 'sep=', ''"),
         ("texts,time\n5\n", "row 2 has '' for a time"),
         ("", "no request in it"),
         ("time\n\n\n", "no request in it"),

@@ -11,7 +11,7 @@ from lightsleeper.bulk.records.columns import unique_names
 from lightsleeper.bulk.records.described import Choices, Table, described
 from lightsleeper.bulk.records.dialect import decide, line_end, separator_line, with_carriage_returns
 from lightsleeper.bulk.records.header import header_of
-from lightsleeper.bulk.records.rows import OTHER_TABLE, Row, Shape, table_rows
+from lightsleeper.bulk.records.rows import OTHER_HEADER, OTHER_TABLE, Row, Shape, table_rows
 from lightsleeper.bulk.records.second_header import said_of, second_header_rows
 from lightsleeper.bulk.records.titles import Line, Lines
 from lightsleeper.bulk.records.values import trimmed
@@ -34,7 +34,8 @@ def from_text(
         dialect = Dialect(None, "none", line_end(text))
         return from_cells(rows_of(characters, dialect), _sample(text, dialect, whole=whole), name, choices, dialect)
     begin = len(text) - len(shown)
-    form = _form_of(shown, whole=whole, delimiter=choices.delimiter or said)
+    has_tabs = file_format == "tsv" and (choices.file_format == "tsv" or "\t" in shown.partition("\n")[0])
+    form = _form_of(shown, whole=whole, delimiter=choices.delimiter or said or ("\t" if has_tabs else None))
     shown = "".join(form.pieces([shown]))
     line = 1 + text.count("\n", 0, begin)
     rows = rows_of(form.pieces(without_start(characters, begin)), form.dialect, line=line)
@@ -154,6 +155,8 @@ def from_cells(
             table.notes.append(f"nearly every row has a cell too many: taken for a part of {table.text_name}")
     if others := [row.line for row in shown if row.problem == OTHER_TABLE]:
         table.notes.append(f"another table begins in line {others[0]:,}: its rows get no label")
+    if others := [row.line for row in shown if row.problem == OTHER_HEADER]:
+        table.notes.append(f"another table begins in line {others[0]:,}: its rows are read as those of the first")
     table.notes += _short_rows(shown)
     table.rows = table_rows(rows, shape)
     return table

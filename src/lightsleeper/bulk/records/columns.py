@@ -39,8 +39,11 @@ _NAME_WORDS: Final = 4
 _NAMED: Final = 16.0
 _HALF: Final = 0.5
 _LEAST_WEIGHT: Final = 0.01
+_FEW_WORDS: Final = 3.0
 #: So many cells, all alike, are no texts.
 _MANY: Final = 3
+#: A string of two words or more.
+_TEXT_WITHIN = re.compile(r'[:\[,]\s*"[^"\s]+\s[^"]*"')
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -58,6 +61,8 @@ class Column:
     likeness: float
     #: Whether its name says that it holds the texts, and it holds something.
     is_named: bool = False
+    #: Whether that is JSON with texts in it: rows of their own, it may be.
+    holds_texts: bool = False
 
 
 def unique_names(header: Sequence[str], width: int) -> list[str]:
@@ -102,11 +107,18 @@ def describe(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list
 
 
 def text_column(columns: Sequence[Column]) -> int | None:
-    """The index of the column that looks most like texts; the only one there is; None if none can be read."""
+    """The index of the column that looks most like texts; the only one there is; None if none can be read.
+
+    None, too, where texts stand within JSON, in a column called so, and the best of the others says but a few words:
+    the names of what was reviewed.
+    """
     if len(columns) == 1:
         return 0
     best = max(range(len(columns)), key=lambda index: columns[index].likeness, default=0)
-    return best if columns and columns[best].likeness > 0 else None
+    if not columns or columns[best].likeness == 0:
+        return None
+    is_doubtful = columns[best].likeness < _FEW_WORDS and not columns[best].is_named
+    return None if is_doubtful and any(column.is_named and column.holds_texts for column in columns) else best
 
 
 def words_of_name(name: str) -> set[str]:
@@ -154,11 +166,17 @@ def _column(name: str, cells: Sequence[str | None]) -> Column:
             weight = _LEAST_WEIGHT
         elif seen < _LEAST_WORDS or share < _HALF or (len(filled) >= _MANY and len(set(filled)) == 1):
             weight = 2.0
-    return Column(name, share, distinct, words * share * distinct * weight if words >= _LEAST_WORDS else 0.0, is_named)
+    likeness = words * share * distinct * weight if words >= _LEAST_WORDS else 0.0
+    holds_texts = is_named and all(map(_is_json, filled)) and any(map(_TEXT_WITHIN.search, filled))
+    return Column(name, share, distinct, likeness, is_named, holds_texts)
+
+
+def _is_json(cell: str) -> bool:
+    return cell.startswith(("{", "[")) and cell.endswith(("}", "]"))
 
 
 def _words(cell: str) -> float:
-    if cell.startswith(("{", "[")) and cell.endswith(("}", "]")):  # JSON: not written by hand
+    if _is_json(cell):  # not written by hand
         return 0
     unspaced = len(_UNSPACED.findall(cell))
     return unspaced / 2 if unspaced > len(cell) / 4 else sum(map(str.isalpha, _WORD.findall(cell)))

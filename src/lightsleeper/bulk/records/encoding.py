@@ -23,6 +23,7 @@ _PYTHON_NAMES: Final = {
     "windows-1254": "cp1254",
     "windows-1255": "cp1255",
     "windows-1256": "cp1256",
+    "windows-1257": "cp1257",
     "windows-874": "cp874",
     "ibm850": "cp850",
     "ibm866": "cp866",

@@ -21,6 +21,7 @@ _DRAWN: Final = (
     r"\s*(?:\+(?:[-=]+\+)+\n\||[\u250c\u256d\u250f\u2554][\u2500-\u256c]+\n"
     r"|.+\n-+(?:\+-+)+\n|.+\n-{2,}(?: +-{2,})+ *\n)"
 )
+_A_DRAWING: Final = "a table drawn with lines; have it written as csv"
 #: By how a file begins, and what stands at the beginning of a line further on.
 _KINDS: Final = tuple(
     (re.compile(begin, re.ASCII | re.IGNORECASE), re.compile(further, re.ASCII | re.IGNORECASE | re.MULTILINE), what)
@@ -32,9 +33,12 @@ _KINDS: Final = tuple(
         (r"From \S+ .*\d\d:\d\d.*\d{4}\n[A-Z-]+: ", "", "a mailbox; export it as csv"),
         (r"\s*(?:#.*\n)*\[\[?[\w.\" -]+\]\]?\n[\w.-]+ *= *\S", "", "TOML or INI; write it as csv or JSON"),
         (r"BEGIN:V(?:CARD|CALENDAR)\n", "", "a file of contacts or dates; export it as csv"),
-        (_DRAWN, "", "a table drawn with lines; have it written as csv"),
+        (_DRAWN, "", _A_DRAWING),
+        ("", r"^\|?-{5,}\|?\n\|.*\|\n\|?-{5,}\|?\n\|", _A_DRAWING),  # SAP's lists, perhaps below a title
     )
 )
+#: Rows as Python and JavaScript print them, none of which is JSON.
+_PRINTED = re.compile(r"\{(?![\s\S]*\n\{ *\") *(?:u?'[^'\n]+'|\w+) *: .*\},?(?:\n|$)", re.ASCII)
 _COMMENTS = re.compile(r"^[ \t]*--.*|/\*[\s\S]*?\*/;?", re.MULTILINE)
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(?: .*)?")
 _OF_MAIL: Final = frozenset(
@@ -58,12 +62,15 @@ def require_rows(text: str, name: str, *, whole: bool, said: bool) -> None:
     begin = text[:_SEEN_CHARS].removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not said and (what := _kind_of(begin)):
         raise InvalidInput(f"{name} is {what}")
+    called_json = name.lower().endswith((".json", ".jsonl", ".ndjson"))  # is told where it is none
+    if not said and not called_json and _PRINTED.match(begin):
+        raise InvalidInput(f"{name} is not JSON, whose names stand in double quotes; write it as JSON")
 
 
 def _kind_of(begin: str) -> str:
     plain = _COMMENTS.sub("", begin) if begin.lstrip().startswith(("--", "/*")) else begin
     for first, further, what in _KINDS:
-        if first.match(plain) and further.search(plain):
+        if any(first.match(shown) and further.search(shown) for shown in {plain, begin}):
             return what
     if _is_mail(begin):
         return "a mail; export its text as csv"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -87,6 +88,17 @@ class Reading:
             skip_other=self.skip_other,
             counts=counts,
         )
+
+
+@contextmanager
+def said_of(file: Path) -> Iterator[None]:
+    """What is refused, with its file: there may be several."""
+    try:
+        yield
+    except InvalidInput as error:
+        if str(file) in error.message or error.message.startswith(file.name):
+            raise
+        raise InvalidInput(f"{file}: {error.message}", field=error.field, limit=error.limit) from error
 
 
 def read_file(path: Path, *, text_column: str | None = None, choices: Choices | None = None) -> Records:

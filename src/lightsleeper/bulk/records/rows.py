@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 
 from lightsleeper.bulk.records import json_rows, json_values
 from lightsleeper.bulk.records.cells import Cells
@@ -17,6 +17,7 @@ PLACEHOLDER = "placeholder"
 HEADER_AGAIN = "the header again"
 HEADER_OTHERWISE = "the header again, in another order"
 OTHER_TABLE = "of another table"
+OTHER_HEADER = "the header of another table"
 
 
 @dataclass(slots=True)
@@ -85,8 +86,8 @@ def table_rows(lines: Iterable[Cells], shape: Shape) -> Iterator[Row]:
     """
     number, skip, other = 0, shape.skip, 0
     empty: list[int] = []
-    again, width = _HeaderAgain(shape.header or []), shape.width
-    for line in lines:
+    again, width, ahead = _HeaderAgain(shape.header or []), shape.width, _Ahead(lines)
+    for line in ahead:
         cells = line.cells
         # Nearly every row of nearly every file.
         if (
@@ -110,16 +111,30 @@ def table_rows(lines: Iterable[Cells], shape: Shape) -> Iterator[Row]:
                 number += 1
                 yield Row(number, blank, [""])
             empty.clear()
-            if shape.header and shape.is_delimited and begins_another_table(cells, width):
+            if shape.header and shape.is_delimited and begins_another_table(cells, ahead.below(), width):
                 other = len(cells)
         number += 1
-        if len(cells) == other != width:
-            yield _problem_row(number, line, width, OTHER_TABLE)
-        elif again.is_met(cells):
-            yield Row(number, line.line, [*cells], problem=HEADER_OTHERWISE if again.order else HEADER_AGAIN)
-        else:
-            other = 0 if len(cells) == width else other
-            yield _table_row(number, line, shape, again.order)
+        yield _row(number, line, shape, again, is_other=len(cells) == other)
+        other = 0 if len(cells) == width else other  # below another header, too, it is not told
+
+
+class _Ahead:
+    """Lines, and the one below, which is not taken by looking at it."""
+
+    def __init__(self, lines: Iterable[Cells]) -> None:
+        self._lines = iter(lines)
+        self._seen: list[Cells] = []
+
+    def __iter__(self) -> Iterator[Cells]:
+        for line in self._lines:
+            yield line
+            while self._seen:
+                yield self._seen.pop()
+
+    def below(self) -> list[str] | None:
+        """Its cells; None at the end."""
+        self._seen.extend(islice(self._lines, 1))
+        return self._seen[-1].cells if self._seen else None
 
 
 class _HeaderAgain:
@@ -149,6 +164,15 @@ class _HeaderAgain:
 def _is_nothing(cells: Sequence[str], width: int, skip: int) -> bool:
     """Whether a line is no row. In one column quotes with nothing in them are a blank cell, below the header."""
     return not cells or (cells == [""] and (width > 1 or skip > 0))
+
+
+def _row(number: int, line: Cells, shape: Shape, again: _HeaderAgain, *, is_other: bool) -> Row:
+    cells = line.cells
+    if again.is_met(cells):
+        return Row(number, line.line, [*cells], problem=HEADER_OTHERWISE if again.order else HEADER_AGAIN)
+    if is_other:
+        return _problem_row(number, line, shape.width, OTHER_HEADER if len(cells) == shape.width else OTHER_TABLE)
+    return _table_row(number, line, shape, again.order)
 
 
 def _problem_row(number: int, line: Cells, width: int, problem: str) -> Row:

@@ -176,6 +176,8 @@ LEGACY_ENCODINGS: Final = {
     "gb18030": _SIMPLIFIED,
     "big5": _TRADITIONAL,
     "euc-kr": _HANGUL,
+    "windows-1257": "ąčęėįšųūžāēģīķļņõäöüéĄČĘĖĮŠŲŪŽĀĒĢĪĶĻŅÕÄÖÜ„”“’–…\u00a0",
+    "iso-8859-5": _CYRILLIC,
     "windows-874": "".join(map(chr, [*range(0x0E01, 0x0E3A), *range(0x0E40, 0x0E4E)])) + "“”‘’–…\u00a0",
 }
 

@@ -16,6 +16,9 @@ _LISTED: Final = 5
 _LEAST_COLUMNS: Final = 2
 #: A longer cell above texts is one of them.
 _UNIT_WORDS: Final = 2
+_RULE = re.compile(r":?-{2,}:?")
+#: Two dashes alone are what some write where nothing is.
+_LEAST_RULE: Final = 3
 _BRACKETED = re.compile(r"\s*[(\[].*[)\]]\s*")
 
 
@@ -24,6 +27,8 @@ def second_header_rows(body: Sequence[Sequence[str]]) -> int:
     for count, row in enumerate(body[:2], 1):
         if all(cell.startswith(_IMPORT_ID) for cell in row if cell) and any(row):
             return count
+    if body and _is_rule(body[0]):
+        return 1
     if len(body) < 2:  # noqa: PLR2004  # a row would be all there is
         return 0
     first, below = body[0], body[1 : 1 + _HEADER_ROWS]
@@ -43,6 +48,12 @@ def second_header_rows(body: Sequence[Sequence[str]]) -> int:
     units = [(cell, column) for cell, column in cells if is_filled(cell)]
     are_units = all(not is_value(cell) and cell not in column for cell, column in units)
     return int(len(units) >= _LEAST_COLUMNS and are_units)
+
+
+def _is_rule(row: Sequence[str]) -> bool:
+    """Whether lines are drawn below all names, as Markdown and sqlcmd do."""
+    cells = [trimmed(cell) for cell in row if trimmed(cell)]
+    return max(map(len, cells), default=0) >= _LEAST_RULE and all(map(_RULE.fullmatch, cells))
 
 
 def said_of(rows: Sequence[Sequence[str]]) -> str:

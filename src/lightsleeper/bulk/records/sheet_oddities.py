@@ -5,9 +5,15 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Final, NamedTuple
 
+from lightsleeper.errors import InvalidInput
+
 NOT_COMPUTED: Final = "a formula that was never computed"
 #: The year 10000, beyond which Excel knows no dates; a day less than 1 January 1904 is earlier where days begin there.
 _END_OF_DATES: Final = {False: 2_958_466, True: 2_958_466 - 1462}
+_LETTERS = re.compile(rb"[A-Za-z]{1,8}")
+_MOST_ROWS: Final = 1_048_576
+_MOST_COLUMNS: Final = 16_384
+_DISORDER: Final = "its rows or cells are out of order; save it in a spreadsheet program"
 _PIECE_BYTES: Final = 1 << 20
 _ELEMENT = re.compile(rb"<(?:\w+:)?(?:row\b([^>]*)>|c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>))", re.DOTALL)
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b")
@@ -25,7 +31,11 @@ class Oddity(NamedTuple):
 
 
 def oddities(stream: IO[bytes], path: str, *, is_1904: bool) -> dict[tuple[int, int], Oddity]:
-    """By row and column, from 1 on, the odd cells of the sheet at `path`; numbers only if they have a style."""
+    """By row and column, from 1 on, the odd cells of the sheet at `path`; numbers only if they have a style.
+
+    InvalidInput for rows or cells that stand behind later ones, which openpyxl leaves out, and for more of them than a
+    sheet can have.
+    """
     found: dict[tuple[int, int], Oddity] = {}
     row = column = 0
     with zipfile.ZipFile(stream) as archive, archive.open(path) as sheet:
@@ -33,12 +43,18 @@ def oddities(stream: IO[bytes], path: str, *, is_1904: bool) -> dict[tuple[int, 
             for element in _ELEMENT.finditer(rows):
                 attributes = dict(_ATTRIBUTE.findall(element[2] if element[1] is None else element[1]))
                 if element[1] is not None:
-                    row, column = int(attributes.get(b"r", row + 1)), 0
+                    row, column = _next(row, int(attributes.get(b"r", row + 1)), _MOST_ROWS), 0
                     continue
-                column = _column(attributes[b"r"]) if b"r" in attributes else column + 1
+                column = _next(column, _column(attributes.get(b"r", b"")) or column + 1, _MOST_COLUMNS)
                 if element[3] and (odd := _oddity(element[3], attributes, _END_OF_DATES[is_1904])):
                     found[row, column] = odd
     return found
+
+
+def _next(before: int, number: int, most: int) -> int:
+    if not before < number <= most:
+        raise InvalidInput(_DISORDER)
+    return number
 
 
 def _oddity(inner: bytes, attributes: dict[bytes, bytes], end_of_dates: int) -> Oddity | None:
@@ -63,11 +79,12 @@ def _whole_rows(sheet: IO[bytes]) -> Iterator[bytes]:
     yield rest
 
 
-def _column(reference: bytes) -> int:
-    """`C7` is in column 3."""
+def _column(reference: bytes) -> int | None:
+    """`C7` is in column 3; None if no letter says which."""
+    letters = _LETTERS.match(reference)
+    if not letters:
+        return None
     number = 0
-    for letter in reference:
-        if letter < ord("A"):
-            break
+    for letter in letters[0].upper():
         number = number * 26 + letter - ord("A") + 1
     return number

@@ -26,10 +26,16 @@ def is_empty(cells: Line) -> bool:
     return not cells or (len(cells) == 1 and not cells[0])
 
 
-def begins_another_table(cells: Line, width: int) -> bool:
-    """Whether a line behind an empty one names other columns than the `width` that there are."""
-    names = len(cells) >= _PAIR and len(cells) != width
-    return names and all(cell and not cell[0].isspace() and _may_name(trimmed(cell)) for cell in cells)
+def begins_another_table(cells: Line, below: Line | None, width: int) -> bool:
+    """Whether a line behind an empty one names other columns than the `width` that there are, for the line `below`.
+
+    As many columns are others only if most have a name that is known: a row may hold short words alone.
+    """
+    if len(cells) < _PAIR or below is None or len(below) != len(cells):
+        return False
+    known = sum(trimmed(cell).lower() in _KNOWN for cell in cells)
+    is_sure = len(cells) != width or 2 * known > len(cells)
+    return is_sure and all(cell and not cell[0].isspace() and _may_name(trimmed(cell)) for cell in cells)
 
 
 def _may_name(cell: str) -> bool:
@@ -77,9 +83,16 @@ class Lines:
         begins = (
             index
             for index in sorted(self._behind_empty)
-            if start + 1 < index < len(self.filled) and begins_another_table(self.filled[index], width)
+            if start + 1 < index < len(self.filled)
+            and len(self.filled[index]) != width
+            and begins_another_table(self.filled[index], self._below(index), width)
         )
         return next(begins, self._footer(start, width))
+
+    def _below(self, index: int) -> Line | None:
+        """The line that follows without an empty one between."""
+        is_last = index + 1 == len(self.filled) or index + 1 in self._behind_empty
+        return None if is_last else self.filled[index + 1]
 
     def _footer(self, start: int, width: int) -> int:
         """Where lines of one cell begin that an empty line sets apart at the end, in a table of more columns."""

@@ -1,4 +1,4 @@
-"""A workbook that openpyxl does not take → a copy that it does, with the same cells."""
+"""Workbooks that openpyxl does not take, or should not: a copy with the same cells, or none."""
 
 import io
 import re
@@ -6,10 +6,12 @@ import shutil
 import zipfile
 from typing import IO, Final
 
+from lightsleeper.errors import InvalidInput
+
 _STRICT: Final = b"http://purl.oclc.org/ooxml/"
 _USUAL: Final = b"http://schemas.openxmlformats.org/"
 _NAMESPACE = re.compile(re.escape(_STRICT) + rb"(officeDocument|spreadsheetml|drawingml)/")
-#: A part names its namespaces at its beginning.
+#: A part names its document type and its namespaces at its beginning.
 _BEGINNING_BYTES: Final = 1 << 16
 _STYLES: Final = "xl/styles.xml"
 _FORMAT = re.compile(rb"<(?:\w+:)?numFmt\b([^<>]*)>")
@@ -18,6 +20,16 @@ _CELL_STYLES_END = re.compile(rb"</(?:\w+:)?cellXfs>")
 _CELL_STYLE = re.compile(rb"<(?:\w+:)?xf\b([^<>]*)>")
 _NUMBER = re.compile(rb"\bnumFmtId\s*=\s*[\"'](\d+)[\"']")
 _CODE = re.compile(rb"\bformatCode\s*=\s*(\"[^\"]*\"|'[^']*')")
+
+
+def require_no_doctype(stream: IO[bytes]) -> None:
+    """InvalidInput for a workbook with entities of its own: text that stands nowhere in a sheet, or has no end."""
+    with zipfile.ZipFile(stream) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as part:
+                if name.startswith("xl/") and b"<!DOCTYPE" in part.read(_BEGINNING_BYTES):
+                    raise InvalidInput("it has a DOCTYPE, which no spreadsheet program writes")
+    stream.seek(0)
 
 
 def usual_form(stream: IO[bytes]) -> IO[bytes]:

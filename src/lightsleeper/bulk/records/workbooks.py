@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from lightsleeper.bulk.records.cells import Cells
 from lightsleeper.bulk.records.columns import unique_names
 from lightsleeper.bulk.records.sheet_oddities import Oddity, oddities
-from lightsleeper.bulk.records.usual_workbook import usual_form
+from lightsleeper.bulk.records.usual_workbook import require_no_doctype, usual_form
 from lightsleeper.errors import InvalidInput
 
 _EPOCH_1904: Final = 1904
@@ -81,6 +81,8 @@ def _one_line(name: str) -> Iterator[None]:
     """What openpyxl raises, which is whatever its XML parser and its classes do."""
     try:
         yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}: {error.message}") from error
     except Exception as error:
         raise InvalidInput(f"{name} cannot be read as xlsx: {type(error).__name__}") from error
 
@@ -89,6 +91,7 @@ def _loaded(stream: IO[bytes]) -> tuple["Workbook", IO[bytes]]:
     """The workbook, and the bytes it was read from: its own, or those of a copy where openpyxl does not take them."""
     import openpyxl  # noqa: PLC0415  # an extra
 
+    require_no_doctype(stream)
     try:
         # `data_only`: what Excel computed, not the formula.
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True)

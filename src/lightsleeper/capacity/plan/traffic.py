@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ HIGHEST_RATE = 200_000
 _MOST_TEXTS = 64
 _PIECE = 20_000
 _LONGEST_LINE = 1000
+#: Of equally good ones the first: a spreadsheet writes semicolons where commas are for decimals.
+_DELIMITERS = (",", ";", "\t")
 #: No trace counts so many seconds from its start: they are counted from 1970.
 _EPOCH_FROM_S = 1e8
 #: Nor does one lie 3,000 years ahead: they are milliseconds, or less.
@@ -148,7 +150,7 @@ class RandomTraffic:
 
 @dataclass(frozen=True)
 class Trace:
-    """A CSV file of one row a request: `time` (seconds, or ISO 8601) and, if there is such a column, `texts`."""
+    """A row a request, with commas, semicolons or tabs: `time` (seconds, or ISO 8601) and, if there is one, `texts`."""
 
     file: Path
 
@@ -181,7 +183,10 @@ class Trace:
         try:
             with self.file.open(encoding="utf-8-sig", newline="") as lines:
                 columns = (0, 1)
-                for row, cells in enumerate(csv.reader(self._bounded(lines.readline)), start=1):
+                bounded = self._bounded(lines.readline)
+                first = next(bounded, "")
+                delimiter = max(_DELIMITERS, key=first.count)
+                for row, cells in enumerate(csv.reader(chain([first], bounded), delimiter=delimiter), start=1):
                     if row == 1 and (named := self._columns(cells)):
                         columns = named
                     elif any(cell.strip() for cell in cells):
@@ -208,7 +213,7 @@ class Trace:
             time = names.index("time" if "time" in names else "timestamp")
             return time, names.index("texts") if "texts" in names else len(names)
         if cells and _time_of(cells[0]) is None:
-            raise self._fault(1, "has no column `time`")
+            raise self._fault(1, f"has no column `time` among {shortened(', '.join(map(repr, cells)))}")
         return None
 
     def _row(self, row: int, cells: list[str], columns: tuple[int, int]) -> tuple[float, float]:

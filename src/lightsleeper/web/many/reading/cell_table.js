@@ -6,7 +6,7 @@ import { described, SAMPLE_ROWS } from "./description.js";
 import { decide, lineEnd, separatorLine } from "./dialect.js";
 import { areEscaped, escapeHolder, escapeReleaser, escapesHeld } from "./escaped_ends.js";
 import { headerOf } from "./header.js";
-import { OTHER_TABLE, TableRows } from "./rows.js";
+import { OTHER_HEADER, OTHER_TABLE, TableRows } from "./rows.js";
 import { ONE_COLUMN } from "./rules.js";
 import { saidOf, secondHeaderRows } from "./second_header.js";
 import { areUsual, cellsExchanged, exchanged } from "./single_quotes.js";
@@ -40,7 +40,8 @@ export function fromText(source, format, choices) {
   }
   const [said, behind] = separatorLine(source.text);
   const skipped = source.text.length - behind.length;
-  const form = formOf(behind, source.whole, choices.delimiter ?? said);
+  const hasTabs = format === "tsv" && (choices.format === "tsv" || behind.split("\n", 1)[0].includes("\t"));
+  const form = formOf(behind, source.whole, choices.delimiter ?? said ?? (hasTabs ? "\t" : null));
   const shown = form.change()(behind, true);
   const firstLine = 1 + (source.text.slice(0, skipped).match(/\n/g)?.length ?? 0);
   const sample = form.rows()(new CellReader(form.dialect, firstLine).push(shown, source.whole));
@@ -188,7 +189,8 @@ export function fromCells(lineBatches, sample, name, choices, { dialect, hasQuot
   const names = lines ? ["text"] : uniqueNames(header ?? [], width);
   /** @type {import("./rows.js").Shape} */
   const shape = { width, skip: head.titles.length + Number(header !== null) + head.second.length, keepBlank: lines, header, isDelimited: dialect !== null };
-  const shown = new TableRows(shape).take(sample);
+  const beginning = new TableRows(shape);
+  const shown = [...beginning.take(sample), ...beginning.finish()];
   const table = described(name, lines ? "txt" : "csv", names, shown.filter(({ problem }) => problem !== OTHER_TABLE), choices);
   table.header = header;
   table.notes.push(...head.notes);
@@ -198,12 +200,15 @@ export function fromCells(lineBatches, sample, name, choices, { dialect, hasQuot
     Object.assign(shape, { joiner: dialect.delimiter, joined: table.textIndex });
     if (head.isNarrow) table.notes.push(`nearly every row has a cell too many: taken for a part of ${names[table.textIndex]}`);
   }
-  const other = shown.find(({ problem }) => problem === OTHER_TABLE);
-  if (other) table.notes.push(`another table begins in line ${other.line.toLocaleString("en")}: its rows get no label`);
+  for (const [what, become] of [[OTHER_TABLE, "get no label"], [OTHER_HEADER, "are read as those of the first"]]) {
+    const other = shown.find(({ problem }) => problem === what);
+    if (other) table.notes.push(`another table begins in line ${other.line.toLocaleString("en")}: its rows ${become}`);
+  }
   table.notes.push(...shortRows(shown));
   table.batches = async function* () {
     const rows = new TableRows(shape);
     for await (const batch of lineBatches()) yield rows.take(batch);
+    yield rows.finish();
   };
   return table;
 }

@@ -17,6 +17,9 @@ const NAME_WORDS = 4;
 const NAMED = 16;
 const HALF = 0.5;
 const LEAST_WEIGHT = 0.01;
+/** A string of two words or more. */
+const TEXT_WITHIN = /[:[,]\s*"[^"\s]+\s[^"]*"/;
+const FEW_WORDS = 3;
 /** So many cells, all alike, are no texts. */
 const MANY = 3;
 const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
@@ -28,6 +31,7 @@ const WORD = /(?<!\S)[(["'“‘«¿¡#*_-]*\p{L}[^\s/@<>{}=_\\]*(?!\S)/gu;
  * @property {number} distinct share of those cells that no other equals
  * @property {number} likeness how much it looks like the column of texts; 0 if nothing in it can be read
  * @property {boolean} isNamed whether its name says that it holds the texts, and it holds something
+ * @property {boolean} [holdsTexts] whether that is JSON with texts in it: rows of their own, it may be
  */
 
 /**
@@ -80,14 +84,18 @@ export function isFilled(cell) {
 export const describe = (names, rows) => names.map((name, index) => column(name, rows.map((row) => row[index] ?? null)));
 
 /**
- * The index of the column that looks most like texts; the only one there is; null if none can be read.
+ * The index of the column that looks most like texts; the only one there is; null if none can be read. Null, too, where
+ * texts stand within JSON, in a column called so, and the best of the others says but a few words: the names of what was
+ * reviewed.
  * @param {Column[]} columns
  */
 export function textColumn(columns) {
   if (columns.length === 1) return 0;
   let best = 0;
   columns.forEach(({ likeness }, index) => likeness > columns[best].likeness && (best = index));
-  return columns[best]?.likeness > 0 ? best : null;
+  if (!columns[best]?.likeness) return null;
+  const isDoubtful = columns[best].likeness < FEW_WORDS && !columns[best].isNamed;
+  return isDoubtful && columns.some(({ isNamed, holdsTexts }) => isNamed && holdsTexts) ? null : best;
 }
 
 /**
@@ -131,12 +139,16 @@ function column(name, cells) {
   const readable = weight > 1 ? Math.max(words, LEAST_WORDS) : words; // `tweet_id` is none
   if (isNamed && areValues(filled.map(trimmed))) weight = LEAST_WEIGHT; // if there is nothing else
   else if (isNamed && (words < LEAST_WORDS || share < HALF || (filled.length >= MANY && new Set(filled).size === 1))) weight = 2;
-  return { name, filled: share, distinct, likeness: readable >= LEAST_WORDS ? readable * share * distinct * weight : 0, isNamed };
+  const holdsTexts = isNamed && filled.every(isJson) && filled.some((cell) => TEXT_WITHIN.test(cell));
+  return { name, filled: share, distinct, likeness: readable >= LEAST_WORDS ? readable * share * distinct * weight : 0, isNamed, holdsTexts };
 }
 
 /** @param {string} cell */
+const isJson = (cell) => /^[{[][^]*[}\]]$/.test(cell);
+
+/** @param {string} cell */
 function countWords(cell) {
-  if (/^[{[][^]*[}\]]$/.test(cell)) return 0; // JSON: not written by hand
+  if (isJson(cell)) return 0; // not written by hand
   const unspaced = cell.match(UNSPACED)?.length ?? 0;
   return unspaced && unspaced > Array.from(cell).length / 4 ? unspaced / 2 : (cell.match(WORD)?.length ?? 0);
 }

@@ -11,6 +11,7 @@ const SQL =
   /^\s*(?:(?:set|use|begin(?: transaction)?(?=;)|start|pragma|lock|drop|alter|create database)\b[^;]*;\s*)*(?:(?:create (?:temp |temporary )?table (?:if not exists )?|insert (?:or \w+ )?into )[\w.`"[\]]+\s*(?:\(|values\b)|copy [\w."]+ (?:\([^)]*\) )?from stdin\b)/i;
 /** As MySQL, DuckDB, psql and sqlcmd draw it. */
 const DRAWN = /^\s*(?:\+(?:[-=]+\+)+\n\||[\u250c\u256d\u250f\u2554][\u2500-\u256c]+\n|.+\n-+(?:\+-+)+\n|.+\n-{2,}(?: +-{2,})+ *\n)/;
+const A_DRAWING = "a table drawn with lines; have it written as csv";
 /**
  * By how a file begins, and what stands at the beginning of a line further on.
  * @type {[RegExp, RegExp, string][]}
@@ -23,8 +24,11 @@ const KINDS = [
   [/^From \S+ .*\d\d:\d\d.*\d{4}\n[A-Z-]+: /i, /^/, "a mailbox; export it as csv"],
   [/^\s*(?:#.*\n)*\[\[?[\w." -]+\]\]?\n[\w.-]+ *= *\S/, /^/, "TOML or INI; write it as csv or JSON"],
   [/^BEGIN:V(?:CARD|CALENDAR)\n/i, /^/, "a file of contacts or dates; export it as csv"],
-  [DRAWN, /^/, "a table drawn with lines; have it written as csv"],
+  [DRAWN, /^/, A_DRAWING],
+  [/^/, /^\|?-{5,}\|?\n\|.*\|\n\|?-{5,}\|?\n\|/m, A_DRAWING], // SAP's lists, perhaps below a title
 ];
+/** Rows as Python and JavaScript print them, none of which is JSON. */
+const PRINTED = /^\{(?![^]*\n\{ *") *(?:u?'[^'\n]+'|\w+) *: .*\},?(?:\n|$)/;
 const COMMENTS = /^[ \t]*--.*|\/\*[^]*?\*\/;?/gm;
 const HEADER = /^([A-Za-z][A-Za-z0-9-]*):(?: .*)?$/;
 const OF_MAIL = new Set(["from", "to", "subject", "date", "received", "message-id", "mime-version", "content-type", "return-path"]);
@@ -44,12 +48,14 @@ export function requireRows(text, name, whole, said) {
   const begin = text.slice(0, SEEN_CHARS).replace(/^\ufeff/, "").replace(/\r\n?/g, "\n");
   const what = said ? "" : kindOf(begin);
   if (what) throw new Error(`${name} is ${what}`);
+  const calledJson = /\.(?:jsonl?|ndjson)$/i.test(name); // is told where it is none
+  if (!said && !calledJson && PRINTED.test(begin)) throw new Error(`${name} is not JSON, whose names stand in double quotes; write it as JSON`);
 }
 
 /** @param {string} begin */
 function kindOf(begin) {
   const plain = /^\s*(?:--|\/\*)/.test(begin) ? begin.replace(COMMENTS, "") : begin;
-  const known = KINDS.find(([first, further]) => first.test(plain) && further.test(plain));
+  const known = KINDS.find(([first, further]) => [plain, begin].some((shown) => first.test(shown) && further.test(shown)));
   if (known) return known[2];
   if (isMail(begin)) return "a mail; export its text as csv";
   return YAML.test(begin) && linesOf(begin).every((line) => YAML_LINE.test(line)) ? "YAML; write it as csv or JSON" : "";

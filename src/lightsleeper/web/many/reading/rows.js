@@ -12,6 +12,7 @@ export const PLACEHOLDER = "placeholder";
 const HEADER_AGAIN = "the header again";
 const HEADER_OTHERWISE = "the header again, in another order";
 export const OTHER_TABLE = "of another table";
+export const OTHER_HEADER = "the header of another table";
 
 /**
  * @typedef {object} Row
@@ -67,6 +68,8 @@ export class TableRows {
   #skip;
   /** Cells of the rows of another table that was met; 0 if none was. */
   #other = 0;
+  /** @type {import("./cells.js").Cells | null} behind an empty line, until the line below it is known */
+  #held = null;
   #again;
 
   /**
@@ -90,6 +93,7 @@ export class TableRows {
     /** @type {Row[]} */
     const rows = [];
     for (const line of lines) {
+      if (this.#held) rows.push(this.#released(this.#held, line.cells));
       // In one column quotes with nothing in them are a blank cell, below the header.
       const empty = line.cells.length === 0 || (line.cells.length === 1 && line.cells[0] === "" && (width > 1 || this.#skip > 0));
       if (empty && !keepBlank) {
@@ -104,11 +108,32 @@ export class TableRows {
       if (this.#empty.length) {
         if (width === 1) for (const blank of this.#empty) rows.push({ cells: [""], line: blank });
         this.#empty = [];
-        if (header && isDelimited && beginsAnotherTable(line.cells, width)) this.#other = line.cells.length;
+        if (header && isDelimited) {
+          this.#held = line;
+          continue;
+        }
       }
       rows.push(this.#row(line));
     }
     return rows;
+  }
+
+  /**
+   * What waited for a line below it, of which there is none.
+   * @returns {Row[]}
+   */
+  finish() {
+    return this.#held ? [this.#released(this.#held, undefined)] : [];
+  }
+
+  /**
+   * @param {import("./cells.js").Cells} held
+   * @param {string[] | undefined} below
+   */
+  #released(held, below) {
+    this.#held = null;
+    if (beginsAnotherTable(held.cells, below, this.shape.width)) this.#other = held.cells.length;
+    return this.#row(held);
   }
 
   /**
@@ -118,15 +143,14 @@ export class TableRows {
   #row(read) {
     const { width } = this.shape;
     const { cells: found, line, isSound } = read;
-    if (found.length === this.#other && found.length !== width) return problemRow(read, found, width, OTHER_TABLE);
     const isAgain = this.#again.isMet(found);
     const { order } = this.#again;
+    const isOurs = found.length === width;
+    const isOther = found.length === this.#other;
+    if (isOurs) this.#other = 0; // what is as wide as ours below another header cannot be told from it
     if (isAgain) return { cells: found, line, problem: order ? HEADER_OTHERWISE : HEADER_AGAIN };
-    if (isSound && found.length === width && !order) {
-      this.#other = 0;
-      return read;
-    }
-    return tableRow(read, this.shape, order);
+    if (isOther) return problemRow(read, found, width, isOurs ? OTHER_HEADER : OTHER_TABLE);
+    return isSound && isOurs && !order ? read : tableRow(read, this.shape, order);
   }
 }
 

@@ -111,6 +111,8 @@ export const LEGACY_ENCODINGS = {
   gb18030: SIMPLIFIED,
   big5: TRADITIONAL,
   "euc-kr": HANGUL,
+  "windows-1257": "ąčęėįšųūžāēģīķļņõäöüéĄČĘĖĮŠŲŪŽĀĒĢĪĶĻŅÕÄÖÜ„”“’–…\u00a0",
+  "iso-8859-5": CYRILLIC,
   "windows-874": range(0xe01, 0xe3a) + range(0xe40, 0xe4e) + "“”‘’–…\u00a0",
 };
 

@@ -13,6 +13,8 @@ const LISTED = 5;
 const LEAST_COLUMNS = 2;
 /** A longer cell above texts is one of them. */
 const UNIT_WORDS = 2;
+/** Two dashes alone are what some write where nothing is. */
+const LEAST_RULE = 3;
 const BRACKETED = /^\s*[([].*[)\]]\s*$/;
 
 /**
@@ -22,6 +24,7 @@ const BRACKETED = /^\s*[([].*[)\]]\s*$/;
 export function secondHeaderRows(body) {
   const ids = body.slice(0, 2).findIndex((row) => row.some(Boolean) && row.every((cell) => !cell || cell.startsWith(IMPORT_ID)));
   if (ids !== -1) return ids + 1;
+  if (isRule(body[0] ?? [])) return 1;
   const [first, ...below] = body.slice(0, 2 + HEADER_ROWS - 1);
   if (!below.length) return 0;
   if (!first[0] && ANSWERS.some((answer) => first.includes(answer))) return 1;
@@ -29,6 +32,15 @@ export function secondHeaderRows(body) {
   if (first.some((cell, index) => wordCount(cell) > UNIT_WORDS && !BRACKETED.test(cell) && !areValues(columns[index]))) return 0;
   const units = first.map((cell, index) => ({ cell: trimmed(cell), column: columns[index] })).filter(({ cell, column }) => areValues(column) && isFilled(cell));
   return Number(units.length >= LEAST_COLUMNS && units.every(({ cell, column }) => !isValue(cell) && !column.includes(cell)));
+}
+
+/**
+ * Whether lines are drawn below all names, as Markdown and sqlcmd do.
+ * @param {string[]} row
+ */
+function isRule(row) {
+  const cells = row.map(trimmed).filter(Boolean);
+  return cells.some((cell) => cell.length >= LEAST_RULE) && cells.every((cell) => /^:?-{2,}:?$/.test(cell));
 }
 
 /**

@@ -19,12 +19,23 @@ const MOSTLY = 0.9;
 export const isEmpty = (cells) => !cells.length || (cells.length === 1 && !cells[0]);
 
 /**
- * Whether a line behind an empty one names other columns than the `width` that there are.
+ * Whether a line behind an empty one names other columns than the `width` that there are, for the line `below`. As many
+ * columns are others only if most have a name that is known: a row may hold short words alone.
  * @param {string[]} cells
+ * @param {string[] | undefined} below
  * @param {number} width
  */
-export const beginsAnotherTable = (cells, width) =>
-  cells.length >= PAIR && cells.length !== width && cells.every((cell) => /^[^\s\x1c-\x1f\x85]/.test(cell) && mayName(trimmed(cell)));
+export function beginsAnotherTable(cells, below, width) {
+  if (cells.length < PAIR || below?.length !== cells.length) return false;
+  const isSure = cells.length !== width || 2 * cells.filter(isKnown).length > cells.length;
+  return isSure && cells.every((cell) => /^[^\s\x1c-\x1f\x85]/.test(cell) && mayName(trimmed(cell)));
+}
+
+/** @param {string} cell */
+function isKnown(cell) {
+  const name = trimmed(cell).toLowerCase();
+  return TEXT_NAMES.has(name) || OTHER_NAMES.has(name);
+}
 
 /** @param {string} cell */
 const mayName = (cell) => cell !== "" && !isValue(cell) && wordCount(cell) <= NAME_WORDS;
@@ -75,9 +86,18 @@ export class Lines {
   #end(start) {
     const width = this.filled[start]?.length ?? 0;
     for (const index of this.#behindEmpty) {
-      if (index > start + 1 && index < this.filled.length && beginsAnotherTable(this.filled[index], width)) return index;
+      const cells = this.filled[index] ?? [];
+      if (index > start + 1 && cells.length !== width && beginsAnotherTable(cells, this.#below(index), width)) return index;
     }
     return this.#footer(start, width);
+  }
+
+  /**
+   * The line that follows without an empty one between.
+   * @param {number} index
+   */
+  #below(index) {
+    return this.#behindEmpty.has(index + 1) ? undefined : this.filled[index + 1];
   }
 
   /**
@@ -121,7 +141,6 @@ export class Lines {
     const table = this.table(index);
     const above = this.filled.slice(0, index);
     const first = above[0].map(trimmed).filter(Boolean);
-    const isKnown = (/** @type {string} */ cell) => TEXT_NAMES.has(cell.toLowerCase()) || OTHER_NAMES.has(cell.toLowerCase());
     if (areValues(above.slice(1).map((row) => trimmed(row[0]))) || first.every(isKnown)) return false;
     const ours = sum(evidences(table)) / Math.max(1, filledIn(table[0]));
     const theirs = (2 * first.filter(isNamed).length) / Math.max(1, first.length);

@@ -13,6 +13,10 @@ const ELAPSED_FORMAT = "46";
 /** The year 10000, beyond which Excel knows no dates. */
 const END_OF_DATES = 2_958_466;
 const DAYS_TO_1904 = 1462;
+/** A part says what it is at its beginning. */
+const BEGINNING_CHARS = 65_536;
+const MOST_ROWS = 1_048_576;
+const MOST_COLUMNS = 16_384;
 /** Excel counts days from the end of 1899. */
 const EPOCH_MS = Date.UTC(1899, 11, 30);
 const DAY_MS = 86_400_000;
@@ -40,12 +44,15 @@ const BEGINNING_ROWS = 1000;
 export async function sheetsIn(content, name) {
   const part = async (/** @type {string} */ path) => {
     const entry = content.entries?.get(path);
-    return entry ? plain(await new Response(entry.stream()).arrayBuffer()) : "";
+    const xml = entry ? plain(await new Response(entry.stream()).arrayBuffer()) : "";
+    // Entities would be text that stands nowhere in the sheet, and may be without end.
+    if (xml.slice(0, BEGINNING_CHARS).includes("<!DOCTYPE")) throw new Error(`${name}: it has a DOCTYPE, which no spreadsheet program writes`);
+    return xml;
   };
   const { sheets, is1904 } = await sheetsOf(part);
   if (!sheets.length) throw new Error(`${name} is damaged: it has no sheets`);
   const shared = [...(await part("xl/sharedStrings.xml")).matchAll(/<si\b[^>]*?(?:\/>|>(.*?)<\/si>)/gs)].map(([, inner]) => textIn(inner ?? ""));
-  const how = { shared, is1904, kinds: kindsOfStyles(await part("xl/styles.xml")) };
+  const how = { name, shared, is1904, kinds: kindsOfStyles(await part("xl/styles.xml")) };
   const paths = new Map(sheets.map(({ title, path }) => [title, path]));
   const xmlOf = async (/** @type {string} */ title) => {
     const xml = await part(paths.get(title) ?? "");
@@ -102,6 +109,7 @@ function plain(bytes) {
 
 /**
  * @typedef {object} How what the cells of a sheet mean
+ * @property {string} name the file's
  * @property {string[]} shared
  * @property {boolean} is1904 days are counted from then, as old Macs did
  * @property {("" | "date" | "duration")[]} kinds by style
@@ -116,6 +124,7 @@ function rowsOf(xml, how) {
   const rows = [];
   for (const [, attributes, inner] of xml.matchAll(/<row\b([^>]*?)(?:\/>|>(.*?)<\/row>)/gs)) {
     const number = Number(attribute(attributes, "r")) || rows.length + 1;
+    requireNext(rows.length, number, MOST_ROWS, how);
     while (rows.length < number - 1) rows.push({ cells: [] });
     rows.push(rowOf(inner ?? "", how));
   }
@@ -133,6 +142,7 @@ function rowOf(xml, how) {
   const kinds = {};
   for (const [, attributes, inner] of xml.matchAll(/<c\b([^>]*?)(?:\/>|>(.*?)<\/c>)/gs)) {
     const index = columnOf(attribute(attributes, "r")) ?? cells.length;
+    requireNext(cells.length, index + 1, MOST_COLUMNS, how);
     while (cells.length < index) cells.push("");
     const type = attribute(attributes, "t");
     cells[index] = valueOf(inner ?? "", type, how.kinds[Number(attribute(attributes, "s"))] ?? "", how);
@@ -140,6 +150,17 @@ function rowOf(xml, how) {
   }
   while (cells.length && !cells[cells.length - 1]) cells.pop();
   return Object.keys(kinds).length ? { cells, kinds } : { cells };
+}
+
+/**
+ * Throws for rows or cells that stand behind later ones, which no other reader takes alike, and for more than a sheet has.
+ * @param {number} before
+ * @param {number} number
+ * @param {number} most
+ * @param {How} how
+ */
+function requireNext(before, number, most, { name }) {
+  if (number <= before || number > most) throw new Error(`${name}: its rows or cells are out of order; save it in a spreadsheet program`);
 }
 
 /**
@@ -155,15 +176,15 @@ const isNotComputed = (xml, type) => /<f\b/.test(xml) && !(type === "str" && /<v
  * @param {"" | "date" | "duration"} kind
  * @param {How} how
  */
-function valueOf(xml, type, kind, { shared, is1904 }) {
+function valueOf(xml, type, kind, { name, shared, is1904 }) {
   if (type === "inlineStr") return textIn(xml);
   const value = decoded(xml.match(/<v\b[^>]*>(.*?)<\/v>/s)?.[1] ?? "");
   if (type === "s") {
     const text = shared[Number(value)];
-    if (text === undefined && value) throw new Error("it is damaged: a text of it is missing");
+    if (text === undefined && value) throw new Error(`${name} is damaged: a text of it is missing`);
     return text ?? "";
   }
-  if (type === "b") return value === "1" ? "TRUE" : "FALSE";
+  if (type === "b") return /^(1|true)$/.test(value) ? "TRUE" : "FALSE";
   if (type === "d") return value.replace("T", " ").replace(/ 00:00:00$/, "");
   if ((type && type !== "n") || !value || Number.isNaN(Number(value))) return value;
   if (kind === "duration") return durationOf(Number(value));
@@ -227,7 +248,7 @@ function kindsOfStyles(xml) {
  * @param {string} reference
  */
 function columnOf(reference) {
-  const letters = reference.match(/^[A-Z]+/)?.[0];
+  const letters = reference.match(/^[A-Za-z]{1,8}/)?.[0].toUpperCase();
   return letters ? Array.from(letters).reduce((sum, letter) => sum * 26 + letter.charCodeAt(0) - 64, 0) - 1 : undefined;
 }
 
