@@ -61,6 +61,13 @@ def test_a_preflight_is_named_as_well(below_a_path: TestClient) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_page_may_send_what_its_clients_add(below_a_path: TestClient) -> None:
+    """@huggingface/inference names itself, OpenTelemetry traces, a compressed body says so."""
+    sent = "authorization,content-encoding,content-type,prefer,traceparent,tracestate,user-agent,x-api-key"
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": sent}
+    assert below_a_path.options("/", headers={"origin": ORIGIN, **asked}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

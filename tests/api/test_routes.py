@@ -38,7 +38,8 @@ def test_a_string_and_a_list_of_one_get_the_same_answer(client: TestClient) -> N
 
 
 def test_top_k_limits_the_labels(client: TestClient) -> None:
-    assert len(post(client, {"text": "Fine.", "top_k": 1}).json()["predictions"][0]) == 1
+    for one in (1, 1.0):  # as clients write it that know no whole numbers
+        assert len(post(client, {"text": "Fine.", "top_k": one}).json()["predictions"][0]) == 1
 
 
 def test_raw_scores_are_logits(client: TestClient) -> None:

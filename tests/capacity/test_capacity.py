@@ -4,8 +4,11 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from lightsleeper.capacity.bench import measure, measure_levels
-from lightsleeper.capacity.capacity import Capacity, Level, ServiceTime, describe
+from lightsleeper.capacity.capacity import Capacity, Level, ServiceTime, as_json, describe
+from lightsleeper.errors import LightsleeperError
 from lightsleeper.model.bundle import EMBEDDED
 
 
@@ -52,6 +55,35 @@ def test_the_cpu_request_is_what_was_used_at_the_level_that_knative_keeps() -> N
     assert some.cpu_request_m == 750
     more = capacity(Level(1, 50, 12, 20, 0.5), Level(3, 90, 12, 20, 0.88), Level(8, 100, 40, 60, 1.0))
     assert (more.saturation.concurrency, more.target, more.cpu_request_m) == (8, 4, 900)
+
+
+def test_no_more_cpu_is_asked_for_than_there_is() -> None:
+    """Kubernetes refuses a request above its limit, and a clock finds 1.02 CPUs where there is 1."""
+    assert capacity(Level(1, 5, 20, 30, 1.02), Level(2, 5, 40, 60, 1.0)).cpu_request_m == 1000
+
+
+def test_programs_are_told_what_people_are() -> None:
+    assert as_json(MEASURED)["recommended"] == {
+        "target": 2,
+        "containerConcurrency": 8,
+        "resources": {"requests": {"cpu": "1000m", "memory": "160Mi"}, "limits": {"cpu": "1", "memory": "320Mi"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"tokens": 0}, "--tokens must be 8 to 512, all that the model reads, not 0"),
+        ({"tokens": 513}, "--tokens must be 8 to 512"),
+        ({"latency_target_ms": float("nan")}, "--latency-target-ms must be above 0, not nan"),
+        ({"latency_target_ms": -1}, "--latency-target-ms must be above 0"),
+        ({"cpus": 10_000}, "10000 cannot be measured"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_measured_is_said_before_anything_is(wrong: dict[str, float], said: str) -> None:
+    with pytest.raises(LightsleeperError, match=said):
+        measure(Path(EMBEDDED), cache_bytes=0, **wrong)  # type: ignore[arg-type]  # each of its own type
 
 
 def test_memory_holds_a_full_cache_and_at_its_limit_the_largest_requests() -> None:

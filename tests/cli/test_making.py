@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import lightsleeper
+from lightsleeper.cli.main import main
 from lightsleeper.cli.making import print_bundle
 from lightsleeper.model.bundle import EMBEDDED, open_bundle
 from lightsleeper.model.torch_group import INSTALL_TORCH
@@ -27,6 +28,14 @@ def test_float32_and_int8_stand_side_by_side(capsys: pytest.CaptureFixture[str])
         "pearson, d/stars.csv 0.9200 float32, 0.9100 int8",
         "9 texts; spearman 0.9000, mae 0.2500 (int8)",
     ]
+
+
+@pytest.mark.parametrize("points", ["nan", "-1", "101", "inf", "some"])
+def test_a_loss_that_is_none_turns_no_gate_off(points: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["prepare", "--model", "m", "--out", "o", "--max-loss-points", points])
+    assert ended.value.code == 2
+    assert "--max-loss-points" in capsys.readouterr().err
 
 
 def test_bundles_that_ship_are_told_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import lightsleeper
 from lightsleeper.capacity.plan.report import CPU_HOUR_PRICE
 from lightsleeper.cli.main import main
+from named_pipe import pipe_with
 
 FAST = ["--service-ms", "5", "--pod-rate", "250"]
 LEVELS = [
@@ -79,6 +80,14 @@ def test_a_trace_and_a_manifest_are_read(run: Runner, tmp_path: Path) -> None:
     found = json.loads(said)
     assert (found["requests"]["all"], found["requests"]["texts"]) == (600, 1200)
     assert (found["settings"]["window_s"], found["settings"]["retention_s"]) == (60, 60)
+
+
+def test_a_trace_may_come_through_a_pipe(run: Runner, tmp_path: Path) -> None:
+    rows = "".join(f"{n / 10}\n" for n in range(600)).encode()
+    with pipe_with(rows, tmp_path / "requests.csv") as pipe:
+        status, said, _ = run("--trace", str(pipe), "--compare", "--latency-target-ms", "5000", "--json", *FAST)
+    assert status == 0
+    assert json.loads(said)["best"]["requests"]["all"] == 600
 
 
 def test_a_bench_is_read(run: Runner, tmp_path: Path) -> None:
@@ -156,6 +165,15 @@ def test_settings_under_which_a_pod_refuses_somebody_are_not_the_best(run: Runne
     assert f"containerConcurrency: {found['best']['settings']['container_concurrency']}" in found["manifest"]
 
 
+def test_of_requests_that_take_seconds_a_pod_is_for_less_than_one_a_second(run: Runner) -> None:
+    slow = ["--texts", "64", "--service-ms", "50", "--hours", "0.05", "--max-queue-s", "60"]
+    _, said, _ = run("--rate", "30/min", *slow, "--compare", "--latency-target-ms", "20000", "--json")
+    by_rate = [each["changes"] for each in json.loads(said)["tried"] if each["changes"].get("metric") == "rps"]
+    assert by_rate[0]["target"] == 0.31
+    _, said, _ = run("--rate", "30/min", "--service-ms", "5000", "--hours", "0.05")
+    assert "0.2 texts/s at most" in said
+
+
 def test_a_target_that_nothing_keeps_is_said(run: Runner) -> None:
     _, said, _ = run("--rate", "5/s", "--hours", "0.02", "--compare", "--latency-target-ms", "1", *FAST)
     assert "none keeps a p99 of 1 ms; the fastest" in said
@@ -165,6 +183,8 @@ def test_a_target_that_nothing_keeps_is_said(run: Runner) -> None:
     ("arguments", "status", "complaint"),
     [
         ([], 2, "give --trace, or --rate"),
+        (["--rate", "5/s", "--latency-target-ms", "100"], 2, "--latency-target-ms is of --compare"),
+        (["--rate", "1,5/s"], 1, "rate '1,5/s': as in 500/s"),
         (["--rate", "5/s", "--trace", "x.csv"], 2, "give --trace, or --rate"),
         (["--rate=-5/s"], 1, "rate '-5/s': as in 500/s"),
         (["--rate", "lots"], 1, "rate 'lots': as in 500/s"),

@@ -557,6 +557,19 @@ def test_fewer_tokens_than_a_text_needs_are_refused(source: Path) -> None:
         find_checkpoint(str(source), max_tokens=2).manifest()
 
 
+def test_more_tokens_than_the_model_reads_are_refused(source: Path) -> None:
+    with pytest.raises(BundleError, match=r"--max-tokens is 1,024, but .*max_position_embeddings leaves 512"):
+        find_checkpoint(str(source), max_tokens=1024).manifest()
+    assert find_checkpoint(str(source), max_tokens=512).manifest().max_tokens == 512
+
+
+@pytest.mark.parametrize("place", ["checkpoint-500", "snapshots/0123abc"])
+def test_a_folder_above_the_checkpoint_says_where_that_lies(source: Path, tmp_path: Path, place: str) -> None:
+    shutil.copytree(source, tmp_path / "above" / place)
+    with pytest.raises(BundleError, match=f"; found {place}/model.safetensors"):
+        find_checkpoint(str(tmp_path / "above"))
+
+
 def test_positions_are_not_counted_from_another_padding(tmp_path: Path) -> None:
     folder = write_trained("roberta", tmp_path / "roberta")
     configure(folder, pad_token_id=5)

@@ -27,6 +27,11 @@ def test_every_label_is_held_out_in_its_share() -> None:
     assert len(parts.train) == 128
 
 
+def test_something_of_every_label_is_left_to_learn_from() -> None:
+    parts = split(rows({0: 10, 1: 2, 2: 1}), share=0.95, seed=0)
+    assert Counter(best(row.target) for row in parts.train) == {0: 1, 1: 1, 2: 1}
+
+
 def test_a_text_is_on_one_side_alone_however_often_it_stands() -> None:
     twice = [Row(text.upper() + " ", target) for text, target in rows({0: 50, 1: 50})]
     parts = split([*rows({0: 50, 1: 50}), *twice], share=0.2, seed=0)

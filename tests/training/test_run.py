@@ -195,6 +195,7 @@ def test_an_unfinished_run_is_not_continued_with_other_data(encoder: Path, tmp_p
     work = tmp_path / "work"
     work.mkdir()
     (work / "run.json").write_text(json.dumps({"data": {"elsewhere.csv": "0"}}))
+    (work / "checkpoint.pt").touch()
     with pytest.raises(BundleError, match="unfinished run on other data"):
         train(Run([Source(write_labelled(tmp_path / "train.jsonl"))], encoder=encoder), tmp_path / "bundle", work=work)
 
@@ -337,6 +338,7 @@ def test_a_teacher_of_other_labels_is_refused(tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("A wonderful film.\n")
     with pytest.raises(BundleError, match="knows the labels"):
         labelled_by(EMBEDDED, tmp_path / "texts.txt", ["no", "yes"], tmp_path / "said.jsonl")
+    assert not (tmp_path / "said.jsonl").exists(), "a run that has begun belongs to its teacher"
 
 
 def test_texts_without_labels_need_a_teacher(encoder: Path, tmp_path: Path) -> None:
@@ -366,3 +368,58 @@ def test_the_command_says_how_it_reads_each_file_before_it_learns(
     said = capsys.readouterr().err.splitlines()
     assert said[0].startswith("rows.csv: csv · semicolons between cells · utf-8 · 3 columns · texts in 'text'")
     assert said[1:] == ["rows.csv: labels in 'Sentiment', not in 'rating'", "facts.txt: txt · utf-8"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--epochs", "0"], "--epochs must be 1 or more, not 0"),
+        (["--steps", "-5"], "--steps must be 1 or more"),
+        (["--learning-rate", "nan"], "--learning-rate must be 1e-12 to 1, not nan"),
+        (["--decay", "2"], "--decay must be 0 to 1"),
+        (["--batch-tokens", "0"], "--batch-tokens must be 1 or more"),
+        (["--word-dropout", "-0.1"], "--word-dropout must be 0 to 1"),
+        (["--lean", "inf"], "--lean must be -100 to 100"),
+        (["--held-out", "1"], "--held-out must be 0 or more and less than 1"),
+        (["--held-out", "nan"], "--held-out must be 0 or more and less than 1"),
+        (["--labels", "pos,pos"], "--labels must be names of two labels or more"),
+        (["--labels", "pos"], "--labels must be names of two labels or more"),
+        (["--labels", ""], "--labels must be names of two labels or more"),
+    ],
+    ids=" ".join,
+)
+def test_what_no_run_can_have_is_said_before_one_begins(options: list[str], said: str, tmp_path: Path) -> None:
+    write_labelled(tmp_path / "rows.jsonl")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", str(tmp_path / "rows.jsonl"), "--out", str(tmp_path / "bundle"), *options])
+    assert str(ended.value.code).startswith(f"lightsleeper: {said}")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_a_run_removes_no_folder_that_is_somebody_else_s(encoder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("all of it")
+    run = Run([Source(write_labelled(tmp_path / "rows.jsonl"))], encoder=encoder, recipe=RECIPE)
+    with pytest.raises(BundleError, match="mine is not empty, and a run removes its folder in the end"):
+        train(run, tmp_path / "bundle", work=mine)
+    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+    for work in (tmp_path / "bundle", tmp_path / "bundle" / "work"):
+        with pytest.raises(BundleError, match="lies where the bundle goes"):
+            train(run, tmp_path / "bundle", work=work)
+
+
+def test_a_run_that_ended_before_it_learned_anything_holds_up_no_other(encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("A wonderful film.\n")
+    labelled = Source(write_labelled(tmp_path / "rows.jsonl"))
+    with pytest.raises(ConfigurationError, match="teacher"):
+        train(Run([labelled, Source(tmp_path / "texts.txt", kind="unlabelled")], encoder=encoder), tmp_path / "bundle")
+    assert (tmp_path / "bundle.training").exists()
+    train(Run([labelled], encoder=encoder, recipe=RECIPE), tmp_path / "bundle")
+
+
+def test_one_label_alone_is_nothing_to_judge_by(encoder: Path, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\n" + "".join(f"so good {n},pos\n" for n in range(20)))
+    run = Run([Source(tmp_path / "rows.csv")], labels=["neg", "pos"], encoder=encoder, recipe=Recipe(steps=2))
+    with pytest.raises(InvalidInput, match="of the labels only 'pos' occurs"):
+        train(run, tmp_path / "bundle")

@@ -11,10 +11,16 @@ from starlette.responses import JSONResponse, Response
 #: What a page of another origin may send, and may read of an answer.
 CORS: Mapping[str, Any] = {
     "allow_methods": ["GET", "POST"],
+    # `User-Agent` is @huggingface/inference's, which Firefox and Safari ask leave for; `traceparent` OpenTelemetry's.
     "allow_headers": [
         "authorization",
+        "content-encoding",
         "content-type",
         "inference-header-content-length",
+        "prefer",
+        "traceparent",
+        "tracestate",
+        "user-agent",
         "x-api-key",
         "x-request-id",
     ],

@@ -43,12 +43,17 @@ def flag(fields: Mapping[str, Any], name: str, *, default: bool) -> bool:
 
 def count(fields: Mapping[str, Any], name: str) -> int | None:
     """The whole number from 1 on of that name; null is None."""
-    value = fields.get(name)
+    value = whole(fields.get(name))
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if type(value) is not int or value < 1:
         raise InvalidInput(f"{name} must be a whole number from 1 on", field=name, limit=1)
     return value
+
+
+def whole(value: object) -> object:
+    """The same, but 1 for 1.0: so it comes from whose numbers are all doubles (Gson's maps, Vertex AI's protobuf)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def share(fields: Mapping[str, Any], name: str) -> float | None:
@@ -80,10 +85,17 @@ def required(fields: Mapping[str, Any], name: str, within: str = "") -> Any:  # 
     raise InvalidInput(f"{within}{name} is missing{sent}", field=within + name)
 
 
-def refuse_slips(fields: Mapping[str, Any], known: Collection[str]) -> None:
-    """InvalidInput for a name that is nearly one of `known`; others are their servers' business and pass."""
+def refuse_slips(fields: Mapping[str, Any], known: Collection[str], parameters: Collection[str] = ()) -> None:
+    """InvalidInput for a name that is nearly one of `known`, or one of `parameters`, which stand one level deeper.
+
+    Others are their servers' business and pass.
+    """
     for name in fields:
-        if name not in known and (meant := near(name, known)):
+        if name in known:
+            continue
+        if name in parameters:
+            raise InvalidInput(f"unknown field {name!r}: did you mean {name!r} in 'parameters'?", field=name)
+        if meant := near(name, known):
             raise unknown(name, meant)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from lightsleeper.api.fields import near, unknown
+from lightsleeper.api.fields import near, unknown, whole
 from lightsleeper.errors import InvalidInput
 from lightsleeper.pipeline.explain import MAX_TOKENS, MAX_WORDS
 
@@ -33,9 +33,11 @@ class PredictRequest(BaseModel):
         str | Annotated[list[str], Field(fail_fast=True)],
         Field(description="One text, or a list of texts answered in order."),
     ]
-    top_k: Annotated[int | None, Field(ge=1, description="How many labels per text, best first; all by default.")] = (
-        None
-    )
+    top_k: Annotated[
+        int | None,
+        Field(ge=1, description="How many labels per text, best first; all by default."),
+        BeforeValidator(whole),
+    ] = None
     threshold: Annotated[
         float | None, Field(ge=0, le=1, description="Only labels with at least this score; perhaps none of a text.")
     ] = None

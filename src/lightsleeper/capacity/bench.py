@@ -30,6 +30,8 @@ from lightsleeper.process import cpu_s, free_port
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 BATCHES = (1, 4, 16)
+#: The first and the last of every text, and a word: one of all different texts has some more.
+_LEAST_TOKENS = 8
 CONCURRENCIES = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 _WORDS = ("a", "film", "that", "never", "quite", "wakes", "but", "lingers", "long", "after", "the", "last", "scene")
@@ -59,8 +61,15 @@ def measure(
     available = sorted(os.sched_getaffinity(0))
     if not 1 <= cpus <= len(available):
         raise LightsleeperError(f"this machine has {len(available)} CPUs; {cpus} cannot be measured on it")
+    if not 0 < latency_target_ms < math.inf:
+        raise LightsleeperError(f"--latency-target-ms must be above 0, not {latency_target_ms:g}")
     service_cpus, load_cpus = set(available[:cpus]), set(available[cpus:]) or set(available)
     model = load_model(bundle)
+    longest = model.bundle.manifest.max_tokens
+    if not _LEAST_TOKENS <= tokens <= longest:
+        raise LightsleeperError(
+            f"--tokens must be {_LEAST_TOKENS} to {longest}, all that the model reads, not {tokens}"
+        )
     service_times = tuple(_service_times(model))
     words = _words_of(model, tokens)
     with _service(bundle, service_cpus) as (process, port, wake_s):

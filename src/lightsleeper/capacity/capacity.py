@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 #: Knative adds a pod when the average passes this share of the target, so that the pods there are have room meanwhile.
 #: https://knative.dev/docs/serving/autoscaling/concurrency/#target-utilization
@@ -83,8 +84,8 @@ class Capacity:
 
     @property
     def cpu_request_m(self) -> int:
-        """Millicores a pod uses there, to the next 50."""
-        return _up(self.kept_at.cpus * 1000, 50)
+        """Millicores a pod uses there, to the next 50, never more than it gets: a clock may find 1.02 of one CPU."""
+        return min(_up(self.kept_at.cpus * 1000, 50), 1000 * self.cpus)
 
     @property
     def memory_request_mib(self) -> int:
@@ -95,6 +96,21 @@ class Capacity:
     def memory_limit_mib(self) -> int:
         """The worst that may come and a quarter, to the next 64 MiB: a pod at its limit is killed with its requests."""
         return _up((self.peak_mib + self.cache_mib) * 1.25, 64)
+
+
+def as_json(found: Capacity) -> dict[str, Any]:
+    """The same for programs; what is recommended in the words of a manifest."""
+    return {
+        **asdict(found),
+        "recommended": {
+            "target": found.target,
+            "containerConcurrency": found.container_concurrency,
+            "resources": {
+                "requests": {"cpu": f"{found.cpu_request_m}m", "memory": f"{found.memory_request_mib}Mi"},
+                "limits": {"cpu": f"{found.cpus}", "memory": f"{found.memory_limit_mib}Mi"},
+            },
+        },
+    }
 
 
 def describe(found: Capacity) -> Iterator[str]:

@@ -28,10 +28,9 @@ def add_bench(commands: "Commands") -> None:
 
 def _bench(options: argparse.Namespace) -> int:
     import json  # noqa: PLC0415  # see `main`
-    from dataclasses import asdict  # noqa: PLC0415  # see above
 
     from lightsleeper.capacity.bench import measure  # noqa: PLC0415  # see `main`
-    from lightsleeper.capacity.capacity import describe  # noqa: PLC0415  # see above
+    from lightsleeper.capacity.capacity import as_json, describe  # noqa: PLC0415  # see above
     from lightsleeper.model.bundle import EMBEDDED  # noqa: PLC0415  # see above
     from lightsleeper.serving.settings import read_settings  # noqa: PLC0415  # see above
 
@@ -43,5 +42,5 @@ def _bench(options: argparse.Namespace) -> int:
         tokens=options.tokens,
         latency_target_ms=options.latency_target_ms,
     )
-    print(json.dumps(asdict(found)) if options.json else "\n".join(describe(found)))
+    print(json.dumps(as_json(found)) if options.json else "\n".join(describe(found)))
     return 0

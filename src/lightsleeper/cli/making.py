@@ -11,12 +11,22 @@ if TYPE_CHECKING:
     from lightsleeper.model.bundle import Bundle
 
 
+_ALL_POINTS = 100
+
+
 def add_making(command: argparse.ArgumentParser) -> None:
     """What making a bundle needs, whatever it is made from."""
     command.add_argument("--keep-checkpoint", action="store_true", help="keep what LIGHTSLEEPER_ENGINE=torch runs")
     command.add_argument(
-        "--max-loss-points", type=float, default=0.5, metavar="N", help="accuracy int8 may cost, in points; 0.5"
+        "--max-loss-points", type=_points, default=0.5, metavar="N", help="accuracy int8 may cost, in points; 0.5"
     )
+
+
+def _points(written: str) -> float:
+    points = float(written)
+    if not 0 <= points <= _ALL_POINTS:
+        raise argparse.ArgumentTypeError(f"{written} is not 0 to {_ALL_POINTS}")
+    return points
 
 
 def require_torch() -> None:

@@ -51,6 +51,7 @@ _SETTINGS = {
 }
 #: As manifests, and what --compare recommends, name them.
 _LONG_NAMES = {"retention": "scale-to-zero-pod-retention-period", "grace": "scale-to-zero-grace-period"}
+_LATENCY_TARGET_MS = 250.0
 #: Who rounds a rate down to six digits has not said a lower one.
 _ROUNDED = 1 - 1e-5
 
@@ -76,9 +77,7 @@ def add_plan(commands: "Commands") -> None:
         also = [f"--{_LONG_NAMES[name]}"] if name in _LONG_NAMES else []
         settings.add_argument(f"--{name}", *also, metavar="N", help=what)
     command.add_argument("--compare", action="store_true", help="try other settings; name the cheapest fast enough")
-    command.add_argument(
-        "--latency-target-ms", type=float, default=250, metavar="MS", help="p99 to stay below with --compare; 250"
-    )
+    command.add_argument("--latency-target-ms", type=float, metavar="MS", help="p99 to stay below with --compare; 250")
     command.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     command.add_argument("--chart", type=Path, metavar="FILE", help="draw it: .svg or .html")
     command.set_defaults(run=_plan)
@@ -110,19 +109,33 @@ def _add_pod(command: argparse.ArgumentParser) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    import json  # noqa: PLC0415  # see `main`
-
-    from lightsleeper.capacity.plan.chart import check_name, draw  # noqa: PLC0415  # see above
-    from lightsleeper.capacity.plan.compare import compare  # noqa: PLC0415  # see above
+    from lightsleeper.bulk.records.pipes import rereadable  # noqa: PLC0415  # see `main`
+    from lightsleeper.capacity.plan.chart import check_name  # noqa: PLC0415  # see above
 
     if (options.trace is None) == (options.rate is None and not options.burst):
         sys.stderr.write("lightsleeper plan: give --trace, or --rate and --burst\n")
         return 2
+    if options.latency_target_ms is not None and not options.compare:
+        sys.stderr.write("lightsleeper plan: --latency-target-ms is of --compare\n")
+        return 2
     if options.chart:
         check_name(options.chart)
+    with rereadable() as again:
+        options.trace = options.trace and again(options.trace)
+        _print_plan(options)
+    return 0
+
+
+def _print_plan(options: argparse.Namespace) -> None:
+    import json  # noqa: PLC0415  # see `main`
+
+    from lightsleeper.capacity.plan.chart import draw  # noqa: PLC0415  # see above
+    from lightsleeper.capacity.plan.compare import compare  # noqa: PLC0415  # see above
+
     run, given = _prepared(options)
     if options.compare:
-        comparison = compare(run, given, _positive("--latency-target-ms", options.latency_target_ms))
+        target_ms = _LATENCY_TARGET_MS if options.latency_target_ms is None else options.latency_target_ms
+        comparison = compare(run, given, _positive("--latency-target-ms", target_ms))
         shown, lines, found = comparison.best, comparison.lines(), comparison.as_json()
     else:
         shown = run(given)
@@ -130,7 +143,6 @@ def _plan(options: argparse.Namespace) -> int:
     if options.chart:
         draw(shown, options.chart)
     print(json.dumps(found) if options.json else "\n".join(lines))
-    return 0
 
 
 def _prepared(options: argparse.Namespace) -> tuple["Callable[[Scaling], Plan]", "Scaling"]:

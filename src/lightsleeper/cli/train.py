@@ -123,7 +123,7 @@ def _train(options: argparse.Namespace) -> int:
             Run(
                 sources,
                 augmentations=[parse_augmentation(argument) for argument in options.augment],
-                labels=options.labels.split(",") if options.labels else None,
+                labels=None if options.labels is None else [name.strip() for name in options.labels.split(",")],
                 encoder=options.encoder,
                 emoji=options.emoji,
                 teacher=options.teacher,

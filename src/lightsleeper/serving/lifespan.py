@@ -211,7 +211,9 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _dialect_options(settings: Settings, bundle: Bundle) -> dialects.Options:
-    names = (settings.model_name, bundle.manifest.model_id, "lightsleeper")
+    # Of `owner/name`, as the hub has it, the name: a slash would end it in a path.
+    own = bundle.manifest.model_id.rpartition("/")[2]
+    names = (settings.model_name, own, "lightsleeper")
     return dialects.Options(
         model_names=tuple(name for name in names if name),
         event_type=settings.event_type,

@@ -143,6 +143,8 @@ class Checkpoint:
         which, longest = min(((name, limit) for name, limit in limits.items() if limit is not None), key=itemgetter(1))
         if longest < _SHORTEST_TOKENS:
             raise BundleError(f"{which} leaves {longest} tokens for a text; expected {_SHORTEST_TOKENS} or more")
+        if self.max_tokens is not None and self.max_tokens > longest:
+            raise BundleError(f"--max-tokens is {self.max_tokens:,}, but {which} leaves {longest:,}: ask for no more")
         return longest
 
     @contextmanager

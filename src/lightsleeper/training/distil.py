@@ -6,7 +6,7 @@ trick of the loss (Mukherjee and Awadallah 2019, arXiv:1910.01769).
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -34,11 +34,13 @@ def labelled_by(
     """
     texts = (reading or Reading()).texts(file)
     done = cache.read_text(encoding="utf-8").splitlines() if cache.exists() else []
-    with _opened(teacher) as model, cache.open("a", encoding="utf-8") as kept:
+    with ExitStack() as opened:
+        model = opened.enter_context(_opened(teacher))
         if model.head.task != ONE_LABEL:
             raise BundleError(f"{teacher} does not choose one of several labels: it is no teacher of {list(labels)}")
         if list(model.labels) != list(labels):
             raise BundleError(f"{teacher} knows the labels {list(model.labels)}, not {list(labels)}")
+        kept = opened.enter_context(cache.open("a", encoding="utf-8"))
         answers = classify_all(model, islice(texts, len(done), None), workers=worker_count(cpus()))
         for answer in tqdm(answers, initial=len(done), total=len(texts), unit=" texts", desc="teacher", disable=None):
             line = json.dumps(softmax(answer.logits))

@@ -18,7 +18,7 @@ AS_IT_LIES = {"local_files_only": True, "trust_remote_code": False}
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
 _INDEX = ".index.json"
 WEIGHTS = (SAFETENSORS, SAFETENSORS + _INDEX, PICKLED, PICKLED + _INDEX)
-#: Of other libraries, named where nothing else is found.
+#: Of other libraries, or one folder off (a trainer's checkpoints, the hub's cache): named where nothing else is found.
 _FOREIGN = (
     "*.h5",
     "*.msgpack",
@@ -31,6 +31,7 @@ _FOREIGN = (
     "*.pt",
     "*.pth",
     "*.ckpt",
+    *(f"{folder}/{name}" for folder in ("*", "snapshots/*") for name in (SAFETENSORS, PICKLED)),
 )
 _ADAPTER = "adapter_config.json"
 

@@ -87,7 +87,7 @@ def split(rows: Sequence["Row"], *, share: float, seed: int) -> Split:
     for label in sorted(by_label):
         texts = by_label[label]
         Random(f"{seed}/{label}").shuffle(texts)  # noqa: S311  # not for secrets
-        count = round(share * len(texts))
+        count = min(round(share * len(texts)), len(texts) - 1)  # one at least to learn from
         kept += texts[:count]
         learned += texts[count:]
     flat = [[row for same in part for row in same] for part in (learned, kept[::2], kept[1::2])]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightsleeper.bulk.records import Reading
-from lightsleeper.errors import BundleError
+from lightsleeper.errors import BundleError, ConfigurationError
 from lightsleeper.model.bundle import MANIFEST, open_bundle
 from lightsleeper.training.encoder import ENCODER_ID, ENCODER_SHA256, require_encoder
 from lightsleeper.training.files import SAFETENSORS, read_json
@@ -39,6 +39,13 @@ class Run:
     held_out: float = SHARE
     recipe: Recipe = field(default_factory=Recipe)
 
+    def __post_init__(self) -> None:
+        """ConfigurationError for a share that leaves nothing to learn from, and for labels that are none."""
+        if not 0 <= self.held_out < 1:
+            raise ConfigurationError(f"--held-out must be 0 or more and less than 1, not {self.held_out:g}")
+        if self.labels is not None and (len(self.labels) < 2 or len({*self.labels, ""}) <= len(self.labels)):  # noqa: PLR2004  # a pair
+            raise ConfigurationError("--labels must be names of two labels or more, each once")
+
 
 def facts_of(run: Run, labels: Sequence[str], encoder: Path) -> dict[str, Any]:
     """What a run was made from beside its recipe, `labels` and `encoder` found: the same facts, the same run."""
@@ -62,10 +69,16 @@ def facts_of(run: Run, labels: Sequence[str], encoder: Path) -> dict[str, Any]:
 
 
 def claim(work: Path, facts: dict[str, Any]) -> None:
-    """Mark `work` as the folder of this run; BundleError if it holds the checkpoint of another one."""
+    """Mark `work` as the folder of this run, which removes it in the end.
+
+    BundleError if it holds the checkpoint of another run, or what is none of a run.
+    """
     work.mkdir(parents=True, exist_ok=True)
     note = work / _RUN
-    if note.exists() and json.loads(note.read_text()) != facts:
+    begun = any(path != note for path in work.iterdir())
+    if begun and not note.exists():
+        raise BundleError(f"{work} is not empty, and a run removes its folder in the end: choose a new one for --work")
+    if begun and read_json(note) != facts:
         raise BundleError(f"{work} holds an unfinished run on other data or labels: remove it, or finish that one")
     note.write_text(json.dumps(facts, indent=2) + "\n")
 

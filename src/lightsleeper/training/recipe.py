@@ -1,6 +1,23 @@
 """What decides a run beside the data and the encoder."""
 
+import math
 from dataclasses import dataclass
+
+from lightsleeper.errors import ConfigurationError
+
+#: Field → the option that sets it, its least and its most.
+_RANGES: dict[str, tuple[str, float, float]] = {
+    "epochs": ("--epochs", 1, math.inf),
+    "steps": ("--steps", 1, math.inf),
+    "peak_learning_rate": ("--learning-rate", 1e-12, 1),
+    "decay_fraction": ("--decay", 0, 1),
+    "tokens_per_batch": ("--batch-tokens", 1, math.inf),
+    "whole_share": ("--whole", 0, 1),
+    "averaged_steps": ("--averaged-steps", 1, math.inf),
+    "word_dropout": ("--word-dropout", 0, 1),
+    "kept_share": ("--keep-start", 0, 1),
+    "lean": ("--lean", -100, 100),
+}
 
 
 @dataclass(frozen=True)
@@ -40,3 +57,11 @@ class Recipe:
     #: without a sentiment then lie beside one half and not on it, where another name or number turns their label.
     lean: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """ConfigurationError naming the option that no run can have."""
+        for name, (option, least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                allowed = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+                raise ConfigurationError(f"{option} must be {allowed}, not {value:g}")

@@ -66,6 +66,8 @@ def train(
     for line in _described(rows, parts, labels, run.held_out):
         say(line)
     work = out.with_name(out.name + ".training") if work is None else work
+    if out.resolve() in (work.resolve(), *work.resolve().parents):
+        raise BundleError(f"--work {work} lies where the bundle goes: choose another folder")
     facts = facts_of(run, labels, encoder)
     claim(work, facts)
     rows += _taught(run, labels, work)
@@ -124,6 +126,11 @@ def _held_out(run: Run, labels: Sequence[str]) -> tuple[Rows, Split | None]:
     parts = split(labelled, share=share, seed=run.recipe.seed) if share and labelled else None
     if parts is None or not parts.report or not parts.stop:
         return rows, None
+    if len({best(row.target) for row in labelled}) < 2:  # noqa: PLR2004  # nothing to tell apart
+        only = labels[best(labelled[0].target)]
+        raise InvalidInput(
+            f"of the labels only {only!r} occurs: there is nothing to judge by, unless with --held-out 0"
+        )
     kept = {row.text for row in (*parts.stop, *parts.report)}
     return [(source, [row for row in own if row.text not in kept]) for source, own in rows], parts
 

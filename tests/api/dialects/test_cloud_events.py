@@ -54,6 +54,9 @@ def native(client: TestClient, text: str | list[str]) -> dict[str, Any]:
         (json.dumps([TEXT]).encode(), ""),
         (TEXT.encode(), "text/plain"),
         (TEXT.encode(), ""),
+        (json.dumps({"text": TEXT}).encode(), "application/x-www-form-urlencoded"),
+        (json.dumps({"text": TEXT}).encode(), "application/octet-stream"),
+        (TEXT.encode(), "application/octet-stream"),
         (b"\xef\xbb\xbf" + TEXT.encode(), ""),
     ],
 )

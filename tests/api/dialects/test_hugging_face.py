@@ -64,6 +64,23 @@ def test_function_to_apply_turns_logits_into_scores(client: TestClient) -> None:
     assert scores("sigmoid") == pytest.approx({label: 1 / (1 + math.exp(-logit)) for label, logit in logits.items()})
 
 
+@pytest.mark.parametrize("function", ["SOFTMAX", "Sigmoid", "None", "Default"])
+def test_a_function_is_known_in_any_case_as_transformers_has_it(client: TestClient, function: str) -> None:
+    upper, lower = (
+        post(client, {"inputs": TEXTS, "parameters": {"function_to_apply": name}})
+        for name in (function, function.lower())
+    )
+    assert upper.status_code == 200
+    assert upper.json() == lower.json()
+
+
+@pytest.mark.parametrize("strategy", [True, None, "longest_first", "only_first", "only_second"])
+def test_a_long_text_is_cut_by_every_strategy_but_one(client: TestClient, strategy: object) -> None:
+    body = {"inputs": "good " * 600, "parameters": {"truncation": strategy}}
+    assert post(client, body).json() == native(client, text="good " * 600)
+    assert post(client, {**body, "parameters": {"truncation": "do_not_truncate"}}).status_code == 422
+
+
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain", None])
 def test_the_content_type_is_not_asked_for(client: TestClient, content_type: str | None) -> None:
     headers = {} if content_type is None else {"content-type": content_type}
@@ -107,6 +124,11 @@ def test_a_page_of_this_site_passes_and_so_does_what_a_browser_asks_leave_for(
         ({"inputs": "fine", "parameters": {"topk": 1}}, 422, "invalid_input", "did you mean 'top_k'?"),
         ({"inputs": "fine", "parameters": {"top_k": 0}}, 422, "invalid_input", "top_k"),
         ({"inputs": "fine", "parameters": {"top_k": True}}, 422, "invalid_input", "top_k"),
+        ({"inputs": "fine", "parameters": {"top_k": 1.5}}, 422, "invalid_input", "top_k"),
+        ({"inputs": "fine", "top_k": 1}, 422, "invalid_input", "did you mean 'top_k' in 'parameters'?"),
+        ({"inputs": "fine", "parameters": {"truncation": "false"}}, 422, "invalid_input", "truncation must be true"),
+        ({"inputs": "fine", "parameters": {"truncation": 2}}, 422, "invalid_input", "truncation must be true"),
+        ({"inputs": "fine", "parameters": {"truncation": [True]}}, 422, "invalid_input", "truncation must be true"),
         ({"inputs": "fine", "parameters": {"function_to_apply": "tanh"}}, 422, "invalid_input", "softmax, sigmoid"),
         ({"inputs": "fine", "parameters": [1]}, 422, "invalid_input", "parameters"),
         ({"inputs": "x", "parameters": {"candidate_labels": ["a"]}}, 422, "invalid_input", "NEGATIVE, POSITIVE"),

@@ -46,7 +46,7 @@ def test_examples_are_classified_into_pairs(client: TestClient) -> None:
 
 
 def test_parameters_choose_the_form_of_a_prediction(client: TestClient) -> None:
-    for parameters in ({"top_k": 1}, {"raw_scores": True}):
+    for parameters in ({"top_k": 1}, {"top_k": 1.0}, {"raw_scores": True}):
         answer = post(client, {"instances": TEXTS, "parameters": {**parameters, "confidence": 0.5}}).json()
         assert answer == {"predictions": native(client, text=TEXTS, **parameters)}
 
@@ -89,6 +89,7 @@ def test_the_status_is_told_in_both_words(client: TestClient) -> None:
         ({"instances": [""]}, "text 0 is empty"),
         ({"instances": ["x"] * 65}, "64"),
         ({"instances": ["x"], "parameters": {"top_k": "1"}}, "top_k"),
+        ({"instances": ["x"], "top_k": 1}, "did you mean 'top_k' in 'parameters'?"),
         ({"instances": ["x"], "parameters": {"raw_score": True}}, "did you mean 'raw_scores'?"),
         ({"inputs": {"words": ["x"]}}, "inputs"),
         ([], "object"),

@@ -3,6 +3,7 @@
 import gzip
 import json
 import struct
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from faces import Face
+from heads import with_head
+from lightsleeper.model.head import MANY_LABELS
+from lightsleeper.model.model import Model
 from lightsleeper.serving.settings import Settings
 
 TEXTS = ["A wonderful film.", "Schrecklich öde, dreadful.", "A fine table."]
@@ -126,7 +130,7 @@ def test_logits_and_truncation_come_when_asked_for(client: TestClient) -> None:
 
 def test_classes_are_the_best_labels_as_triton_writes_them(client: TestClient) -> None:
     positive = native(client, text=TEXTS)[1]
-    for count, shape in ((1, [3, 1]), (2, [3, 2]), (9, [3, 2])):
+    for count, shape in ((1, [3, 1]), (1.0, [3, 1]), (2, [3, 2]), (9, [3, 2])):
         wanted = [{"name": "scores", "parameters": {"classification": count}}]
         scores = outputs(post(client, {"inputs": [tensor(TEXTS)], "outputs": wanted}))["scores"]
         assert (scores["datatype"], scores["shape"]) == ("BYTES", shape)
@@ -175,6 +179,8 @@ def test_an_id_is_returned_and_made_where_there_is_none(client: TestClient) -> N
         ({"outputs": "scores"}, "outputs"),
         ({"parameters": {"truncate": False}, "inputs": [tensor(["good " * 600])]}, "512"),
         ({"parameters": {"timeout": -1}}, "timeout"),
+        ({"parameters": {"timeout": 1.5}}, "timeout must be a whole number"),
+        ({"raw_scores": True}, "did you mean 'raw_scores' in 'parameters'?"),
         ({"id": "x" * 257}, "id"),
         ({"input": 1}, "did you mean 'inputs'?"),
     ],
@@ -261,6 +267,22 @@ def test_what_is_not_offered_is_a_404_with_a_string(client: TestClient, path: st
     assert response.status_code == 404
     assert isinstance(response.json()["error"], str)
     assert client.get(INFER).status_code == 405
+
+
+def test_a_model_of_the_hub_is_called_what_a_path_can_hold(
+    face: Face, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of `owner/name` the name: who asks which models there are asks for that one next."""
+    other = with_head(model, MANY_LABELS)  # whose engine closes nothing
+    manifest = replace(other.bundle.manifest, model_id="cardiffnlp/twitter-roberta")
+    hub = replace(other, bundle=replace(other.bundle, manifest=manifest))
+    monkeypatch.setattr("lightsleeper.serving.lifespan.open_model", lambda _: hub)
+    with TestClient(face(Settings())) as client:
+        for version in ("v1", "v2"):
+            (name,) = client.get(f"/{version}/models").json()["models"]
+            assert name == "twitter-roberta"
+            assert client.get(f"/{version}/models/{name}").json()["name"] == name
+        assert client.get("/info").json()["model_id"] == "cardiffnlp/twitter-roberta"
 
 
 def test_the_deployer_s_name_of_the_model_is_known(face: Face) -> None:

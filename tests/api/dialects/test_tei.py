@@ -28,6 +28,11 @@ def test_one_text_gets_its_labels_and_a_batch_a_list_of_them(client: TestClient)
     assert post(client, {"inputs": [TEXTS[0], [TEXTS[1]], TEXTS[2]]}).json() == expected
 
 
+def test_what_the_original_ignores_is_ignored(client: TestClient) -> None:
+    ignored = {"prompt_name": "query", "parameters": {}, "normalize": True}
+    assert post(client, {"inputs": TEXTS, **ignored}).json() == native(client, text=TEXTS)
+
+
 def test_a_flat_list_is_a_batch(client: TestClient) -> None:
     for size in (1, 2, 3):
         assert post(client, {"inputs": TEXTS[:size]}).json() == native(client, text=TEXTS[:size])
@@ -73,6 +78,7 @@ def test_the_timing_headers_are_whole_milliseconds(client: TestClient) -> None:
         ({"inputs": "x", "raw_scores": "yes"}, 422, "Validation", "raw_scores"),
         ({"inputs": "x", "truncation_direction": "Up"}, 422, "Validation", "Right"),
         ({"inputs": "x", "raw_score": True}, 422, "Validation", "did you mean 'raw_scores'?"),
+        ({"inputs": "x", "parameters": {"top_k": 1}}, 422, "Validation", "goes to POST /"),
     ],
 )
 def test_an_error_has_a_type(client: TestClient, body: dict[str, Any], status: int, kind: str, said: str) -> None:

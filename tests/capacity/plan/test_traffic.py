@@ -91,14 +91,29 @@ def test_a_long_trace_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("written", "per_s"), [("500/s", 500), ("300/min", 5), ("12/h", 1 / 300), ("1,728,000/day", 20), ("0/s", 0)]
+    ("written", "per_s"),
+    [("500/s", 500), ("300/min", 5), ("12/h", 1 / 300), ("1,728,000/day", 20), (".5 per min", 1 / 120), ("0/s", 0)],
 )
 def test_a_rate_has_a_unit(written: str, per_s: float) -> None:
     assert parse_rate(written) == pytest.approx(per_s)
 
 
 @pytest.mark.parametrize(
-    "written", ["500", "-5/s", "x/s", "5/fortnight", "nan/s", "300000/s", "1.2.3/s", "", "9" * 999]
+    "written",
+    [
+        "500",
+        "1,5/s",
+        "10,00/s",
+        "1,0000/s",
+        "-5/s",
+        "x/s",
+        "5/fortnight",
+        "nan/s",
+        "300000/s",
+        "1.2.3/s",
+        "",
+        "9" * 999,
+    ],
 )
 def test_a_rate_that_is_none_is_refused(written: str) -> None:
     with pytest.raises(ConfigurationError, match="as in 500/s") as refused:

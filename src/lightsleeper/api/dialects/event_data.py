@@ -30,6 +30,9 @@ _TIME = re.compile(
 )
 _LAST_MINUTE = (23, 59)
 
+#: What clients say that do not know what they send: curl, and many a producer of Kafka records.
+_SAYS_NOTHING = {"", "application/octet-stream", "application/x-www-form-urlencoded"}
+
 #: Where data that is an object has its texts: our name for them, and those of the other dialects.
 _TEXT_FIELDS = ("text", "inputs", "instances", "content")
 
@@ -54,12 +57,13 @@ def read_attributes(body: bytes, headers: Headers, max_texts: int) -> tuple[dict
 def texts_in(data: object, content_type: str | None, max_texts: int) -> tuple[list[str], Mapping[str, Any]]:
     """The texts, and the object they came in (empty if in none), whose other fields may say how to answer.
 
-    Bytes without a content type are what a Kafka record mostly is: JSON if it is some, else a text.
+    Bytes without a content type, or one that says nothing, are what a Kafka record mostly is: JSON if it is some, else
+    a text.
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     json = media_type.endswith(("/json", "+json"))
     if isinstance(data, bytes):
-        if not json and media_type and not media_type.startswith("text/"):
+        if not json and media_type not in _SAYS_NOTHING and not media_type.startswith("text/"):
             raise InvalidInput(f"data of type {media_type[:100]!r} is not read: send JSON or text", field="data")
         data = load_json(data, max_texts) if json else _json_or_text(data, max_texts)
     fields: Mapping[str, Any] = {}

@@ -22,6 +22,12 @@ _ACTIVATIONS: Mapping[str, Callable[[Logits], list[float]]] = {"softmax": softma
 #: The model's own, as the original's pipeline takes by default.
 _OWN = "default"
 
+#: transformers' strategies, which of one text cut alike, and the two that people write for them.
+_TRUNCATIONS: Mapping[bool | str, bool] = {
+    **dict.fromkeys((True, "longest_first", "only_first", "only_second"), True),
+    **dict.fromkeys((False, "do_not_truncate"), False),
+}
+
 #: Others are taken and left alone, as the pipelines behind the original do (`wait_for_model`, `padding`, …).
 #: `threshold` is ours.
 _PARAMETERS = ("top_k", "return_all_scores", "function_to_apply", "truncation", "threshold")
@@ -42,7 +48,7 @@ async def predict(request: Request) -> Response:
 
 def _parse(body: bytes, request: Request) -> _Asked:
     fields = mapping(load_json(body, request.state.limits.max_texts), "the body")
-    refuse_slips(fields, ("inputs", "parameters", "options"))
+    refuse_slips(fields, ("inputs", "parameters", "options"), _PARAMETERS)
     parameters = options(fields, "parameters")
     refuse_slips(parameters, _PARAMETERS)
     if "candidate_labels" in parameters:
@@ -55,8 +61,8 @@ def _parse(body: bytes, request: Request) -> _Asked:
     return _Asked(
         texts,
         top_k=_top_k(parameters),
-        activation=choice(parameters, "function_to_apply", (_OWN, *_ACTIVATIONS)),
-        truncate=parameters.get("truncation") not in (False, "do_not_truncate"),
+        activation=_activation(parameters),
+        truncate=_truncates(parameters),
         threshold=share(parameters, "threshold"),
     )
 
@@ -65,6 +71,22 @@ def _top_k(parameters: Mapping[str, Any]) -> int | None:
     """How many labels; pipelines before transformers 5 took `return_all_scores` for it, where nothing said `top_k`."""
     every = flag(parameters, "return_all_scores", default=True)
     return count(parameters, "top_k") if every or "top_k" in parameters else 1
+
+
+def _activation(parameters: Mapping[str, Any]) -> str:
+    """In any case of its letters, as transformers takes it."""
+    name, value = "function_to_apply", parameters.get("function_to_apply")
+    return choice({name: value.lower() if isinstance(value, str) else value}, name, (_OWN, *_ACTIVATIONS))
+
+
+def _truncates(parameters: Mapping[str, Any]) -> bool:
+    value = parameters.get("truncation")
+    if value is None:
+        return True
+    if not isinstance(value, bool | str) or value not in _TRUNCATIONS:
+        names = ", ".join(name for name in _TRUNCATIONS if isinstance(name, str))
+        raise InvalidInput(f"truncation must be true, false or one of {names}", field="truncation")
+    return _TRUNCATIONS[value]
 
 
 def _texts(inputs: object) -> list[str]:

@@ -21,6 +21,8 @@ from lightsleeper.errors import InvalidInput
 #: KServe's words.
 _UNKNOWN_MODEL = "Model with name {} does not exist."
 
+_PARAMETERS = ("top_k", "raw_scores", "truncate", "threshold")
+
 #: Where an instance that is an object has its text.
 _TEXT_FIELDS = ("text", "content", "inputs")
 
@@ -66,9 +68,9 @@ async def classify(request: Request) -> Response:
 
 def _parse(body: bytes, request: Request) -> _Asked:
     fields = mapping(load_json(body, request.state.limits.max_texts), "the body")
-    refuse_slips(fields, ("instances", "inputs", "parameters", "signature_name"))
+    refuse_slips(fields, ("instances", "inputs", "parameters", "signature_name"), _PARAMETERS)
     parameters = options(fields, "parameters")
-    refuse_slips(parameters, ("top_k", "raw_scores", "truncate", "threshold"))
+    refuse_slips(parameters, _PARAMETERS)
     if "inputs" in fields and "instances" not in fields:
         field, answer = "inputs", "outputs"
         instances = _column(fields["inputs"])

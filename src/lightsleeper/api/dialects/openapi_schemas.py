@@ -52,7 +52,13 @@ SCHEMAS: dict[str, Any] = {
             return_all_scores={**_FLAG, "description": "false is top_k 1, where no top_k is given."},
             function_to_apply=_one_of("default", "softmax", "sigmoid", "none"),
             threshold=_SHARE,
-            truncation={"description": "false or do_not_truncate; anything else is true."},
+            truncation={
+                "anyOf": [
+                    {"type": "boolean"},
+                    _one_of("longest_first", "only_first", "only_second", "do_not_truncate"),
+                ],
+                "description": "false and do_not_truncate refuse a text that is too long.",
+            },
         ),
     ),
     "TeiRequest": object_of(

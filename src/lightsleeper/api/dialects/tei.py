@@ -41,6 +41,8 @@ class Asked(NamedTuple):
 def parse(fields: dict[str, Any], request: Request) -> Asked:
     """The request in the JSON object `fields`, which has `inputs`; InvalidInput naming what is wrong."""
     refuse_slips(fields, _FIELDS)
+    if fields.get("parameters"):
+        raise InvalidInput("unknown field 'parameters': in Hugging Face's form it goes to POST /", field="parameters")
     inputs = fields["inputs"]
     texts = [_text(item, index) for index, item in enumerate(inputs)] if isinstance(inputs, list) else [inputs]
     if not isinstance(texts[0] if texts else "", str):

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from lightsleeper.api.asgi import Request
 from lightsleeper.api.body import load_json
 from lightsleeper.api.dialects.model_names import served_name
-from lightsleeper.api.fields import flag, mapping, options, refuse_slips, required, share
+from lightsleeper.api.fields import flag, mapping, options, refuse_slips, required, share, whole
 from lightsleeper.api.predict_request import Limits, check_texts
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.head import Head
@@ -36,6 +36,7 @@ _MAX_ID_CHARS = 256
 _MAX_TIMEOUT_US = 10**12
 
 _FIELDS = ("id", "model_name", "model_version", "parameters", "inputs", "outputs")
+_PARAMETERS = ("truncate", "raw_scores", "timeout", "threshold", "binary_data_output")
 
 
 class Output(NamedTuple):
@@ -110,9 +111,9 @@ def _default_outputs(head: Head) -> list[str]:
 
 def _parse(value: object, tail: bytes, limits: Limits, request: Request) -> Asked:
     fields = mapping(value, "the body")
-    refuse_slips(fields, _FIELDS)
+    refuse_slips(fields, _FIELDS, _PARAMETERS)
     parameters = options(fields, "parameters")
-    refuse_slips(parameters, ("truncate", "raw_scores", "timeout", "threshold", "binary_data_output"))
+    refuse_slips(parameters, _PARAMETERS)
     return Asked(
         _id(fields),
         _checked(_texts(required(fields, "inputs"), tail, limits), limits),
@@ -142,10 +143,10 @@ def _timeout_s(parameters: Mapping[str, Any]) -> float | None:
 
 def _whole_number(parameters: Mapping[str, Any], name: str, wrong: str) -> int:
     """From 0 on; null is 0."""
-    value = parameters.get(name)
+    value = whole(parameters.get(name))
     if value is None:
         return 0
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if type(value) is not int or value < 0:
         raise InvalidInput(wrong, field=name)
     return value
 

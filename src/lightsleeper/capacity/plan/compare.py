@@ -23,6 +23,8 @@ _CHOICES: dict[str, tuple[float, ...]] = {
     "retention_s": (0, 60, 300, 900),
 }
 _OF_BUSY_PODS = {"max_scale": (1.5, 2, 4, 8), "min_scale": (0.25, 0.5, 1.25, 1.5)}
+#: Knative's, for pods that take longer than a second for a request.
+_LEAST_RATE = 0.01
 _PASSES = 2
 #: What is no cheaper than this is no reason to change a setting.
 _WORTH = 0.99
@@ -114,7 +116,8 @@ def _others(scaling: Scaling, name: str, first: Plan) -> Iterator[Scaling]:
 
 def _values(scaling: Scaling, name: str, first: Plan) -> list[dict[str, float | str]]:
     if name == "metric":
-        return [{"metric": "rps", "target": max(1, math.floor(first.pod_requests_per_s))}]
+        rate = first.pod_requests_per_s
+        return [{"metric": "rps", "target": math.floor(rate) or max(_LEAST_RATE, round(rate, 2))}]
     values: list[dict[str, float | str]] = [{name: value} for value in _CHOICES[name]]
     if name in _OF_BUSY_PODS:
         busy_pods = first.busy_pods

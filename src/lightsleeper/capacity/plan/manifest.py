@@ -26,10 +26,14 @@ def _share(given: str) -> float:
     return float(given) / 100
 
 
+def _algorithm(given: str) -> str:
+    return "weighted-exponential" if given == "weightedExponential" else given  # Knative reads both
+
+
 #: Annotation → setting, and how to read it. https://knative.dev/docs/serving/autoscaling/
 _ANNOTATIONS: dict[str, tuple[str, Callable[[str], float | str]]] = {
     "metric": ("metric", str),
-    "metric-aggregation-algorithm": ("aggregation", str),
+    "metric-aggregation-algorithm": ("aggregation", _algorithm),
     "target": ("target", float),
     "target-utilization-percentage": ("target_utilization", _share),
     "min-scale": ("min_scale", _whole),

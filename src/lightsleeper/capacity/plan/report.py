@@ -94,7 +94,7 @@ class Plan:
         """The table."""
         found, line = self.outcome, self.outcome.timeline
         yield f"{found.requests:,} requests in {clock(found.length_s)} h, {found.texts:,} texts"
-        pod = f"a pod: {self.times.alone_ms:.1f} ms for a text alone, {self.times.rate:.0f} texts/s at most"
+        pod = f"a pod: {self.times.alone_ms:.1f} ms for a text alone, {self.times.rate:.4g} texts/s at most"
         yield f"{pod}, ready after {self.wake_s:g} s"
         if self.scaling.target_burst_capacity != -1:
             yield "simulated as if every request went through the activator; here it leaves the path when there is room"

@@ -34,6 +34,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "timeout_s": (1, _LONGEST_S),
 }
 
+_WHOLE_SECONDS = ("window_s", "scale_down_delay_s")
+
 #: Setting → its name in a manifest, where that is another.
 _NAMES = {
     "aggregation": "metric-aggregation-algorithm",
@@ -92,6 +94,11 @@ class Scaling:
                 raise ConfigurationError(f"{named(name)} must be {low} to {high}, not {given}")
         if self.max_scale and self.min_scale > self.max_scale:
             raise ConfigurationError(f"min-scale {self.min_scale} is above max-scale {self.max_scale}")
+        if self.activation_scale > 1 and not self.min_scale <= self.activation_scale <= (self.max_scale or math.inf):
+            raise ConfigurationError(f"activation-scale {self.activation_scale} is not between min-scale and max-scale")
+        for name in _WHOLE_SECONDS:
+            if getattr(self, name) % 1:
+                raise ConfigurationError(f"{named(name)} must be whole seconds, not {getattr(self, name):g}s")
         if self.target_burst_capacity != -1 and self.target_burst_capacity < 0:
             raise ConfigurationError("target-burst-capacity must be -1, 0 or more")
 

@@ -28,6 +28,8 @@ _DELIMITERS = (",", ";", "\t")
 _EPOCH_FROM_S = 1e8
 #: Nor does one lie 3,000 years ahead: they are milliseconds, or less.
 _MILLISECONDS_FROM = 1e11
+#: A comma stands before three digits, or nobody knows whether it is a point.
+_RATE = re.compile(r"\s*(-?(?:\d{1,3}(?:,\d{3})+|[\d_]*)(?:\.\d*)?)\s*(?:/|per)\s*([a-z]+)\s*")
 _UNITS_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "day": 86400}
 
 
@@ -42,7 +44,7 @@ class Burst:
 
 def parse_rate(written: str) -> float:
     """`500/s`, `30000/min`, `12/h` or `5000/day`, in requests per second."""
-    found = re.fullmatch(r"\s*(-?[\d.,_]+)\s*(?:/|per)\s*([a-z]+)\s*", written.lower())
+    found = _RATE.fullmatch(written.lower())
     try:
         rate = float(found[1].replace(",", "").replace("_", "")) / _UNITS_S[found[2]] if found else math.nan
     except (KeyError, ValueError):
