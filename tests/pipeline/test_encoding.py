@@ -77,6 +77,36 @@ async def test_however_many_texts_come_at_once_the_event_loop_tokenises_few_of_t
     assert one_by_one == at_once
 
 
+@pytest.mark.parametrize(
+    "word", ["\ud55c" * 33, "q" * 99, "q" * 98 + "\u13a0"], ids=["syllables", "letters", "unknown"]
+)
+async def test_words_that_are_long_to_read_are_read_elsewhere(model: Model, word: str) -> None:
+    whole, tokenizer = encoder(model, 0)
+    await whole.encode([f"{word} " * (1_900 // len(word))])
+    assert tokenizer.texts == 1
+    assert tokenizer.chars_in_loop == 0
+
+
+async def test_a_short_text_does_not_wait_for_a_long_one_to_be_read(model: Model) -> None:
+    whole, tokenizer = encoder(model, 0)
+    reading, may_go_on = threading.Event(), threading.Event()
+    encode = tokenizer.encode
+
+    def held(texts: Sequence[str]) -> list[TokenizedText]:
+        if texts[0].startswith("long"):
+            reading.set()
+            may_go_on.wait()
+        return encode(texts)
+
+    tokenizer.encode = held  # type: ignore[method-assign]  # the order is what is tested
+    long = asyncio.create_task(whole.encode(["long " * 4_000]))
+    await asyncio.to_thread(reading.wait)
+    await whole.encode(["short " * 500])
+    assert not long.done()
+    may_go_on.set()
+    await long
+
+
 async def test_a_new_turn_of_the_event_loop_has_room_again(model: Model) -> None:
     whole, tokenizer = encoder(model, 0)
     for _ in range(5):

@@ -3,7 +3,7 @@ from fastapi.testclient import TestClient
 
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.head import MANY_LABELS, ONE_LABEL, REGRESSION, Head
-from lightsleeper.pipeline.explain import MAX_TOKENS, MAX_WORDS, explain, leave_one_out, require_affordable
+from lightsleeper.pipeline.explain import MAX_READING, MAX_TOKENS, MAX_WORDS, explain, leave_one_out, require_affordable
 
 
 def test_every_word_is_left_out_once_and_nothing_else_changes() -> None:
@@ -24,6 +24,24 @@ def test_more_tokens_in_all_variants_than_the_limit_are_refused_with_the_limit(c
     require_affordable(MAX_WORDS, MAX_TOKENS // MAX_WORDS)
     with pytest.raises(InvalidInput):
         require_affordable(MAX_WORDS, MAX_TOKENS // MAX_WORDS + 1)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["q" * 98 + "\u13a0", "\ud55c" * 32 + "\u13a0", "a" + "\u0301" * 240, "a" + "\u200b" * 240],
+    ids=["unknown", "unknown syllables", "accents", "signs without a form"],
+)
+def test_what_is_much_to_read_and_few_tokens_is_refused_unread(client: TestClient, word: str) -> None:
+    text = " ".join([word] * MAX_WORDS)
+    answer = client.post("/predict", json={"text": text, "explain": True})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["limit"]) == (422, "explain_too_long", MAX_READING)
+    assert leave_one_out(word) == [""]
+
+
+@pytest.mark.parametrize("word", ["word", "Donaudampfschiff", "\ud55c\uad6d\uc5b4\ub294", "\u5f71\u8bc4"])
+def test_as_many_words_of_any_language_as_may_be_are_read(word: str) -> None:
+    assert len(leave_one_out(" ".join([word] * MAX_WORDS))) == MAX_WORDS
 
 
 def test_only_what_the_model_reads_is_explained(client: TestClient) -> None:

@@ -1,9 +1,11 @@
 """What a client may take on real sockets: of heads, bodies, connections and time, before anybody has read them."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import socket
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, Literal
@@ -38,6 +40,7 @@ from wire import (
 )
 
 LARGE = b"x" * 100_000
+LARGEST = request("GET", "/web/docs/swagger-ui-bundle.js")
 
 
 def test_what_a_client_does_not_read_is_bounded_in_the_kernel_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +60,39 @@ def test_what_a_client_does_not_read_is_bounded_in_the_kernel_too(monkeypatch: p
     with served(app, SMALL_LIMITS, lifespan="off") as port:
         [answer] = talk(port, LAST)
     assert answer.body == LARGE
-    assert sizes == [2 * SMALL_LIMITS.send_buffer_bytes]  # Linux adds as much for its own needs
+    assert sizes == [2 * SMALL_LIMITS.socket_buffer_bytes]  # Linux adds as much for its own needs
+
+
+class SlowApp:
+    """Answers `?slow` when it is told to."""
+
+    def __init__(self, app: Any) -> None:  # noqa: ANN401  # an ASGI application
+        self._app = app
+        self.asked = threading.Semaphore(0)
+        self.may_answer = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["query_string"] == b"slow":
+            self.asked.release()
+            await asyncio.to_thread(self.may_answer.wait)
+        await self._app(scope, receive, send)
+
+
+def test_what_is_sent_ahead_is_bounded_in_the_kernel_too(face: Face) -> None:
+    """Nobody reads it while earlier requests wait: 200 connections took 0.8 GB of memory so."""
+    app = SlowApp(face(Settings()))
+    with served(app, SMALL_LIMITS) as port, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        client.connect(("127.0.0.1", port))
+        client.sendall(request("GET", "/livez?slow") + LAST)
+        assert app.asked.acquire(timeout=PATIENCE_S)
+        client.settimeout(0.5)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 10_000_000:
+                sent += client.send(b"x" * 10_000)
+        assert sent < 1_000_000
+        app.may_answer.set()
 
 
 def test_more_requests_ahead_than_may_wait_end_in_a_503(port: int) -> None:
@@ -199,22 +234,61 @@ def test_who_holds_connections_open_without_asking_shuts_out_nobody(face: Face) 
             each.close()
 
 
+@pytest.mark.parametrize(
+    "made_to_wait",
+    [request(headers=sized(TEXT)), request(headers=sized(TEXT), body=TEXT[:5]), LARGEST * 4],
+    ids=["a body that does not come", "the rest of a body", "answers that nobody reads"],
+)
+def test_who_lets_the_service_wait_in_the_middle_of_a_request_shuts_out_nobody(face: Face, made_to_wait: bytes) -> None:
+    with served(face(Settings()), DoorLimits(max_connections=5)) as port, contextlib.ExitStack() as held:
+        for _ in range(20):
+            client = held.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            client.connect(("127.0.0.1", port))
+            client.sendall(made_to_wait)
+        tries = 0
+        while talk(port, LAST)[0].status != 200:  # until those have been read that were read at the same moment
+            assert (tries := tries + 1) < 1_000
+        assert [talk(port, LAST)[0].status for _ in range(20)] == [200] * 20
+
+
 def test_more_requests_than_connections_may_be_open_are_a_503(face: Face) -> None:
+    app = SlowApp(face(Settings()))
     with (
-        served(face(Settings()), DoorLimits(max_connections=2)) as port,
+        served(app, DoorLimits(max_connections=2)) as port,
         connected(port) as one,
         connected(port) as two,
     ):
         for each in (one, two):
-            each.sendall(request(headers=f"Expect: 100-continue\n{sized(TEXT)}"))
-            assert each.recv(99).startswith(b"HTTP/1.1 100")  # it is being read: nobody takes its place
+            each.sendall(request("GET", "/livez?slow", "Connection: close"))
+            assert app.asked.acquire(timeout=PATIENCE_S)  # it is being answered: nobody takes its place
         [answer] = talk(port)
         is_refusal(answer, 503, "overloaded")
         assert answer.json["error"]["limit"] == 2
+        app.may_answer.set()
         for each in (one, two):
-            each.sendall(TEXT + LAST)
-            first, _ = answers(each)
-            assert first.status == 200
+            assert [answer.status for answer in answers(each)] == [200]
+
+
+def test_a_head_that_waits_for_the_answers_before_it_is_not_late(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_time = threading.Event()
+
+    class Clock(ClockOfHeads):
+        late = "begun"
+
+        def ring_in(self, seconds: float, ended: Callable[[], None]) -> None:
+            super().ring_in(seconds, ended)
+            if seconds and ended.__name__ == "_end_slow_head":
+                given_time.set()
+
+    monkeypatch.setattr("lightsleeper.serving.http_protocol.RequestClock", Clock)
+    app = SlowApp(face(Settings()))
+    with served(app, DoorLimits(head_timeout_s=PATIENCE_S)) as port, connected(port) as client:
+        client.sendall(request("GET", "/livez?slow") + request("GET", "/livez") + LAST[:20])
+        assert given_time.wait(PATIENCE_S)
+        client.sendall(LAST[20:])
+        app.may_answer.set()
+        assert [answer.status for answer in answers(client)] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("framing", [f"Content-Length: {12_000_000}", "Transfer-Encoding: chunked"])

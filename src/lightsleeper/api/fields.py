@@ -1,6 +1,7 @@
 """Fields of a request that is read by hand: the first that is wrong ends it, with its name and what was meant."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from lightsleeper.errors import InvalidInput
@@ -16,6 +17,8 @@ _NAME_CHARS = 100
 
 #: difflib's ratio from which on a name is a slip of another's: `topk`, `truncat`, `raw_score`, not `padding`.
 _NEAR = 0.8
+#: Names that are looked at for a slip: a tenth of a millisecond each, of which 16 kB hold a thousand.
+_LOOKED_AT = 20
 
 
 def mapping(value: object, name: str) -> Mapping[str, Any]:
@@ -90,9 +93,7 @@ def refuse_slips(fields: Mapping[str, Any], known: Collection[str], parameters: 
 
     Others are their servers' business and pass.
     """
-    for name in fields:
-        if name in known:
-            continue
+    for name in islice((name for name in fields if name not in known), _LOOKED_AT):
         if name in parameters:
             raise InvalidInput(f"unknown field {name!r}: did you mean {name!r} in 'parameters'?", field=name)
         if meant := near(name, known):

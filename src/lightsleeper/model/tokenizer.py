@@ -37,6 +37,11 @@ _TRIAL = f"A sentence, 2 numbers (1.5 and 1,000) - and a long word: {'a' * 64}! 
 
 _SHOWN_CHARS = 200
 
+#: Of a word's pieces each end is tried from each start, so a byte of a word of 99 costs as much as ten of short words;
+#: a longer word is unknown, and nothing is tried. No letter has more than four bytes.
+_LONGEST_WORD = 100
+_MORE_OF_WORD = [min(size, _LONGEST_WORD) ** 2 // 11 for size in range(4 * _LONGEST_WORD + 1)]
+
 
 @dataclass(frozen=True, slots=True)
 class TokenizedText:
@@ -137,6 +142,12 @@ class Tokenizer:
         width = min(-(-len(kept) // WIDTH_STEP) * WIDTH_STEP, self._max_tokens)
         unfamiliar = little_known(text, kept[1:-1], self._unknown_id) or in_other_language(text, self._languages)
         return TokenizedText(array("I", kept), len(ids), width, unfamiliar)
+
+
+def reading_cost(text: str) -> int:
+    """How much work it is to tokenise `text`, or more, in bytes of short words: 1,000 are about a millisecond."""
+    content = text.encode(errors="surrogatepass")
+    return len(content) + sum([_MORE_OF_WORD[len(word)] for word in content.split() if len(word) < len(_MORE_OF_WORD)])
 
 
 def _is_panic(error: BaseException) -> bool:

@@ -12,13 +12,16 @@ from typing import NamedTuple
 
 from lightsleeper.cache.cache import KeyMaker
 from lightsleeper.cache.lru import Lru
-from lightsleeper.model.tokenizer import TokenizedText, Tokenizer, parts
+from lightsleeper.model.tokenizer import TokenizedText, Tokenizer, parts, reading_cost
 
-#: Tokenising runs at about 1 µs a character: so many in one turn of the event loop hold it up for 2 ms, all requests
-#: together; 32 that came at once held it up for 42. A hand-over to a thread costs about 0.1 ms.
-_CHARS_A_TURN = 2_000
+#: Of `reading_cost`: so much in one turn of the event loop holds it up for 2 ms, all requests together; 32 that came at
+#: once held it up for 42, and one of 2,000 letters in words of 33 syllables for 60. A hand-over to a thread costs about
+#: 0.1 ms.
+_COST_A_TURN = 2_000
 #: One turn of the thread that tokenises: a large request takes many, and others are in between.
 _SLICE_CHARS = 16_000
+#: What takes longer waits in a queue of its own: a slice of long words is a second of work.
+_SHORT_COST = 16_000
 
 _DIGEST_BYTES = 16
 
@@ -41,13 +44,17 @@ class Encoder:
     """A tokenizer and a key maker, with a memory of the texts they have seen. Belongs to one event loop."""
 
     def __init__(self, tokenizer: Tokenizer, keys: KeyMaker, *, max_entries: int, threads: int = 1) -> None:
-        """Remember `max_entries` texts at most; 0 remembers none. Long texts are read in `threads` of its own."""
+        """Remember `max_entries` texts at most; 0 remembers none.
+
+        Long texts are read in `threads` of its own, those that take longer in as many more.
+        """
         self._tokenizer = tokenizer
         self._keys = keys
         self._seen = Lru(max_entries, REMEMBERED_BYTES, _size) if max_entries else None
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="tokenize")
+        self._short = ThreadPoolExecutor(threads, thread_name_prefix="tokenize")
+        self._long = ThreadPoolExecutor(threads, thread_name_prefix="tokenize-long")
         #: Tokenised in this turn of the event loop.
-        self._chars = 0
+        self._cost = 0
 
     async def encode(self, texts: Sequence[str], *, truncate: bool = True) -> list[EncodedText]:
         """One `EncodedText` per text, in order; InvalidInput for a text too long, with `truncate=False`."""
@@ -62,7 +69,7 @@ class Encoder:
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
         """How many characters of each text the model reads, in order."""
         loop = asyncio.get_running_loop()
-        return [await loop.run_in_executor(self._threads, self._tokenizer.cut_at, text) for text in texts]
+        return [await loop.run_in_executor(self._long, self._tokenizer.cut_at, text) for text in texts]
 
     async def _recall(self, seen: Lru[EncodedText], texts: Sequence[str]) -> list[EncodedText]:
         digests = [blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest() for text in texts]
@@ -76,28 +83,29 @@ class Encoder:
 
     async def _encode(self, texts: Sequence[str]) -> list[EncodedText]:
         loop = asyncio.get_running_loop()
-        if self._may_take(sum(map(len, texts)), loop):
+        is_long = sum(map(len, texts)) > _SHORT_COST
+        cost = _SHORT_COST + 1 if is_long else sum(map(reading_cost, texts))
+        if self._may_take(cost, loop):
             tokenized = self._tokenizer.encode(texts)
         else:
+            threads = self._short if cost <= _SHORT_COST else self._long
             slices = parts(texts, _SLICE_CHARS)
             tokenized = [
-                text
-                for each in slices
-                for text in await loop.run_in_executor(self._threads, self._tokenizer.encode, each)
+                text for each in slices for text in await loop.run_in_executor(threads, self._tokenizer.encode, each)
             ]
         return [EncodedText(text, self._keys.key(text.ids)) for text in tokenized]
 
-    def _may_take(self, chars: int, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether the turn has room for so many more, which are then counted."""
-        if self._chars + chars > _CHARS_A_TURN:
+    def _may_take(self, cost: int, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the turn has room for so much more, which is then counted."""
+        if self._cost + cost > _COST_A_TURN:
             return False
-        if not self._chars:
+        if not self._cost:
             loop.call_soon(self._next_turn)
-        self._chars += chars
+        self._cost += cost
         return True
 
     def _next_turn(self) -> None:
-        self._chars = 0
+        self._cost = 0
 
 
 def _size(text: EncodedText) -> int:

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from lightsleeper.errors import InvalidInput
 from lightsleeper.model.head import Head
 from lightsleeper.model.prediction import Logits
+from lightsleeper.model.tokenizer import reading_cost
 
 #: Words of a text that is explained.
 MAX_WORDS = 200
 #: Tokens of all its variants together: those of two of the largest requests, and of 200 usual words.
 MAX_TOKENS = 65_536
+#: `reading_cost` of them: that of the largest request, and several times that of 200 usual words. Signs without a form
+#: and words that nobody knows are work before they are no tokens, or one.
+MAX_READING = 2_000_000
 
 _WORD = re.compile(r"\S+")
 
@@ -34,7 +38,7 @@ class Explanation:
 
 
 def leave_one_out(text: str) -> list[str]:
-    """The text without its first word, without its second, …; InvalidInput beyond `MAX_WORDS` words."""
+    """The text without its first word, without its second, …; InvalidInput beyond `MAX_WORDS` or `MAX_READING`."""
     words = list(_WORD.finditer(text))
     if len(words) > MAX_WORDS:
         raise InvalidInput(
@@ -43,12 +47,21 @@ def leave_one_out(text: str) -> list[str]:
             field="text",
             limit=MAX_WORDS,
         )
+    cost = len(words) * reading_cost(text)
+    if cost > MAX_READING:
+        raise InvalidInput(
+            f"to read the text without each of its {len(words)} words is the work of {cost} letters in short words; "
+            f"explain reads at most {MAX_READING}",
+            code="explain_too_long",
+            field="text",
+            limit=MAX_READING,
+        )
     return [text[: word.start()] + text[word.end() :] for word in words]
 
 
 def most_chars(max_text_chars: int) -> int:
     """Of a text of so many and all its variants together."""
-    return (1 + MAX_WORDS) * max_text_chars
+    return max_text_chars + min(MAX_WORDS * max_text_chars, MAX_READING)
 
 
 def require_affordable(variants: int, tokens_each: int) -> None:

@@ -15,6 +15,7 @@ from lightsleeper.api.guard import AnswerHeaders, Guard
 from lightsleeper.api.last_resort import LastResort
 from lightsleeper.api.load_shedding import LoadShedding
 from lightsleeper.api.refusals import refuse
+from lightsleeper.errors import ConfigurationError, shortened
 from lightsleeper.process import INSTANCE_ID, age_s
 from lightsleeper.serving.lifespan import serve_parts
 from lightsleeper.serving.settings import Settings, read_settings
@@ -122,15 +123,18 @@ def _proxies(settings: Settings) -> "dict[str, Any]":
 
 
 def open_telemetry(settings: Settings) -> "Telemetry | None":
-    """What metrics and traces are sent with; None where nobody asked for any."""
+    """What metrics and traces are sent with; None where nobody asked for any. ConfigurationError if that cannot be."""
     if settings.otlp_endpoint is None and settings.metrics_port is None:
         return None
     from lightsleeper.telemetry.export import Telemetry  # noqa: PLC0415  # the SDK is 20 ms of CPU
 
-    return Telemetry(
-        otlp_endpoint=settings.otlp_endpoint,
-        export_interval_s=settings.export_interval_s,
-        metrics_address=None if settings.metrics_port is None else (settings.host, settings.metrics_port),
-        traces=settings.trace_ratio > 0,
-        instance_id=INSTANCE_ID,
-    )
+    try:
+        return Telemetry(
+            otlp_endpoint=settings.otlp_endpoint,
+            export_interval_s=settings.export_interval_s,
+            metrics_address=None if settings.metrics_port is None else (settings.host, settings.metrics_port),
+            traces=settings.trace_ratio > 0,
+            instance_id=INSTANCE_ID,
+        )
+    except ValueError as error:  # the SDK's, of a limit or a filter in its own variables
+        raise ConfigurationError(f"a variable that begins with OTEL_: {shortened(str(error))}") from None

@@ -30,9 +30,10 @@ class DoorLimits:
     max_framing_share: float = 1 / 8
     #: nginx's `lingering_time` and `send_timeout` are half a minute and one.
     linger_s: float = 30.0
-    #: Of an answer that its client does not read, in the kernel, which counts it as the pod's memory and doubles it for
-    #: its own needs. Left to itself it takes all 1.7 MB of the page's largest file: 1 GB for 600 connections.
-    send_buffer_bytes: int = 65_536
+    #: In the kernel, of an answer that its client does not read, and of requests that come while earlier ones wait. The
+    #: kernel counts both as the pod's memory, and doubles them for its own needs. Left to itself it takes all 1.7 MB of
+    #: the page's largest file, and as much of what is sent ahead: 1 GB for 600 connections, 0.8 GB for 200.
+    socket_buffer_bytes: int = 65_536
 
 
 #: Of each body; only what exceeds it is counted, so that a sentence gets through whatever others upload.
@@ -40,7 +41,7 @@ UNCOUNTED_BODY_BYTES = 65_536
 
 
 class Evictable(Protocol):
-    """A connection on which no request is being answered."""
+    """A connection that waits for its client: to ask, to go on with what it has begun to send, to read its answer."""
 
     def give_way(self) -> None:
         """End it now."""
@@ -53,14 +54,15 @@ class Door:
         """Nobody is inside yet."""
         self.limits = limits
         self.inflight_body_bytes = 0
-        #: In the order in which they fell idle: new and silent, in the middle of a head, kept alive, lingering.
+        #: In the order in which they fell idle: new and silent, in the middle of a head or a body, kept alive, unread,
+        #: lingering.
         self.idle: OrderedDict[Evictable, None] = OrderedDict()
         self.refused_heads = RefusedHeads()
 
     def make_room(self, connections: int) -> None:
         """Overloaded if there are more `connections` than may be and none of them is idle; else the longest idle goes.
 
-        So whoever holds connections open without asking anything shuts out nobody.
+        So whoever holds connections open without asking anything, to the end, shuts out nobody.
         """
         if connections <= self.limits.max_connections:
             return

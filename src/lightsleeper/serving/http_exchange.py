@@ -94,24 +94,33 @@ class RequestCycle(RequestResponseCycle):
 
 
 class OrderedFlow(FlowControl):
-    """Reads nothing more while requests wait for the answer to an earlier one, whoever asks for more of its body."""
+    """Reads nothing more while requests wait for the answer to an earlier one, whoever asks for more of its body.
 
-    def __init__(self, transport: asyncio.Transport, waiting: "Sized") -> None:
-        """`waiting` is the connection's queue."""
+    Nor does the kernel in its place, or hold much of an answer that nobody reads: both are the pod's memory.
+    """
+
+    def __init__(self, transport: asyncio.Transport, waiting: "Sized", buffer_bytes: int) -> None:
+        """`waiting` is the connection's queue; the kernel buffers `buffer_bytes` of what waits, each way."""
         super().__init__(transport)
         self._waiting = waiting
+        self._socket: socket.socket | None = transport.get_extra_info("socket")
+        self._buffer_bytes = buffer_bytes
+        self._bound_buffer(socket.SO_SNDBUF)
+
+    def fall_behind(self) -> None:
+        """A request begins to wait for the answers to earlier ones."""
+        self.pause_reading()
+        self._bound_buffer(socket.SO_RCVBUF)  # as long as everything is read, the kernel holds next to nothing
 
     def resume_reading(self) -> None:
         """See `FlowControl`."""
         if self.read_paused and not self._waiting:
             super().resume_reading()
 
-
-def bound_send_buffer(transport: asyncio.Transport, size_bytes: int) -> None:
-    """https://man7.org/linux/man-pages/man7/socket.7.html: `SO_SNDBUF`."""
-    connection = transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size_bytes)
+    def _bound_buffer(self, which: int) -> None:
+        """https://man7.org/linux/man-pages/man7/socket.7.html."""
+        if self._socket is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, which, self._buffer_bytes)
 
 
 class LingeringTransport:

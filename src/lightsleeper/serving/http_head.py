@@ -102,11 +102,13 @@ def check_head_size(url: bytes, headers: Iterable[tuple[bytes, bytes]], max_head
     """HeadTooLarge if it is."""
     size = len(url) + sum(len(name) + len(value) + _HEADER_BYTES for name, value in headers)
     if size > max_head_bytes:
-        raise head_too_large(max_head_bytes)
+        raise too_large(b"", max_head_bytes, max_head_bytes)
 
 
-def head_too_large(max_head_bytes: int) -> HeadTooLarge:
-    """What is said of a head that is, or is going to be."""
+def too_large(url: bytes, max_head_bytes: int, max_url_bytes: int) -> RequestError:
+    """What is said of a head that is, or is going to be; its `url` may be why."""
+    if len(url) > max_url_bytes:
+        return UrlTooLong(f"the URL has more than {max_url_bytes} bytes", limit=max_url_bytes)
     return HeadTooLarge(f"the head has more than {max_head_bytes} bytes", limit=max_head_bytes)
 
 

@@ -14,11 +14,11 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lightsleeper.api.last_resort import REFUSED
-from lightsleeper.errors import HeadTooLarge, LightsleeperError, MalformedRequest, Overloaded, TooSlow, UrlTooLong
+from lightsleeper.errors import HeadTooLarge, LightsleeperError, MalformedRequest, Overloaded, TooSlow
 from lightsleeper.serving import http_head
 from lightsleeper.serving.door import Door
 from lightsleeper.serving.http_clock import RequestClock
-from lightsleeper.serving.http_exchange import LingeringTransport, OrderedFlow, RequestCycle, bound_send_buffer
+from lightsleeper.serving.http_exchange import LingeringTransport, OrderedFlow, RequestCycle
 from lightsleeper.serving.http_parser import AfterHead, new_parser
 
 
@@ -26,6 +26,7 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection."""
 
     transport: LingeringTransport  # type: ignore[assignment]  # as much of one as is used
+    flow: OrderedFlow
     cycle: RequestCycle
 
     def __init__(self, *, door: Door, **theirs: Any) -> None:  # noqa: ANN401  # uvicorn's own, handed through
@@ -40,8 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         #: Nothing more is read: the last request was refused, or was whole.
-        self._deaf = False
-        self._refused = self._draining = False
+        self._deaf = self._refused = self._draining = False
         #: Bytes since the request began, and of the packet at hand.
         self._request_bytes = self._packet_bytes = 0
         self._trailers = 0
@@ -55,8 +55,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
-        bound_send_buffer(transport, self._limits.send_buffer_bytes)
-        self.flow = OrderedFlow(transport, self.pipeline)
+        self.flow = OrderedFlow(transport, self.pipeline, self._limits.socket_buffer_bytes)
         self.transport = LingeringTransport(
             transport, loop=self.loop, linger_s=self._limits.linger_s, may_be_sending=self._may_be_sending
         )
@@ -106,6 +105,7 @@ class HttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`: the client does not read what it is answered."""
         super().pause_writing()
+        self._door.idle.setdefault(self)
         self._stalled = self.loop.call_later(self._limits.linger_s, self.transport.abort)
 
     def resume_writing(self) -> None:
@@ -113,6 +113,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self._stalled:
             self._stalled.cancel()
         super().resume_writing()
+        if self.cycle and not self.cycle.response_complete:
+            self._be_busy()
 
     # The parser's calls. What they raise comes out of `_feed`.
 
@@ -137,7 +139,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A head is whole: begin to answer. Raises the error of a request that must not be let in."""
         self._clock.stop()
-        self._door.idle.pop(self, None)
+        self._be_busy()
         limits, scope = self._limits, self.scope
         scope["method"] = method = self.parser.get_method().decode("ascii")
         scope["http_version"] = version = self.parser.get_http_version()
@@ -170,6 +172,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return  # httptools says so in place of the body, which `_feed` is about to have read
         self._clock.stop()
+        self._be_busy()
         self._in_body, self._request_bytes = False, 0
         self._deaf = not self.cycle.keep_alive
         self.cycle.more_body = False
@@ -236,7 +239,7 @@ class HttpProtocol(HttpToolsProtocol):
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
-            self.flow.pause_reading()
+            self.flow.fall_behind()
             self.pipeline.appendleft((self.cycle, self.app))
 
     def _refuse(self, error: LightsleeperError) -> None:
@@ -255,6 +258,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.cycle.more_body = False
         self.cycle.message_event.set()
 
+    def _be_busy(self) -> None:
+        """It is not the client that is waited for, unless it lets an earlier answer lie."""
+        if not self.flow.write_paused:
+            self._door.idle.pop(self, None)
+
     def _may_be_sending(self) -> bool:
         """Whether the client may have more to say than was read."""
         if not (self._in_body or self._refused):
@@ -267,25 +275,23 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _bound_unfinished(self, *, was_in_body: bool) -> None:
         """A packet was read: the request it ends in has so many bytes, and so much time, to go on."""
+        limits = self._limits
         if self._in_body:
             if was_in_body:
-                self.cycle.check_framing(self._packet_bytes, self._limits)
-            self._clock.start(self._limits.body_grace_s, self._check_rate)
+                self.cycle.check_framing(self._packet_bytes, limits)
+            self._clock.start(limits.body_grace_s, self._check_rate)
+            self._door.idle.setdefault(self)
         elif self._in_head or self._request_bytes:
-            self._check_unfinished_head()
-            self._clock.start(self._limits.head_timeout_s, self._end_slow_head)
-
-    def _check_unfinished_head(self) -> None:
-        limits = self._limits
-        if self._request_bytes <= limits.max_head_bytes:
-            return
-        if len(self.url) > limits.max_url_bytes:
-            raise UrlTooLong(f"the URL has more than {limits.max_url_bytes} bytes", limit=limits.max_url_bytes)
-        raise http_head.head_too_large(limits.max_head_bytes)
+            if self._request_bytes > limits.max_head_bytes:
+                raise http_head.too_large(self.url, limits.max_head_bytes, limits.max_url_bytes)
+            self._clock.start(limits.head_timeout_s, self._end_slow_head)
 
     def _end_slow_head(self) -> None:
         limit_s = self._limits.head_timeout_s
-        self._refuse(TooSlow(f"the head took longer than {limit_s:g} s", limit=limit_s))
+        if self.flow.read_paused:  # it waits for us
+            self._clock.ring_in(limit_s, self._end_slow_head)
+        else:
+            self._refuse(TooSlow(f"the head took longer than {limit_s:g} s", limit=limit_s))
 
     def _check_rate(self) -> None:
         """Refuse a body that does not earn its time."""

@@ -35,6 +35,7 @@ from opentelemetry.sdk.resources import Resource
 
 from lightsleeper import __version__
 from lightsleeper.errors import ConfigurationError
+from lightsleeper.telemetry.exporter_variables import check_exporter_variables
 from lightsleeper.telemetry.instruments import Histogram, Instrument
 
 if TYPE_CHECKING:
@@ -63,10 +64,12 @@ class Telemetry:
         traces: bool,
         instance_id: str,
     ) -> None:
-        """Open what is configured; ConfigurationError if the metrics port cannot be had.
+        """Open what is configured; ConfigurationError if the metrics port cannot be had, or a variable cannot be right.
 
         `otlp_endpoint` is the base URL, to which spans go too if there are `traces`.
         """
+        if otlp_endpoint:
+            check_exporter_variables()
         self._histograms = _Histograms()
         self._resource = Resource.create(_resource(instance_id))
         self._page = _Page(self._histograms, *metrics_address) if metrics_address else None
