@@ -11,9 +11,9 @@ from lightsleeper.bulk.records.columns import unique_names
 from lightsleeper.bulk.records.described import Choices, Table, described
 from lightsleeper.bulk.records.dialect import decide, line_end, separator_line, with_carriage_returns
 from lightsleeper.bulk.records.header import header_of
-from lightsleeper.bulk.records.rows import OTHER_HEADER, OTHER_TABLE, Row, Shape, table_rows
+from lightsleeper.bulk.records.rows import OTHER_HEADER, OTHER_TABLE, Row, Shape, mend, table_rows
 from lightsleeper.bulk.records.second_header import said_of, second_header_rows
-from lightsleeper.bulk.records.titles import Line, Lines
+from lightsleeper.bulk.records.titles import Line, Lines, is_empty
 from lightsleeper.bulk.records.values import trimmed
 
 _LISTED: Final = 20
@@ -140,6 +140,7 @@ def from_cells(
 ) -> Table:
     """`sample`: the first of `rows`, from which header, width and text column are decided."""
     lines = bool(dialect and dialect.delimiter is None)
+    damaged = [mend(line) for line in sample if not is_empty(line.cells)]
     head = _Head([], None, [], 1, False, False) if lines else _head_of(sample, choices.header)  # noqa: FBT003  # plain
     names = ["text"] if lines else unique_names(head.header or [], head.width)
     shape = Shape(head.width, head.lines, keep_blank=lines, header=head.header, is_delimited=dialect is not None)
@@ -148,6 +149,8 @@ def from_cells(
     table = described(name, "txt" if lines else "csv", names, ours, choices)
     table.header, table.dialect = head.header, dialect
     table.notes += head.notes()
+    if any(damaged[: head.lines]):
+        table.notes.append("bytes above the rows that are no text were read as is likely")
     # Who quotes nothing may well leave commas in the texts.
     if dialect and not has_quotes and head.width > 1 and table.text_index is not None:
         shape.joiner, shape.joined = dialect.delimiter, table.text_index

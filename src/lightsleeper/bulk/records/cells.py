@@ -223,7 +223,7 @@ class CellReader:
                 return _MORE
             elif ends:
                 return self._judged(row, opening, quote, line, last=last)
-            elif (line := self._line_of(quote, line or self._second_line(opening), row)) == _PLAIN:
+            elif (line := self._line_of(quote, line, opening, row)) == _PLAIN:
                 return _PLAIN
             else:
                 quote = text.find('"', quote + 1)
@@ -233,8 +233,10 @@ class CellReader:
         return _PLAIN
 
     def _judged(self, row: Cells, opening: int, close: int, line: int, *, last: bool) -> int:
-        """Tab-separated files are written without quoting by many: there a quote is one only where it makes sense."""
-        inner = self._text[opening:close] if self.dialect.delimiter == "\t" else ""
+        """Tab-separated files are written without quoting by many: there it is one if it makes sense, or beside one."""
+        beside = self._text[max(self._position, opening - 2) : opening] + self._text[close + 1 : close + 3]
+        is_doubtful = self.dialect.delimiter == "\t" and '"\t' not in beside and '\t"' not in beside
+        inner = self._text[opening:close] if is_doubtful else ""
         if inner and line:
             return _PLAIN
         if "\t" in inner and ("\n" in inner or self.dialect.line_end in inner):
@@ -253,19 +255,17 @@ class CellReader:
         tabs = [line.count("\t") for line in lines]
         return tabs.count(self._width - 1 if self._width else tabs[0]) >= _MOSTLY * len(tabs)
 
-    def _line_of(self, quote: int, line: int, row: Cells) -> int:
+    def _line_of(self, quote: int, line: int, opening: int, row: Cells) -> int:
         """Where the line of `quote` begins; _PLAIN if one from `line` to there is a row: the cell swallowed it.
 
         So it did where a quote in it is odd, and another line has as many delimiters as stand before the cell.
         """
+        line = line or self._text.find(self._break, opening) + 1 or len(self._text)
         while (end := self._text.find(self._break, line, quote)) != -1:
             if self._is_row(line, end, row):
                 return _PLAIN
             line = end + 1
         return line
-
-    def _second_line(self, opening: int) -> int:
-        return self._text.find(self._break, opening) + 1 or len(self._text)
 
     def _is_row(self, start: int, end: int, row: Cells) -> bool:
         return self._text.count(self.dialect.delimiter or "", start, end) >= max(1, len(row.cells))

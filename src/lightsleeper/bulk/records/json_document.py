@@ -1,5 +1,6 @@
 """A JSON document → the rows that are somewhere in it, and what stands beside them."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -31,6 +32,7 @@ from lightsleeper.errors import InvalidInput
 _BESIDE_COLUMNS: Final = ("data", "rows", "values")
 #: Lists that say what columns there are, where another one holds the rows.
 _DESCRIBING: Final = frozenset({"columns", "features", "fields", "schema"})
+_NEXT_LINE = re.compile(r"\n(?=[\[{])")
 _DOUBT: Final = "read as one row; if each key is a row, write a list of the texts"
 #: Objects within objects in which rows are looked for.
 _MAX_DEPTH: Final = 32
@@ -81,7 +83,7 @@ def document(pieces: Iterable[str], notes: list[str]) -> Iterator[tuple[str, int
         notes += found.note()
     elif len(rows) == 1 and is_doubtful(rows[0]):
         notes.append(_DOUBT)
-    elif len(rows) > 1 and all(row.startswith("[") for row in rows):  # a list a line
+    elif len(rows) > 1 and rows[0].startswith("["):  # a list a line
         found = Within(_from_lists(rows))
     yield from ((row, number) for number, row in enumerate(found.rows if found else rows, start=1))
 
@@ -95,13 +97,14 @@ def is_doubtful(raw: str) -> bool:
 
 
 def _values(text: str) -> Iterator[str]:
-    """Objects over several lines each may follow each other; what is no JSON is one last value."""
+    """Objects over several lines each may follow each other; what is no JSON ends above the next that begins a line."""
     position = skip_space(text, 0)
     while position < len(text):
         try:
             end = value_end(text, position)
         except NotJson:
-            end = len(text)
+            next_line = _NEXT_LINE.search(text, position)
+            end = next_line.start() if next_line else len(text)
         yield text[position:end].strip()
         position = skip_space(text, end)
         if text.startswith((",", ";"), position):
@@ -197,7 +200,7 @@ def _texts(found: Sequence[tuple[str, str]], lists: Mapping[str, list[str]]) -> 
 
 def _from_lists(rows: Sequence[str], columns: Sequence[str] | None = None) -> list[str]:
     """Rows of lists, whose names stand in `columns` or in the first of them, if that is a header."""
-    lists = [elements(row) if row.startswith("[") else None for row in rows]
+    lists = list(map(_cells_of, rows))
     if columns is None and all(map(_is_page, lists)):
         return [row for page in lists for row in page or []]
     if columns is None and lists[:1] != [None]:
@@ -210,6 +213,14 @@ def _from_lists(rows: Sequence[str], columns: Sequence[str] | None = None) -> li
         row if cells is None else object_of(zip(names, cells, strict=False))
         for row, cells in zip(rows, lists, strict=True)
     ]
+
+
+def _cells_of(row: str) -> list[str] | None:
+    """None of what is no list."""
+    try:
+        return elements(row) if row.startswith("[") else None
+    except NotJson:
+        return None
 
 
 def _is_page(cells: Sequence[str] | None) -> bool:

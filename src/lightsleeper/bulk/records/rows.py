@@ -167,12 +167,26 @@ def _is_nothing(cells: Sequence[str], width: int, skip: int) -> bool:
 
 
 def _row(number: int, line: Cells, shape: Shape, again: _HeaderAgain, *, is_other: bool) -> Row:
-    cells = line.cells
+    cells, damaged = line.cells, mend(line)
     if again.is_met(cells):
-        return Row(number, line.line, [*cells], problem=HEADER_OTHERWISE if again.order else HEADER_AGAIN)
-    if is_other:
-        return _problem_row(number, line, shape.width, OTHER_HEADER if len(cells) == shape.width else OTHER_TABLE)
-    return _table_row(number, line, shape, again.order)
+        row = Row(number, line.line, [*cells], problem=HEADER_OTHERWISE if again.order else HEADER_AGAIN)
+    elif is_other:
+        row = _problem_row(number, line, shape.width, OTHER_HEADER if len(cells) == shape.width else OTHER_TABLE)
+    else:
+        row = _table_row(number, line, shape, again.order)
+    row.damaged = damaged
+    return row
+
+
+def mend(line: Cells) -> bool:
+    """Read what in its cells is no text as is likely; whether there was any."""
+    if line.is_sound:
+        return False
+    damaged = False
+    for index, cell in enumerate(line.cells):
+        if is_damaged(cell):
+            line.cells[index], damaged = mended(cell), True
+    return damaged
 
 
 def _problem_row(number: int, line: Cells, width: int, problem: str) -> Row:
@@ -189,9 +203,6 @@ def _table_row(number: int, line: Cells, shape: Shape, order: Sequence[int]) -> 
     if order and not problem:
         row.cells = [row.cells[index] for index in order]
     row.is_short = len(line.cells) < shape.width
-    for index, cell in enumerate(row.cells):
-        if cell is not None and is_damaged(cell):
-            row.cells[index], row.damaged = mended(cell), True
     return row
 
 

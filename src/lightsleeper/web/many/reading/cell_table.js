@@ -6,11 +6,11 @@ import { described, SAMPLE_ROWS } from "./description.js";
 import { decide, lineEnd, separatorLine } from "./dialect.js";
 import { areEscaped, escapeHolder, escapeReleaser, escapesHeld } from "./escaped_ends.js";
 import { headerOf } from "./header.js";
-import { OTHER_HEADER, OTHER_TABLE, TableRows } from "./rows.js";
+import { mend, OTHER_HEADER, OTHER_TABLE, TableRows } from "./rows.js";
 import { ONE_COLUMN } from "./rules.js";
 import { saidOf, secondHeaderRows } from "./second_header.js";
 import { areUsual, cellsExchanged, exchanged } from "./single_quotes.js";
-import { Lines } from "./titles.js";
+import { isEmpty, Lines } from "./titles.js";
 import { trimmed } from "./values.js";
 import { splitLines, wrappedDialects } from "./wrapped_lines.js";
 
@@ -184,6 +184,7 @@ function headOf(sample, said) {
  */
 export function fromCells(lineBatches, sample, name, choices, { dialect, hasQuotes }) {
   const lines = dialect?.delimiter === null;
+  const damaged = sample.filter(({ cells }) => !isEmpty(cells)).map(mend);
   const head = lines ? { titles: [], header: null, second: [], width: 1, isNarrow: false, notes: [] } : headOf(sample, choices.header);
   const { header, width } = head;
   const names = lines ? ["text"] : uniqueNames(header ?? [], width);
@@ -194,6 +195,7 @@ export function fromCells(lineBatches, sample, name, choices, { dialect, hasQuot
   const table = described(name, lines ? "txt" : "csv", names, shown.filter(({ problem }) => problem !== OTHER_TABLE), choices);
   table.header = header;
   table.notes.push(...head.notes);
+  if (damaged.slice(0, shape.skip).includes(true)) table.notes.push("bytes above the rows that are no text were read as is likely");
   table.delimiter = dialect && dialect.delimiter !== ONE_COLUMN ? dialect.delimiter : null;
   // Who quotes nothing may well leave commas in the texts.
   if (dialect && !hasQuotes && width > 1 && table.textIndex !== null) {

@@ -198,7 +198,7 @@ export class CellReader {
   }
 
   /**
-   * Tab-separated files are written without quoting by many: there a quote is one only where it makes sense.
+   * Tab-separated files are written without quoting by many: there a quote is one only where it makes sense, or beside one.
    * @param {Cells} row
    * @param {number} opening
    * @param {number} close
@@ -206,7 +206,8 @@ export class CellReader {
    * @param {boolean} last
    */
   #judged(row, opening, close, line, last) {
-    const inner = this.delimiter === "\t" ? this.#text.slice(opening, close) : "";
+    const beside = this.#text.slice(Math.max(this.#position, opening - 2), opening) + this.#text.slice(close + 1, close + 3);
+    const inner = this.delimiter === "\t" && !/"\t|\t"/.test(beside) ? this.#text.slice(opening, close) : "";
     if (inner && line) return PLAIN;
     if (inner.includes("\t") && (inner.includes("\n") || inner.includes(this.dialect.lineEnd))) {
       const end = this.#text.indexOf(this.dialect.lineEnd, close);

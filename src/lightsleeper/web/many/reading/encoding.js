@@ -177,7 +177,7 @@ function unfinished(bytes) {
   for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
     const byte = bytes[bytes.length - back];
     if (byte < 0x80) return 0;
-    if (byte >= 0xc0) return sequenceLength(byte) > back ? back : 0;
+    if (byte >= 0xc0) return byte >= 0xc2 && byte <= 0xf4 && sequenceLength(byte) > back ? back : 0;
   }
   return 0;
 }

@@ -55,7 +55,7 @@ export class Document {
     const found = rows.length === 1 ? within(rows[0]) : null;
     if (found) this.notes = noteOn(found);
     else if (rows.length === 1 && isDoubtful(rows[0])) this.notes = [DOUBT];
-    else if (rows.length > 1 && rows.every((row) => row.startsWith("["))) return fromLists(rows); // a list a line
+    else if (rows.length > 1 && rows[0].startsWith("[")) return fromLists(rows); // a list a line
     return found?.rows ?? rows;
   }
 }
@@ -79,18 +79,27 @@ export function isDoubtful(raw) {
 }
 
 /**
- * Objects over several lines each may follow each other; what is no JSON is one last value.
+ * Objects over several lines each may follow each other; what is no JSON ends above the next that begins a line.
  * @param {string} text
  */
 function values(text) {
   const rows = [];
   for (let position = skipSpace(text, 0); position < text.length; ) {
-    const end = reads(() => valueEnd(text, position)) ? valueEnd(text, position) : text.length;
+    const end = reads(() => valueEnd(text, position)) ? valueEnd(text, position) : brokenEnd(text, position);
     rows.push(text.slice(position, end).trim());
     position = skipSpace(text, end);
     if (text[position] === "," || text[position] === ";") position = skipSpace(text, position + 1);
   }
   return rows;
+}
+
+/**
+ * @param {string} text
+ * @param {number} position
+ */
+function brokenEnd(text, position) {
+  const ends = ["\n[", "\n{"].map((sign) => text.indexOf(sign, position)).filter((end) => end !== -1);
+  return ends.length ? Math.min(...ends) : text.length;
 }
 
 /**
@@ -182,7 +191,7 @@ function texts(found, lists) {
  * @param {string[] | null} [columns]
  */
 function fromLists(rows, columns = null) {
-  let lists = rows.map((row) => (row.startsWith("[") ? elements(row) : null));
+  let lists = rows.map((row) => (row.startsWith("[") && reads(() => elements(row)) ? elements(row) : null));
   if (!columns && lists.every(isPage)) return lists.flatMap((page) => page ?? []);
   if (!columns && lists[0]) {
     const shown = lists.slice(0, 200).filter((cells) => cells !== null);

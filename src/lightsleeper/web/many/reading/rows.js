@@ -142,15 +142,16 @@ export class TableRows {
    */
   #row(read) {
     const { width } = this.shape;
-    const { cells: found, line, isSound } = read;
+    const { cells: found, line } = read;
+    const damaged = mend(read) && { damaged: true };
     const isAgain = this.#again.isMet(found);
     const { order } = this.#again;
     const isOurs = found.length === width;
     const isOther = found.length === this.#other;
     if (isOurs) this.#other = 0; // what is as wide as ours below another header cannot be told from it
-    if (isAgain) return { cells: found, line, problem: order ? HEADER_OTHERWISE : HEADER_AGAIN };
-    if (isOther) return problemRow(read, found, width, isOurs ? OTHER_HEADER : OTHER_TABLE);
-    return isSound && isOurs && !order ? read : tableRow(read, this.shape, order);
+    if (isAgain) return { cells: found, line, problem: order ? HEADER_OTHERWISE : HEADER_AGAIN, ...damaged };
+    if (isOther) return { ...problemRow(read, found, width, isOurs ? OTHER_HEADER : OTHER_TABLE), ...damaged };
+    return read.isSound && isOurs && !order ? read : { ...tableRow(read, this.shape, order), ...damaged };
   }
 }
 
@@ -212,12 +213,17 @@ function tableRow(read, shape, order) {
   const row = problemRow(read, found, width, problem);
   if (order && !problem) row.cells = order.map((index) => row.cells[index]);
   if (read.cells.length < width) row.isShort = true;
-  row.cells.forEach((cell, index) => {
-    if (cell === null || !isDamaged(cell)) return;
-    row.cells[index] = mended(cell);
-    row.damaged = true;
-  });
   return row;
+}
+
+/**
+ * Read what in a line's cells is no text as is likely; whether there was any.
+ * @param {import("./cells.js").Cells} line
+ */
+export function mend({ cells, isSound }) {
+  if (isSound || !cells.some(isDamaged)) return false;
+  cells.forEach((cell, index) => (cells[index] = mended(cell)));
+  return true;
 }
 
 /**
