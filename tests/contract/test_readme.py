@@ -1,11 +1,13 @@
 """The README says what is so: every setting with its default, every command, every link."""
 
+import json
 import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 import lightsleeper
 from lightsleeper.serving.settings import Settings, variables
@@ -40,6 +42,14 @@ def test_every_make_target_it_names_exists() -> None:
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", README))))
 def test_every_file_it_links_to_exists(link: tuple[str, str]) -> None:
     assert (ROOT / (link[0] or link[1])).exists()
+
+
+def test_the_answer_that_it_shows_is_the_answer(client: TestClient) -> None:
+    asked = re.search(r"curl localhost:8080(/\w+) .* -d '(\{.*\})'$", README, flags=re.MULTILINE)
+    shown = re.findall(r'"label":"(\w+)","score":(0\.\d+)…', README)
+    assert asked
+    first, *_ = client.post(asked[1], json=json.loads(asked[2])).json()["predictions"]
+    assert [(each["label"], f"{each['score']:.9f}"[:4]) for each in first] == shown
 
 
 def test_the_changelog_begins_with_this_version() -> None:
