@@ -20,7 +20,7 @@ examples:
   lightsleeper evaluate labelled.tsv                      accuracy, F1, calibration of the embedded model
   lightsleeper train mine.csv --out my-bundle             your own labels
   LIGHTSLEEPER_BUNDLE=my-bundle lightsleeper serve
-  lightsleeper plan --rate 500/s --service-ms 4           pods, waiting and cost of a day of that
+  lightsleeper plan --rate 300/min --hours 1 --service-ms 4
 
 `lightsleeper COMMAND --help` explains each.
 """
