@@ -18,6 +18,21 @@ const SORT_STEPS = 1e8;
  */
 
 export class Results {
+  /** @type {Head} */
+  head;
+  /** @type {string[]} the head's, then those that turned up in answers */
+  labels;
+  /** @type {import("./scale.js").Scale} */
+  scale;
+  /** @type {number[][]} the different answers: indices of labels, the best first */
+  answers;
+  /** @type {Map<string, number>} where in `answers` one is, by its indices */
+  known;
+  /** @type {number[]} rows by label */
+  byLabel;
+  /** @type {number[][]} rows by best label and by bin of the scale */
+  bins;
+
   /**
    * @param {number} count rows
    * @param {Head} head the model's; labels that turn up later are added
@@ -45,14 +60,10 @@ export class Results {
     this.head = head;
     this.labels = head.kind === "many" ? [...head.labels, NONE] : [...head.labels];
     this.scale = scaleOf(head);
-    /** @type {number[][]} the different answers: indices of labels, the best first */
     this.answers = this.labels.map((_, index) => [index]);
     if (head.kind === "number") this.answers.push([]);
-    /** @type {Map<string, number>} */
     this.known = new Map(this.answers.map((answer, index) => [answer.join(), index]));
-    /** @type {number[]} rows by label */
     this.byLabel = this.labels.map(() => 0);
-    /** @type {number[][]} rows by best label and by bin of the scale */
     this.bins = this.answers.map(() => Array(BINS).fill(0));
   }
 

@@ -95,7 +95,7 @@ export class Review {
       clearTimeout(this.searchTimer);
       this.searchTimer = window.setTimeout(() => this.#setSearch(byId("search").value), SEARCH_PAUSE_MS);
     });
-    byId("table").tHead?.addEventListener("click", ({ target }) => {
+    byId("table").tHead?.addEventListener("click", (/** @type {MouseEvent} */ { target }) => {
       const header = /** @type {HTMLElement} */ (target).closest("button")?.closest("th");
       if (header) this.#sortBy(header);
     });

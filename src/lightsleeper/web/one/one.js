@@ -192,7 +192,9 @@ function showAnswer(text, answer) {
  * @param {import("../shared/service.js").Answer} answer
  */
 function showOther(text, answer) {
-  const { predictions: [scores], unfamiliar } = answer.content;
+  const { unfamiliar } = answer.content;
+  /** @type {{label: string, score: number}[]} */
+  const scores = answer.content.predictions[0];
   const many = head.kind === "many";
   const applying = many ? scores.filter(({ score }) => score >= APPLIES_FROM) : [];
   const number = decimal(scores[0].score);

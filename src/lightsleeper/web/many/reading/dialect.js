@@ -119,7 +119,8 @@ export function decide(text, whole, delimiter = null) {
   if (text.includes('"')) {
     /** @type {Dialect["quoting"][]} */
     const ways = text.includes('\\"') ? ["backslash", "none"] : ["none"];
-    const others = ways.map((quoting) => trial({ ...best.dialect, quoting })).filter(({ rows }) => rows.length);
+    const { dialect } = best;
+    const others = ways.map((quoting) => trial({ ...dialect, quoting })).filter(({ rows }) => rows.length);
     best = others.reduce(lessStrange, best);
   }
   if (text.includes("\r\n") && /(?<!\r)\n/.test(text)) best = lessStrange(best, trial({ ...best.dialect, lineEnd: "\r\n" }));

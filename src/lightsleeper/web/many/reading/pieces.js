@@ -8,6 +8,7 @@ import { WINDOW_BYTES } from "./rules.js";
 /** @param {ReadableStream<Uint8Array>} stream */
 export async function startOf(stream) {
   const reader = stream.getReader();
+  /** @type {Uint8Array} */
   let start = new Uint8Array();
   while (start.length < WINDOW_BYTES) {
     const { done, value } = await reader.read();

@@ -48,6 +48,6 @@ export const splitLines = (rows, inner) => rows.map((row) => (row.cells[0] ? wit
  */
 function withinOf(row, inner) {
   const [{ cells, oddQuotes }, ...rest] = new CellReader(inner).push(row.cells[0], true);
-  const ends = rest.map((line) => line.cells.join(inner.delimiter)); // no quote of its own holds them
+  const ends = rest.map((line) => line.cells.join(/** @type {string} */ (inner.delimiter))); // no quote of its own holds them
   return { ...row, cells: [...cells.slice(0, -1), [cells[cells.length - 1], ...ends].join("\n")], oddQuotes };
 }
