@@ -186,6 +186,11 @@ def test_patience_ends_soon_after_the_longest_wait_and_for_bulk_at_the_deadline(
     assert door.admission.patience_s(Lane.BULK, 10) == math.inf
 
 
+def test_however_short_the_queue_who_was_let_in_outlasts_a_moment_in_which_nothing_moves() -> None:
+    admission = open_admission(FairQueue(), max_wait_s=0.001)
+    assert admission.patience_s(Lane.EXPRESS, 10) > 0.1
+
+
 def test_the_texts_of_a_large_request_count_while_they_are_tokenised() -> None:
     door = Door()
     with door.admission.expecting(chars=8_000):

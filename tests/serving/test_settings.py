@@ -127,6 +127,11 @@ def digest_of(key: str) -> str:
         *(("EVENT_TYPE", kind) for kind in ("\udcff", " ", "a ", "a\nb", "x" * 201, "\u2028")),
         *(("WEBHOOK_ORIGINS", sender) for sender in ("\udcff", "*.azure.net", "a b", "ü.example", "a\x7fb")),
         ("TRACE_RATIO", "0.5"),
+        *(("MAX_QUEUE_S", seconds) for seconds in ("1_0", "\u0661", "0x1", "1,5", "inf")),
+        *(
+            ("HOST", host)
+            for host in ("localhost:8080", "[::1]", "127.0.0.1,::1", "10.0.0.0/8", "http://a", "a b", ".")
+        ),
         ("METRICS_PORT", "8080"),
         ("MAX_HEAD_BYTES", "1"),
         ("MAX_HEAD_BYTES", "1023"),

@@ -36,6 +36,8 @@ _OVERDRAFT = 1.5
 #: So long a batch may hold a worker, if its texts can be that short. An express text waits for the end of a bulk one;
 #: and beyond 200 tokens a batch is hardly faster by the token, on a machine so slow that they take longer than this.
 _BATCH_S = {Lane.EXPRESS: 0.05, Lane.BULK: 0.02}
+#: An event loop that stands still for a moment is no queue: an idle service would refuse what it could answer.
+_LEAST_PATIENCE_S = 0.1
 #: A pace misjudged must not send anybody away for long.
 _MAX_RETRY_S = 30
 
@@ -159,7 +161,7 @@ class Admission:
         if lane is Lane.BULK:
             return math.inf
         own_s = cost * self._pace_s[lane] / self._workers
-        return 2.5 * self._max_wait_s + 2 * own_s + 4 * self._batch_s
+        return max(2.5 * self._max_wait_s, _LEAST_PATIENCE_S) + 2 * own_s + 4 * self._batch_s
 
     def ran(self, lane: Lane, cost: int, seconds: float) -> None:
         """A batch of that cost took one worker so long, from one event of its loop to the next."""

@@ -45,7 +45,8 @@ def serve() -> int:
         try:
             return _serve(opener, started_s)
         except LightsleeperError as error:
-            sys.stderr.write(f"lightsleeper: {error.message}\n")
+            line = " ".join(error.message.splitlines())  # a path may hold any sign
+            sys.stderr.write(f"lightsleeper: {line}\n")
             return 1
 
 
@@ -100,7 +101,8 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
 def _cannot_start(settings: "Settings", failure: BaseException | None) -> LightsleeperError:
     """What kept it from listening: a part that did not open, or else the address."""
     if failure is None:
-        return ConfigurationError(f"cannot listen on {settings.host}, port {settings.port}")
+        where = f"{settings.host}, port {settings.port}"
+        return ConfigurationError(f"cannot listen on {where}: LIGHTSLEEPER_HOST and PORT say so")
     if isinstance(failure, LightsleeperError):
         return failure
     return ConfigurationError(f"cannot start: {type(failure).__name__}, which the log shows whole")

@@ -3,7 +3,8 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from ipaddress import IPv6Address, ip_network
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address, ip_network
 from itertools import product
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ ROOT_PATH = r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+"
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@\[\]:*\\]+)(?::([0-9]{1,5}))?")
 _HOST = re.compile(r"\[[0-9a-f:]+\]|[a-z0-9._-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _OWN_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65_535
 
@@ -60,12 +62,17 @@ def redis_url(url: str) -> None:
 
 def host(name: str) -> None:
     """What a socket may be bound to."""
+    with suppress(ValueError):
+        ip_address(name)
+        return
     try:
-        name.encode("idna")
+        spelled = name.encode("idna").decode()
     except UnicodeError:
-        name = ""
-    if not name.isprintable() or not name.strip():
-        raise ValueError("must be an address, or a name whose parts between dots have 1 to 63 characters")
+        spelled = ""
+    if not _NAME.fullmatch(spelled):
+        raise ValueError(
+            "must be one address, or a name whose parts between dots have 1 to 63 letters, digits or hyphens; no port"
+        )
 
 
 def network(value: str) -> None:

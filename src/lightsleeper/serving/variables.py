@@ -39,6 +39,8 @@ def number(least: float, most: float) -> Parser:
             found = float(value)
         except ValueError:
             found = math.nan
+        if "_" in value or not value.isascii():  # which Python reads
+            found = math.nan
         if not least <= found <= most:  # nan is in no range
             raise ValueError(meant)
         return found
