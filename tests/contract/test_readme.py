@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import lightsleeper
+from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.serving.settings import Settings, variables
 
 ROOT = Path(lightsleeper.__file__).parents[2]
@@ -50,6 +51,29 @@ def test_the_answer_that_it_shows_is_the_answer(client: TestClient) -> None:
     assert asked
     first, *_ = client.post(asked[1], json=json.loads(asked[2])).json()["predictions"]
     assert [(each["label"], f"{each['score']:.9f}"[:4]) for each in first] == shown
+
+
+def test_what_it_says_of_the_model_is_what_the_bundle_says() -> None:
+    bundle = json.loads((EMBEDDED / "bundle.json").read_text())
+    sst2, imdb = (bundle["accuracy"][name] for name in ("sst2/dev.tsv", "imdb/dev.jsonl"))
+    wrong = {name: f"{100 * found['value']:.0f} %" for name, found in bundle["behaviours"].items()}
+    said = [
+        f"{100 * sst2['accuracy']:.1f} % of SST-2's validation sentences (float32: {100 * sst2['accuracy_fp32']:.1f})",
+        f"{100 * imdb['accuracy']:.1f} % of 1,000 whole IMDB reviews ({100 * imdb['accuracy_fp32']:.1f})",
+        f"{wrong['thought it would be bad, but it was not']} wrong",
+        f"A negative negated {wrong['negation of a negative']}, a positive negated {wrong['negation of a positive']};",
+        f"people without a judgement {wrong['people, without a judgement']},",
+        f"places {wrong['places, without a judgement']}; statements {wrong['statements']};",
+        f"nothing to read {wrong['nothing to read']};",
+        f"a bad question answered no {wrong['a bad question answered no']},",
+        f"a good one {wrong['a good question answered no']};",
+        *(f"better or worse now than then {wrong[f'then and now: {which}']};" for which in ("better", "worse")),
+        *(f"my opinion beside another's {wrong[f'whose opinion: mine is {which}']}." for which in ("good", "bad")),
+        f"of the scale in {wrong['the same about another people, faith or love']} of the cases,",
+        f"another name in {wrong['the same with another name']}, a typo in {wrong['the same with a typo']},",
+        *(f"another place or number in {wrong[f'the same with another {which}']};" for which in ("place", "number")),
+    ]
+    assert [each for each in said if each not in README] == []
 
 
 def test_the_changelog_begins_with_this_version() -> None:
