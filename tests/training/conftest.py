@@ -1,4 +1,4 @@
-"""A small checkpoint to read and to break."""
+"""A small checkpoint and a small encoder."""
 
 import shutil
 from pathlib import Path
@@ -18,3 +18,11 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(pristine: Path, tmp_path: Path) -> Path:
     """A copy of it to break."""
     return Path(shutil.copytree(pristine, tmp_path / "source"))
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT encoder."""
+    from checkpoints import write_encoder  # noqa: PLC0415  # see above
+
+    return write_encoder(tmp_path_factory.mktemp("encoder"))
