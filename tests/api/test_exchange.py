@@ -1,15 +1,22 @@
 """How a request ends that is not answered: its time is up, its client leaves, the service ends."""
 
 import asyncio
+import gc
+import gzip
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.types import Message
 
-from lightsleeper.api.asgi import Request, Response
+from lightsleeper.api.asgi import Headers, Request, Response
+from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.exchange import CLIENT_CLOSED_REQUEST, Exchange, exchange
 from lightsleeper.api.predict_request import Limits
-from lightsleeper.errors import DeadlineExceeded
+from lightsleeper.errors import DeadlineExceeded, EngineFailed, Overloaded
 
 BODY: Message = {"type": "http.request", "body": b"{}"}
 GONE: Message = {"type": "http.disconnect"}
@@ -115,6 +122,85 @@ async def test_a_body_that_comes_late_is_watched_as_well() -> None:
 
     answer = await exchange(request(receive, EVER_S), parse, work)  # type: ignore[arg-type]  # asked like a client
     assert (answer.status_code, asked[0], late.is_set()) == (CLIENT_CLOSED_REQUEST, False, True)
+
+
+async def test_large_bodies_are_read_one_at_a_time() -> None:
+    reading = most = 0
+
+    def slow(body: bytes, _: Request) -> bytes:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        threading.Event().wait(0.01)
+        reading -= 1
+        return body
+
+    large = {**BODY, "body": gzip.compress(b"{}")}
+    asked = [request(Client(large), EVER_S) for _ in range(8)]
+    for each in asked:
+        each.headers = Headers([(b"content-encoding", b"gzip")])
+        each.state.limits = replace(each.state.limits, max_body_bytes=100)
+    answers = await asyncio.gather(*(exchange(each, slow, ready) for each in asked))
+    assert {answer.body for answer in answers} == {b"{}"}
+    assert most == 1
+
+
+class Texts(list[str]):
+    """What a request holds; whether it is still there can be asked."""
+
+
+async def refuse_from_a_variable(_: Exchange, __: Texts) -> Response:
+    error = Overloaded("full")
+    raise error
+
+
+async def refuse_from_a_future(_: Exchange, __: Texts) -> Response:
+    future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+    future.set_exception(EngineFailed("broken"))
+    return await future
+
+
+async def never_answer(_: Exchange, __: Texts) -> Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("answer", "client", "timeout_s"),
+    [
+        (refuse_from_a_variable, Client(BODY), EVER_S),
+        (refuse_from_a_future, Client(BODY), EVER_S),
+        (never_answer, Client(BODY), NEVER_S),
+        (never_answer, Client(BODY, GONE), EVER_S),
+    ],
+    ids=["a variable", "a future", "too late", "gone"],
+)
+async def test_what_was_read_goes_with_its_request_however_that_ends(
+    answer: Callable[[Exchange, Texts], Awaitable[Response]], client: Client, timeout_s: float
+) -> None:
+    """100 requests of 2 kB, refused, kept 640 MB that no collector came round to."""
+    held: list[weakref.ref[Texts]] = []
+
+    def noted(_: bytes, __: Request) -> Texts:
+        texts = Texts()
+        held.append(weakref.ref(texts))
+        return texts
+
+    async def endpoint(asked: Request) -> Response:
+        return await exchange(asked, noted, answer)
+
+    async def send(_: Message) -> None:
+        """Nobody listens."""
+
+    asked = request(client, timeout_s)
+    scope = {**asked.scope, "path": "/", "method": "POST"}
+    gc.disable()
+    try:
+        await DirectRoute("/", endpoint)(scope, client, send)
+        await asyncio.sleep(0)  # for what was cancelled to end
+        assert [reference() for reference in held] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_the_end_of_the_service_passes_through() -> None:

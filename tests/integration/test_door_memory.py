@@ -1,6 +1,7 @@
 """A pod's memory, and its probe, while strangers send without end: the real process, against the manifest's limit."""
 
 import asyncio
+import gzip
 import json
 import random
 import socket
@@ -104,6 +105,22 @@ async def large_bodies(port: int) -> None:
     assert {status[9:12] for status in asked} <= {b"200", b"429", b"503", b"504"}
 
 
+async def inflated_bodies(port: int) -> None:
+    """100 requests of 2 kB at once that become the largest, in Python four bytes a letter."""
+    settings = Settings()
+    text = "🙂" + "a b " * (settings.max_body_bytes // settings.max_texts // 4 - 8)
+    body = gzip.compress(json.dumps({"text": [text] * settings.max_texts}, ensure_ascii=False).encode())
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with closing(writer):
+            writer.write(request(headers=f"Connection: close\nContent-Encoding: gzip\n{sized(body)}") + body)
+            return await reader.read(12)
+
+    asked = await asyncio.gather(*(ask() for _ in range(100)))
+    assert {status[9:12] for status in asked} <= {b"200", b"503", b"504"}
+
+
 ATTACKS: dict[str, Callable[[int], Awaitable[object]]] = {
     "endless small headers": endless(GET[:-2], b"a: b\r\n"),
     "an endless header": endless(GET[:-2] + b"a: ", b"x"),
@@ -119,6 +136,7 @@ ATTACKS: dict[str, Callable[[int], Awaitable[object]]] = {
     "half heads": half_heads,
     "answers that nobody reads": unread_answers,
     "200 of the largest bodies": large_bodies,
+    "100 inflated bodies": inflated_bodies,
 }
 
 

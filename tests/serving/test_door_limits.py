@@ -252,6 +252,18 @@ def test_who_lets_the_service_wait_in_the_middle_of_a_request_shuts_out_nobody(f
         assert [talk(port, LAST)[0].status for _ in range(20)] == [200] * 20
 
 
+def test_the_end_of_a_drain_takes_an_answer_that_nobody_reads_for_no_bug(
+    face: Face, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as client, served(face(Settings()), DoorLimits(), timeout_graceful_shutdown=1) as port:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(LARGEST * 3)
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+    assert "Cancel 1 running task(s)" in caplog.text
+    assert "Exception in ASGI application" not in caplog.text
+
+
 def test_more_requests_than_connections_may_be_open_are_a_503(face: Face) -> None:
     app = SlowApp(face(Settings()))
     with (

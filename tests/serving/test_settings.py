@@ -235,6 +235,16 @@ def test_a_wrong_setting_ends_the_process_with_one_line(monkeypatch: pytest.Monk
     assert (ended.stdout + ended.stderr).count("\n") == 1
 
 
+def test_a_bundle_that_is_none_ends_the_process_with_one_line_that_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIGHTSLEEPER_BUNDLE", "/no/such\nbundle")
+    ended = subprocess.run([sys.executable, "-m", "lightsleeper", "serve"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("lightsleeper: LIGHTSLEEPER_BUNDLE: bundle /no/such bundle: cannot read bundle.json")
+    assert (ended.stdout + ended.stderr).count("\n") == 1
+
+
 def test_what_kubernetes_injects_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PORT": "tcp://10.0.0.1:80", "SERVICE_PORT": "80", "PRIVATE_PORT_80_TCP": "tcp://x"}.items():
         monkeypatch.setenv(f"LIGHTSLEEPER_{name}", value)

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.identify import path_below_root
 from lightsleeper.api.refusals import refuse
-from lightsleeper.errors import EngineFailed, LightsleeperError
+from lightsleeper.errors import EngineFailed, LightsleeperError, forget_frames
 
 log = logging.getLogger("lightsleeper")
 
@@ -64,6 +64,7 @@ class DirectRoute:
             response = await self.endpoint(Request(scope, receive))
         except LightsleeperError as error:
             response = answer_to(scope, error)
+            forget_frames(error)
         await response(scope, receive, send)
 
 

@@ -68,13 +68,22 @@ class RequestCycle(RequestResponseCycle):
 
     async def run_asgi(self, app: "ASGI3Application") -> None:
         """See `RequestResponseCycle`."""
+        self._app = app
         try:
-            await super().run_asgi(app)
+            await super().run_asgi(self._answer)
         finally:
             self.release()
             # Its traceback holds the frames that hold what was read of the body, and they hold us: refused bodies of
             # 2 MB outlived their requests until a full collection, which a pod of 512 MiB did not live to see.
             self._refusal = None
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # see ASGI
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # A drain took too long over an answer that its client does not read: no bug, and no half of an answer.
+            self.disconnected = True
+            self.transport.abort()
 
     async def receive(self) -> "ASGIReceiveEvent":
         """See ASGI; raises what `refuse` was given."""
