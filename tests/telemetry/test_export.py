@@ -133,6 +133,28 @@ async def test_the_resource_says_which_service_and_which_process(receiver: OtlpR
     assert (resource["service.name"], resource["service.instance.id"]) == ("lightsleeper", "pod-1")
 
 
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"OTEL_SERVICE_NAME": "reviews"}, "reviews"),
+        ({"OTEL_SERVICE_NAME": ""}, "lightsleeper"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "team=film,service.name=reviews"}, "reviews"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=others", "OTEL_SERVICE_NAME": "reviews"}, "reviews"),
+    ],
+)
+async def test_the_deployer_s_word_on_the_resource_counts(
+    receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], name: str
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    telemetry = open_telemetry(receiver.endpoint)
+    await announced(telemetry)
+    await telemetry.close()
+    resource = attributes(receiver.exports[0].resource.attributes)
+    assert (resource["service.name"], resource["service.instance.id"]) == (name, "pod-1")
+    assert resource.get("team") == ("film" if "team" in variables.get("OTEL_RESOURCE_ATTRIBUTES", "") else None)
+
+
 async def test_knative_revision_is_reported(receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("K_REVISION", "lightsleeper-00007")
     telemetry = open_telemetry(receiver.endpoint)

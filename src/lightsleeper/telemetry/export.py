@@ -31,7 +31,7 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.metrics.export import Histogram as HistogramData
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from lightsleeper import __version__
 from lightsleeper.errors import ConfigurationError
@@ -71,7 +71,7 @@ class Telemetry:
         if otlp_endpoint:
             check_exporter_variables()
         self._histograms = _Histograms()
-        self._resource = Resource.create(_resource(instance_id))
+        self._resource = _resource(instance_id)
         self._page = _Page(self._histograms, *metrics_address) if metrics_address else None
         self._exporter = _MetricExporter(otlp_endpoint, self._histograms) if otlp_endpoint else None
         self._push = PeriodicExportingMetricReader(self._exporter, export_interval_s * 1e3) if self._exporter else None
@@ -136,16 +136,18 @@ class Telemetry:
         return tracers
 
 
-def _resource(instance_id: str) -> dict[str, str]:
-    """Who reports. The SDK adds `OTEL_RESOURCE_ATTRIBUTES`; `OTEL_SERVICE_NAME` would lose to a name given here."""
+def _resource(instance_id: str) -> Resource:
+    """Who reports; first comes what the deployer says in `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`."""
     # Set by Knative in every container it runs; the names are those of Knative's own telemetry.
     knative = {"kn.service.name": "K_SERVICE", "kn.revision.name": "K_REVISION"}
-    return {
-        "service.name": os.environ.get("OTEL_SERVICE_NAME", "lightsleeper"),
+    ours = {
+        "service.name": "lightsleeper",
         "service.version": __version__,
         "service.instance.id": instance_id,
         **{name: os.environ[variable] for name, variable in knative.items() if variable in os.environ},
     }
+    # Handed over again: to the SDK what is given in code counts for more than what stands in the environment.
+    return Resource.create({**ours, **OTELResourceDetector().detect().attributes})
 
 
 class _Delivery:
