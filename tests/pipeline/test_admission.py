@@ -1,5 +1,6 @@
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 
 import pytest
@@ -32,17 +33,17 @@ class Door:
                 self.admission.ran(lane, cost=1_000, seconds=1)
         self._numbers = count()
 
-    def enter(self, client: str, cost: int) -> Lane:
+    def enter(self, client: str, cost: int, longest: int = 0) -> Lane:
         CLIENT.set(client)
-        lane = self.admission.check(cost)
+        lane = self.admission.check(cost, longest)
         self.queue.push(Place(next(self._numbers), "kind", cost, lane, client))
         return lane
 
-    def enter_all(self, client: str, cost: int) -> int:
+    def enter_all(self, client: str, cost: int, longest: int = 0) -> int:
         """How many of that cost until one is refused."""
         for number in count():
             try:
-                self.enter(client, cost)
+                self.enter(client, cost, longest)
             except Overloaded:
                 return number
         raise AssertionError
@@ -105,18 +106,45 @@ def test_large_requests_neither_fill_the_express_lane_nor_are_kept_out_by_it() -
     assert door.enter("b", 500) is Lane.BULK
 
 
-def test_the_express_lane_is_shorter_while_the_bulk_lane_takes_its_quarter() -> None:
+def test_a_request_of_one_batch_waits_where_its_longest_text_keeps_nobody_up() -> None:
+    admission = open_admission(FairQueue(), max_batch=500)
+    assert admission.check(500, longest=128) is Lane.EXPRESS
+    assert admission.check(500, longest=129) is Lane.LONG
+    assert admission.check(501, longest=1) is Lane.BULK
+
+
+def test_long_texts_do_not_keep_short_ones_out_and_may_wait_for_as_long() -> None:
+    door = Door()
+    assert door.enter_all("a", 100, longest=129) == 5
+    assert door.enter_all("a", 10) == 50
+
+
+def test_the_lane_of_long_texts_is_shorter_while_the_bulk_lane_takes_its_quarter() -> None:
     door = Door()
     door.enter("a", 1_000)
-    assert door.enter_all("b", 10) == 37
+    assert door.enter_all("b", 10, longest=129) == 37
 
 
 def test_the_bulk_lane_is_bounded_by_the_time_a_request_has_and_is_shorter_beside_a_crowd() -> None:
     assert Door().enter_all("a", 1_000) == 4
     crowded = Door()
-    crowded.enter_all("a", 10)
+    crowded.enter_all("a", 10, longest=129)
     crowded.enter_all("b", 500)
     assert crowded.queue.cost(Lane.BULK) == 2_000
+
+
+def test_a_pace_that_refuses_everybody_who_comes_alone_does_not_stay() -> None:
+    door = Door()
+    for _ in range(10):
+        door.admission.ran(Lane.BULK, cost=1, seconds=60)  # the machine stood still
+    refused = 0
+    while not door.queue.cost(Lane.BULK):
+        with suppress(Overloaded):
+            door.enter("a", 5_000)
+        refused += 1
+    assert 1 < refused < 20
+    with pytest.raises(Overloaded):  # what is too much at any pace changes nothing
+        Door().enter("a", 10**9)
 
 
 def test_nothing_larger_than_the_bound_is_let_into_an_empty_queue() -> None:
@@ -141,7 +169,7 @@ def test_a_request_alone_may_be_larger_than_what_may_wait_together() -> None:
     assert admission.check(4_000) is Lane.BULK
     with pytest.raises(Overloaded):
         admission.check(4_001)
-    with admission.expecting(10_000), pytest.raises(Overloaded):
+    with admission.expecting(10_000, 10), pytest.raises(Overloaded):
         admission.check(4_000)
 
 
@@ -171,11 +199,11 @@ def test_how_slow_small_batches_are_says_nothing_of_large_requests() -> None:
     assert door.enter("a", 4_000) is Lane.BULK
 
 
-def test_a_batch_is_short_and_a_slice_of_bulk_work_shorter() -> None:
+def test_a_batch_is_short_on_a_slow_machine_and_full_on_a_fast_one() -> None:
     door = Door()
-    assert (door.admission.batch_cost(Lane.BULK), door.admission.batch_cost(Lane.EXPRESS)) == (20, 50)
+    assert (door.admission.batch_cost(Lane.BULK), door.admission.batch_cost(Lane.EXPRESS)) == (50, 50)
     fast = open_admission(FairQueue(), max_batch=1_000)
-    assert (fast.batch_cost(Lane.BULK), fast.batch_cost(Lane.EXPRESS)) == (667, 1_000)
+    assert (fast.batch_cost(Lane.BULK), fast.batch_cost(Lane.EXPRESS)) == (1_000, 1_000)
 
 
 def test_patience_ends_soon_after_the_longest_wait_and_for_bulk_at_the_deadline() -> None:
@@ -193,16 +221,16 @@ def test_however_short_the_queue_who_was_let_in_outlasts_a_moment_in_which_nothi
 
 def test_the_texts_of_a_large_request_count_while_they_are_tokenised() -> None:
     door = Door()
-    with door.admission.expecting(chars=8_000):
+    with door.admission.expecting(chars=8_000, longest=8_000):
         assert door.queue.cost(Lane.BULK) == 8_000 // 4 + 8_000 // 100 + 1
-        with pytest.raises(Overloaded), door.admission.expecting(chars=8_000):
+        with pytest.raises(Overloaded), door.admission.expecting(chars=8_000, longest=8_000):
             raise AssertionError
     assert door.queue.cost(Lane.BULK) == 0
 
 
 def test_the_texts_of_a_small_one_do_not_so_that_hundreds_may_share_one_answer() -> None:
     door = Door()
-    with door.admission.expecting(chars=100):
+    with door.admission.expecting(chars=100, longest=100):
         assert door.queue.cost(Lane.EXPRESS) == 0
 
 
@@ -215,4 +243,4 @@ def test_the_fuller_lane_is_what_is_watched() -> None:
     door.enter("a", 500)
     assert door.admission.fullest() == (500, 4_000)
     door.enter_all("b", 10)
-    assert door.admission.fullest() == (370, 375)
+    assert door.admission.fullest() == (500, 500)

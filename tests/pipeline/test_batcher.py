@@ -1,4 +1,6 @@
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -87,16 +89,40 @@ async def test_a_full_queue_refuses_the_whole_submission_at_once() -> None:
     assert run.batches == [["x"], ["aaa"], ["cccc"]]
 
 
-async def test_a_text_beside_a_large_request_is_next() -> None:
-    run = GatedRun()
-    async with batching(run, max_batch=4) as batcher:
-        futures = batcher.submit(["x"])
-        await began(run)
-        futures += batcher.submit(["aaaa", "bbbb", "cccc"])
-        futures += batcher.submit(["d"])
-        run.gate.set()
+class BulkIsGated:
+    """Upper-cases, the large at a gate; knows how nice the threads are that do it."""
+
+    def __init__(self) -> None:
+        self.large = GatedRun()
+        self.niceness: dict[str, int] = {}
+
+    def __call__(self, items: Sequence[str]) -> Sequence[str]:
+        for item in items:
+            self.niceness[item] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return self.large(items) if items[0].startswith("large") else items
+
+
+@pytest.mark.parametrize(
+    "large", [["large 1", "large 2"] * 10, [f"large{'.' * 124}"]], ids=["many texts", "a long one"]
+)
+async def test_nobody_stands_behind_a_batch_of_what_is_large_or_long(large: list[str]) -> None:
+    run = BulkIsGated()
+    async with batching(run, max_batch=130) as batcher:
+        futures = batcher.submit(large)
+        await began(run.large)
+        (small,) = batcher.submit(["small"])
+        assert (await small).value == "small"
+        assert not any(future.done() for future in futures)
+        run.large.gate.set()
         await asyncio.gather(*futures)
-    assert run.batches == [["x"], ["aaaa"], ["d"], ["bbbb"], ["cccc"]]
+
+
+async def test_the_kernel_gives_the_cpu_to_small_requests_first() -> None:
+    run = BulkIsGated()
+    run.large.gate.set()
+    async with batching(run, max_batch=10) as batcher:
+        await asyncio.gather(*batcher.submit(["large 1", "large 2"]), *batcher.submit(["small"]))
+    assert run.niceness["large 1"] == run.niceness["large 2"] == run.niceness["small"] + 5
 
 
 async def test_a_client_beside_one_that_sends_much_is_next() -> None:

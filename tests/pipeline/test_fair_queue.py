@@ -13,7 +13,7 @@ def queue_of(*places: tuple[str, Hashable, int, Lane]) -> FairQueue[str]:
 
 def served(queue: FairQueue[str], max_cost: int = 1) -> list[list[str]]:
     batches = []
-    while (lane := queue.next_lane()) is not None:
+    while (lane := queue.next_lane(Lane)) is not None:
         batches.append([place.item for place in queue.take(lane, max_cost)])
     return batches
 
@@ -80,18 +80,24 @@ def test_who_was_served_is_forgotten_once_everybody_has_been() -> None:
     assert not queue._lanes[Lane.EXPRESS].turns  # noqa: SLF001  # see above
 
 
-def test_the_express_lane_gets_three_quarters_while_both_wait() -> None:
-    express = [(f"e{n}", "a", 1, Lane.EXPRESS) for n in range(6)]
+def test_long_texts_get_three_quarters_of_a_worker_while_large_requests_wait() -> None:
+    long = [(f"e{n}", "a", 1, Lane.LONG) for n in range(6)]
     bulk = [(f"b{n}", "b", 1, Lane.BULK) for n in range(4)]
-    assert flat(served(queue_of(*express, *bulk))) == "e0 b0 e1 e2 e3 b1 e4 e5 b2 b3"
+    assert flat(served(queue_of(*long, *bulk))) == "e0 b0 e1 e2 e3 b1 e4 e5 b2 b3"
 
 
-def test_an_express_request_is_next_however_long_the_bulk_lane_has_been_alone() -> None:
+def test_a_long_text_is_next_however_long_the_bulk_lane_has_been_alone() -> None:
     queue = queue_of(*((f"b{n}", "b", 1, Lane.BULK) for n in range(10)))
     for _ in range(8):
         queue.take(Lane.BULK, 1)
-    queue.push(Place("e0", "e", 1, Lane.EXPRESS, "a"))
+    queue.push(Place("e0", "e", 1, Lane.LONG, "a"))
     assert flat(served(queue)) == "e0 b8 b9"
+
+
+def test_a_worker_is_given_only_what_it_asks_for() -> None:
+    queue = queue_of(("e0", "a", 1, Lane.EXPRESS), ("b0", "a", 1, Lane.BULK))
+    assert queue.next_lane([Lane.LONG, Lane.BULK]) is Lane.BULK
+    assert queue.next_lane([Lane.LONG]) is None
 
 
 def test_a_lane_alone_takes_everything() -> None:
@@ -120,7 +126,8 @@ def test_who_leaves_is_neither_counted_nor_served() -> None:
     assert (len(queue), queue.cost(Lane.EXPRESS), queue.clients(Lane.EXPRESS)) == (0, 0, 0)
 
 
-def test_draining_takes_what_is_left_in_both_lanes() -> None:
+def test_draining_takes_what_is_left_in_all_lanes() -> None:
     queue = queue_of(("e", "a", 1, Lane.EXPRESS), ("b", "a", 1, Lane.BULK), ("c", "b", 1, Lane.BULK))
-    assert sorted(place.item for place in queue.drain()) == ["b", "c", "e"]
-    assert queue.next_lane() is None
+    queue.push(Place("d", "d", 1, Lane.LONG, "a"))
+    assert sorted(place.item for place in queue.drain()) == ["b", "c", "d", "e"]
+    assert queue.next_lane(Lane) is None

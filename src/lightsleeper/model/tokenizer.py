@@ -121,7 +121,8 @@ class Tokenizer:
 
     def cut_at(self, text: str) -> int:
         """How many characters of `text`, in Unicode code points, the model reads."""
-        encoding = self._tokenizer.encode(text)
+        # Of one text alone the library holds the interpreter's lock meanwhile: 50,000 letters, 0.1 s of nobody else.
+        (encoding,) = self._tokenizer.encode_batch([text])
         if len(encoding.ids) <= self._max_tokens:
             return len(text)
         last_kept = self._max_tokens - _SPECIAL_TOKENS

@@ -33,9 +33,11 @@ _PACE_MEMORY_S = 1.0
 
 #: Whoever waits for less than a fair share may come in beyond the bound, but the queue ends here.
 _OVERDRAFT = 1.5
-#: So long a batch may hold a worker, if its texts can be that short. An express text waits for the end of a bulk one;
-#: and beyond 200 tokens a batch is hardly faster by the token, on a machine so slow that they take longer than this.
-_BATCH_S = {Lane.EXPRESS: 0.05, Lane.BULK: 0.02}
+#: So long a batch may hold a worker, if its texts can be that short: on a machine so slow that 200 tokens take longer,
+#: more of them are hardly faster by the token.
+_BATCH_S = 0.05
+#: A text of more tokens is long: 4 ms on a Zen 4, 40 on a thread of a busy core without VNNI.
+_LONG_COST = 128
 #: An event loop that stands still for a moment is no queue: an idle service would refuse what it could answer.
 _LEAST_PATIENCE_S = 0.1
 #: A pace misjudged must not send anybody away for long.
@@ -59,7 +61,7 @@ class Admission:
         max_request_cost: int,
         max_alone_cost: int = 0,
     ) -> None:
-        """Express requests (of one batch at most) wait `max_wait_s`; large ones are answered within `max_bulk_s`.
+        """Requests of one batch at most wait `max_wait_s`; large ones are answered within `max_bulk_s`.
 
         The bulk lane holds at most `max_bulk_cost` besides, or one request of at most `max_alone_cost`, if that is
         more: nothing that is within the limits of a request is refused for ever. `max_request_cost` is what the model
@@ -78,20 +80,23 @@ class Admission:
         #: How long a batch takes.
         self._batch_s = 0.0
 
-    def lane(self, cost: int) -> Lane:
-        """Where a request of that cost waits."""
-        return Lane.EXPRESS if cost <= self._max_batch_cost else Lane.BULK
+    def lane(self, cost: int, longest: int = 0) -> Lane:
+        """Where a request of that cost waits, whose `longest` text costs so much."""
+        if cost > self._max_batch_cost:
+            return Lane.BULK
+        return Lane.EXPRESS if longest <= _LONG_COST else Lane.LONG
 
     def expected_cost(self, chars: int) -> int:
         """Of so many characters, or bytes of a body, before they are tokenised."""
         return expected_cost(chars, self._max_request_cost)
 
-    def check(self, cost: int) -> Lane:
+    def check(self, cost: int, longest: int = 0) -> Lane:
         """The lane in which this client's request may wait; Overloaded if it may not."""
-        refused = self.refusal(CLIENT.get(), cost)
+        lane = self.lane(cost, longest)
+        refused = self._refusal(CLIENT.get(), cost, lane)
         if refused:
             raise refused
-        return self.lane(cost)
+        return lane
 
     @property
     def crowded(self) -> bool:
@@ -101,7 +106,9 @@ class Admission:
 
     def refusal(self, client: Hashable, cost: int) -> Overloaded | None:
         """Why that client's request may not wait, if it may not."""
-        lane = self.lane(cost)
+        return self._refusal(client, cost, self.lane(cost))
+
+    def _refusal(self, client: Hashable, cost: int, lane: Lane) -> Overloaded | None:
         waiting = self._queue.cost(lane)
         bound = self.bound(lane) if waiting else self._alone(lane)
         if waiting + cost <= bound:
@@ -110,16 +117,21 @@ class Admission:
         share = bound / (self._queue.clients(lane) + (not own))
         if own + cost <= share and waiting + cost <= _OVERDRAFT * bound:
             return None
-        return self._overloaded(lane, waiting + cost, bound)
+        refused = self._overloaded(lane, waiting + cost, bound)
+        if not waiting and cost <= self._max_alone_cost:
+            # Where nothing runs no pace is measured, and that of a bad moment would keep it so for ever.
+            self._pace_s[lane] /= 2
+        return refused
 
-    def expecting(self, chars: int) -> AbstractContextManager[None]:
+    def expecting(self, chars: int, longest: int) -> AbstractContextManager[None]:
         """While so many characters are tokenised and looked up, their work is counted; Overloaded if there is no room.
 
-        That of an express request is not: hundreds may come at once for one text, and share its answer.
+        `longest` are those of the longest text. What fits into one batch is not counted: hundreds may come at once for
+        one text, and share its answer.
         """
         cost = self.expected_cost(chars)
-        lane = self.check(cost)
-        return _UNCOUNTED if lane is Lane.EXPRESS else self._held(lane, cost)
+        lane = self.check(cost, self.expected_cost(longest))
+        return self._held(lane, cost) if lane is Lane.BULK else _UNCOUNTED
 
     @contextmanager
     def _held(self, lane: Lane, cost: int) -> Iterator[None]:
@@ -131,18 +143,18 @@ class Admission:
             self._queue.release(client, lane, cost)
 
     def bound(self, lane: Lane) -> int:
-        """The cost that may wait in `lane`: so much that its share of the workers is through in time."""
-        if lane is Lane.EXPRESS:
-            share = _share(lane) if self._queue.cost(Lane.BULK) else 1.0
-            return self._cost_of(lane, self._max_wait_s * share)
-        crowded = self._queue.cost(Lane.EXPRESS) > self.bound(Lane.EXPRESS) / 2
-        return min(self._cost_of(lane, self._max_bulk_s * (_share(lane) if crowded else 0.5)), self._max_bulk_cost)
+        """The cost that may wait in `lane`: so much that its share of its workers is through in time."""
+        if lane is Lane.BULK:
+            crowded = self._queue.cost(Lane.LONG) > self.bound(Lane.LONG) / 2
+            return min(self._cost_of(lane, self._max_bulk_s * (_share(lane) if crowded else 0.5)), self._max_bulk_cost)
+        share = _share(lane) if lane is Lane.LONG and self._queue.cost(Lane.BULK) else 1.0
+        return self._cost_of(lane, self._max_wait_s * share)
 
     def _alone(self, lane: Lane) -> int:
         """The cost of a request that may enter an empty lane: one batch however slow, or what is done in time."""
-        if lane is Lane.EXPRESS:
-            return self._max_batch_cost
-        return min(self._cost_of(lane, self._max_bulk_s), self._max_alone_cost)
+        if lane is Lane.BULK:
+            return min(self._cost_of(lane, self._max_bulk_s), self._max_alone_cost)
+        return self._max_batch_cost
 
     def fullest(self) -> tuple[int, int]:
         """Cost and bound of the lane that is nearer to its bound."""
@@ -151,7 +163,7 @@ class Admission:
 
     def batch_cost(self, lane: Lane) -> int:
         """The cost of the next batch of `lane`, if its items can be that small."""
-        return min(self._max_batch_cost, math.ceil(_BATCH_S[lane] / self._pace_s[lane]))
+        return min(self._max_batch_cost, math.ceil(_BATCH_S / self._pace_s[lane]))
 
     def patience_s(self, lane: Lane, cost: int) -> float:
         """How long the texts of a request of that cost wait before it is told to come again.
@@ -188,5 +200,5 @@ def expected_cost(chars: int, most: int) -> int:
 
 
 def _share(lane: Lane) -> float:
-    """Of the workers' time, while both lanes wait."""
-    return lane.value / sum(each.value for each in Lane)
+    """Of the workers that serve what is long and what is large, while both wait."""
+    return lane.weight / (Lane.LONG.weight + Lane.BULK.weight)

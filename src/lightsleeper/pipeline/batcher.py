@@ -4,6 +4,10 @@ A batch is whatever queued while the workers were busy, of one kind, up to a cos
 service adds no latency (the batching loop of huggingface/text-embeddings-inference works the same way); and no
 batch of mixed kinds, so nothing costs much more than it would alone. Who is next is `fair_queue`'s to say, who may wait
 `admission`'s.
+
+A batch once begun cannot be put off, but its thread can: what is long or large has threads of its own, and the kernel
+gives them the CPU when the others leave it. Where one thread served everybody, p99 of a sentence rose from 11 to 145,
+336 and 489 ms beside two users who had long texts explained; now to 11, 25 and 23.
 """
 
 import asyncio
@@ -18,8 +22,13 @@ from typing import Generic, Protocol, TypeVar
 from lightsleeper.errors import EngineFailed, LightsleeperError, Overloaded, ShuttingDown
 from lightsleeper.pipeline.admission import CLIENT, Admission
 from lightsleeper.pipeline.fair_queue import FairQueue, Lane, Place
+from lightsleeper.pipeline.priority import stand_back
 
 log = logging.getLogger("lightsleeper")
+
+#: Whom the usual threads serve, and whom those that stand back.
+_AT_ONCE: tuple[Lane, ...] = (Lane.EXPRESS,)
+_STANDING_BACK: tuple[Lane, ...] = (Lane.LONG, Lane.BULK)
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -81,9 +90,13 @@ class Batcher(Generic[Item, Value]):
         self._observers = observers
         self._origin = origin
         self._clock = clock
-        self._arrived = asyncio.Event()
         self._closing = False
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+        # Both by the lanes that they serve.
+        self._arrived = {lanes: asyncio.Event() for lanes in (_AT_ONCE, _STANDING_BACK)}
+        self._threads = {
+            _AT_ONCE: ThreadPoolExecutor(workers, thread_name_prefix="inference"),
+            _STANDING_BACK: ThreadPoolExecutor(workers, thread_name_prefix="inference-behind", initializer=stand_back),
+        }
         self._workers = workers
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -94,7 +107,11 @@ class Batcher(Generic[Item, Value]):
 
     def start(self) -> None:
         """Start the workers; call it inside the event loop."""
-        self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._workers)]
+        self._tasks = [
+            asyncio.create_task(self._work(lanes), name=f"{lanes[0].value}-worker-{n}")
+            for lanes in self._threads
+            for n in range(self._workers)
+        ]
 
     def submit(self, items: Sequence[Item]) -> list[asyncio.Future[Done[Value]]]:
         """Queue all items, or none: Overloaded if they may not wait, ShuttingDown once `close` was called.
@@ -105,7 +122,7 @@ class Batcher(Generic[Item, Value]):
             raise _shutting_down()
         costs = [self._cost(item) for item in items]
         total = sum(costs)
-        lane = self.admission.check(total)
+        lane = self.admission.check(total, max(costs, default=0))
         loop = asyncio.get_running_loop()
         origin = self._origin() if self._origin else None
         client, now_s = CLIENT.get(), self._clock()
@@ -118,7 +135,7 @@ class Batcher(Generic[Item, Value]):
             place = Place(entry, self._kind(entry.item), entry.cost, lane, client)
             self._queue.push(place)
             entry.future.add_done_callback(partial(self._withdraw, place))
-        self._arrived.set()
+        self._arrived[_served_with(lane)].set()
         return [entry.future for entry in entries]
 
     def _withdraw(self, place: Place[_Entry[Item, Value]], _: asyncio.Future[Done[Value]]) -> None:
@@ -127,30 +144,32 @@ class Batcher(Generic[Item, Value]):
     async def close(self, timeout_s: float) -> None:
         """Refuse new items, finish the queued ones for at most `timeout_s`, fail the rest with ShuttingDown."""
         self._closing = True
-        self._arrived.set()
+        for arrived in self._arrived.values():
+            arrived.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
         _fail([place.item for place in self._queue.drain()], _shutting_down())
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _work(self) -> None:
+    async def _work(self, lanes: tuple[Lane, ...]) -> None:
         """One worker: batch after batch until closed and empty. A failing batch fails its callers, never the loop."""
         while True:
-            batch = self._next_batch()
+            batch = self._next_batch(lanes)
             if batch:
                 await self._run_batch(batch)
             elif self._closing:
                 return
             else:
-                self._arrived.clear()
-                await self._arrived.wait()
+                self._arrived[lanes].clear()
+                await self._arrived[lanes].wait()
 
-    def _next_batch(self) -> list[_Entry[Item, Value]]:
+    def _next_batch(self, lanes: tuple[Lane, ...]) -> list[_Entry[Item, Value]]:
         """Whose turn it is, without those that nobody waits for any more and those that have waited for too long."""
-        while (lane := self._queue.next_lane()) is not None:
+        while (lane := self._queue.next_lane(lanes)) is not None:
             batch: list[_Entry[Item, Value]] = []
             now_s = self._clock()
             for place in self._queue.take(lane, self.admission.batch_cost(lane)):
@@ -167,7 +186,8 @@ class Batcher(Generic[Item, Value]):
         started_s = self._clock()
         items = [entry.item for entry in batch]
         try:
-            values, run_s = await asyncio.get_running_loop().run_in_executor(self._threads, self._timed, items)
+            threads = self._threads[_served_with(batch[0].lane)]
+            values, run_s = await asyncio.get_running_loop().run_in_executor(threads, self._timed, items)
             answered = list(zip(batch, values, strict=True))
         except asyncio.CancelledError:  # `close` ran out of time
             _fail(batch, _shutting_down())
@@ -201,6 +221,10 @@ class Batcher(Generic[Item, Value]):
         started_s = time.perf_counter()
         values = self._run(items)
         return values, time.perf_counter() - started_s
+
+
+def _served_with(lane: Lane) -> tuple[Lane, ...]:
+    return _AT_ONCE if lane in _AT_ONCE else _STANDING_BACK
 
 
 def _fail(entries: Iterable[_Entry[Item, Value]], failure: LightsleeperError) -> None:

@@ -55,7 +55,7 @@ class Classifier:
         Cancelling the call withdraws what only this call waits for.
         """
         started_s = time.perf_counter()
-        with self._batcher.admission.expecting(sum(map(len, texts))):
+        with self._batcher.admission.expecting(sum(map(len, texts)), max(map(len, texts), default=0)):
             encoded = await self._encoder.encode(texts, truncate=truncate)
             # Without its only word a text is empty, and that is what an explanation compares with.
             _require_something(encoded[: len(encoded) - variants])
@@ -91,7 +91,7 @@ class Classifier:
 
         Raises InvalidInput (too many words, or too many tokens with all of them), and what `classify` raises.
         """
-        with self._batcher.admission.expecting(len(text)):
+        with self._batcher.admission.expecting(len(text), len(text)):
             (encoded,) = await self._encoder.encode([text])
             cut = (await self._encoder.cut_at([text]))[0] if encoded.tokenized.truncated else len(text)
         read = text[:cut]

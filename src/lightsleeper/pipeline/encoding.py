@@ -13,6 +13,7 @@ from typing import NamedTuple
 from lightsleeper.cache.cache import KeyMaker
 from lightsleeper.cache.lru import Lru
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer, parts, reading_cost
+from lightsleeper.pipeline.priority import stand_back
 
 #: Of `reading_cost`: so much in one turn of the event loop holds it up for 2 ms, all requests together; 32 that came at
 #: once held it up for 42, and one of 2,000 letters in words of 33 syllables for 60. A hand-over to a thread costs about
@@ -52,7 +53,7 @@ class Encoder:
         self._keys = keys
         self._seen = Lru(max_entries, REMEMBERED_BYTES, _size) if max_entries else None
         self._short = ThreadPoolExecutor(threads, thread_name_prefix="tokenize")
-        self._long = ThreadPoolExecutor(threads, thread_name_prefix="tokenize-long")
+        self._long = ThreadPoolExecutor(threads, thread_name_prefix="tokenize-long", initializer=stand_back)
         #: Tokenised in this turn of the event loop.
         self._cost = 0
 

@@ -1,11 +1,12 @@
-"""What waits for a worker: each client in its turn, small requests past large ones. Knows no clock and no bound.
+"""What waits for a worker: each client in its turn, in three lanes. Knows no clock and no bound.
 
 Within a lane the order is that of weighted fair queueing (Demers, Keshav and Shenker 1989), by start: whoever sent a
-thousand texts waits for them, whoever sends one beside is next. Between the lanes it is the same, by weight.
+thousand texts waits for them, whoever sends one beside is next. Between lanes that share a worker it is the same, by
+weight.
 """
 
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from enum import Enum
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
@@ -17,15 +18,22 @@ _TURNS_KEPT = 1_000
 
 
 class Lane(Enum):
-    """Where a request waits, by how much of the workers' time it is given while both lanes wait."""
+    """Where a request waits."""
 
-    #: Requests that fit into one batch.
-    EXPRESS = 3
+    #: Requests that fit into one batch, of short texts.
+    EXPRESS = "express"
+    #: Those of which a text is long: it is one batch at least, and nobody should stand behind it.
+    LONG = "long"
     #: All others.
-    BULK = 1
+    BULK = "bulk"
 
     # Members are one each; an enumeration's own hash is Python, and lanes are looked up ten times a request.
     __hash__ = object.__hash__
+
+    @property
+    def weight(self) -> int:
+        """How much of a worker's time it is given, beside what waits in others."""
+        return 1 if self is Lane.BULK else 3
 
 
 class Place(Generic[Item]):
@@ -124,7 +132,7 @@ class _LaneQueue(Generic[Item]):
 
 
 class FairQueue(Generic[Item]):
-    """Both lanes."""
+    """All lanes."""
 
     def __init__(self) -> None:
         """Nobody waits."""
@@ -169,9 +177,9 @@ class FairQueue(Generic[Item]):
         if place.waiting:
             self._lanes[place.lane].leave(place)
 
-    def next_lane(self) -> Lane | None:
-        """Whose turn it is, if anybody waits."""
-        waiting = [lane for lane in Lane if self._lanes[lane].places]
+    def next_lane(self, lanes: Iterable[Lane]) -> Lane | None:
+        """Which of those `lanes` it is the turn of, if anybody waits."""
+        waiting = [lane for lane in lanes if self._lanes[lane].places]
         return min(waiting, key=self._served.__getitem__, default=None)
 
     def take(self, lane: Lane, max_cost: int) -> list[Place[Item]]:
@@ -180,7 +188,7 @@ class FairQueue(Generic[Item]):
         while not taken and self._lanes[lane].places:
             taken = self._lanes[lane].take(max_cost)
         self._now = self._served[lane]
-        self._served[lane] += sum(place.cost for place in taken) / lane.value
+        self._served[lane] += sum(place.cost for place in taken) / lane.weight
         return taken
 
     def drain(self) -> Iterator[Place[Item]]:
