@@ -129,6 +129,14 @@ def words_of_name(name: str) -> set[str]:
     return {part.lower() for part in parts} | {name.lower()}
 
 
+def is_called_text(name: str) -> bool:
+    """Whether it is one word that says, in another language than English, that texts stand below."""
+    word = trimmed(name).lower()
+    return word.isalpha() and any(
+        word == stem or (not _UNSPACED.match(stem) and _is_stem(stem, word)) for stem in TEXT_STEMS
+    )
+
+
 def sparseness(columns: Sequence[Column], chosen: int, rows: int) -> str:
     """Words for a column of texts that is mostly blank."""
     filled = columns[chosen].filled

@@ -7,7 +7,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Final
 
-from lightsleeper.bulk.records.columns import words_of_name
+from lightsleeper.bulk.records.columns import is_called_text, words_of_name
 from lightsleeper.bulk.records.rules import OTHER_NAMES, TEXT_NAMES
 from lightsleeper.bulk.records.values import are_values, is_value, is_year, trimmed
 
@@ -21,6 +21,11 @@ _FEW_CELLS: Final = 3
 _MOSTLY: Final = 0.9
 #: Of a number that counts rows; `int` takes long over thousands, and then raises.
 _MOST_DIGITS: Final = 18
+#: What a known name says for a header.
+_KNOWN: Final = 2
+#: Names do not end as sentences do; "Tel. Nr." is none.
+_EXCLAIMED = re.compile(r"\s\S*[!\u2026]$|\uff01$")
+_STATED = re.compile(r"\s\S{4,}\.$|\u3002$")
 _IDS: Final = frozenset({"id", "nr", "no", "number", "index", "key", "row", "#"})
 
 
@@ -74,6 +79,8 @@ def evidences(rows: Sequence[Sequence[str]]) -> list[int]:
     if _are_numbered(head) and not all(map(are_values, columns)):
         return [3] * len(head)
     found = [_evidence(cell, below) for cell, below in zip(head, columns, strict=True)]
+    if len(head) == 1 and found == [_KNOWN] and not _names_texts(head[0]):
+        return [0]
     # One year may be a number of the first row; several, or one beside a name, are names of what was counted in them.
     years = [index for index, cell in enumerate(head) if _names_a_year(trimmed(cell), columns[index])]
     if len(years) > 1 or any(trimmed(cell).lower() in TEXT_NAMES | OTHER_NAMES for cell in head):
@@ -84,7 +91,13 @@ def evidences(rows: Sequence[Sequence[str]]) -> list[int]:
 
 def is_named(cell: str) -> bool:
     """Whether a known name is in it, and little else."""
-    return bool(words_of_name(cell) & (TEXT_NAMES | OTHER_NAMES)) and len(cell.split()) <= _NAME_WORDS
+    known = bool(words_of_name(cell) & (TEXT_NAMES | OTHER_NAMES))
+    return (known and len(cell.split()) <= _NAME_WORDS) or is_called_text(cell)
+
+
+def _names_texts(cell: str) -> bool:
+    """Of a column that is all there is: `Great product` is a text, `Comment on the product` is none."""
+    return len(cell.split()) == 1 or bool(words_of_name(cell) & TEXT_NAMES)
 
 
 def _names_a_year(name: str, below: Sequence[str]) -> bool:
@@ -98,7 +111,7 @@ def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a lis
     if not name:
         counts = [int(value) for value in filled if value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS]
         return 3 if len(counts) == len(filled) > 0 and counts == list(range(counts[0], counts[0] + len(counts))) else 0
-    if is_value(name):
+    if is_value(name) or _EXCLAIMED.search(name):
         return -3
     known = is_named(name)
     if filled.count(name) and not known:
@@ -106,9 +119,11 @@ def _evidence(cell: str, below: Sequence[str]) -> int:  # noqa: PLR0911  # a lis
     if are_values(filled):
         return 3
     if known:
-        return 2
+        return _KNOWN
     if name.endswith("?") and len(filled) >= _FEW_CELLS and not any(value.endswith("?") for value in filled):
         return 1
+    if _STATED.search(name):
+        return -2
     if len(name.split()) > _SENTENCE_WORDS or len(name) > _LONG_NAME_CHARS:
         return 0 if name.endswith(("?", ":")) else -2
     if re.fullmatch(r"[A-Za-z]+([_.][A-Za-z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+", name):

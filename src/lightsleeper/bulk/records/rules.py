@@ -55,6 +55,7 @@ TEXT_NAMES: Final = frozenset(
     {
         *("text", "texts", "review", "reviews", "comment", "comments", "content", "body", "message", "messages"),
         *("sentence", "phrase", "tweet", "feedback", "answer", "response", "verbatim", "opinion", "post", "remark"),
+        *("sentences", "tweets", "answers", "responses", "verbatims", "opinions"),
         *("remarks", "utterance", "document", "headline", "caption", "reviewtext", "originaltweet", "statement"),
     }
 )

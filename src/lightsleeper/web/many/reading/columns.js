@@ -114,6 +114,15 @@ function wordsOfName(name) {
 export const hasWordOf = (name, known) => [...wordsOfName(name)].some((word) => known.has(word));
 
 /**
+ * Whether it is one word that says, in another language than English, that texts stand below.
+ * @param {string} name
+ */
+export function isCalledText(name) {
+  const word = trimmed(name).toLowerCase();
+  return /^\p{L}+$/u.test(word) && [...TEXT_STEMS].some((stem) => word === stem || (!IS_UNSPACED.test(stem) && isStem(stem, word)));
+}
+
+/**
  * Words for a column called text that was not chosen, where the chosen one is not called so.
  * @param {Column[]} columns
  * @param {number} chosen

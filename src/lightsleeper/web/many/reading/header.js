@@ -1,6 +1,6 @@
 /** Whether a first row names the columns, and how many columns there are. As `bulk/records/header.py`. */
 
-import { hasWordOf } from "./columns.js";
+import { hasWordOf, isCalledText } from "./columns.js";
 import { OTHER_NAMES, TEXT_NAMES } from "./rules.js";
 import { areValues, isValue, isYear, trimmed } from "./values.js";
 
@@ -8,6 +8,11 @@ import { areValues, isValue, isYear, trimmed } from "./values.js";
 const HEADER_ROWS = 200;
 const NAME_WORDS = 4;
 const SENTENCE_WORDS = 8;
+/** What a known name says for a header. */
+const KNOWN = 2;
+/** Names do not end as sentences do; "Tel. Nr." is none. */
+const EXCLAIMED = /\s\S*[!\u2026]$|\uff01$/;
+const STATED = /\s\S{4,}\.$|\u3002$/;
 const LONG_NAME_CHARS = 60;
 /** A question above so many cells without one is what they answer. */
 const FEW_CELLS = 3;
@@ -85,6 +90,7 @@ export function evidences(rows) {
   const columns = head.map((_, index) => body.filter((row) => index < row.length).map((row) => trimmed(row[index])));
   if (areNumbered(head) && !columns.every(areValues)) return head.map(() => 3);
   const found = head.map((cell, index) => evidence(cell, columns[index]));
+  if (head.length === 1 && found[0] === KNOWN && !namesTexts(head[0])) return [0];
   // One year may be a number of the first row; several, or one beside a name, are names of what was counted in them.
   const years = head.map((cell, index) => namesAYear(trimmed(cell), columns[index]));
   const isKnown = (/** @type {string} */ cell) => TEXT_NAMES.has(trimmed(cell).toLowerCase()) || OTHER_NAMES.has(trimmed(cell).toLowerCase());
@@ -93,10 +99,16 @@ export function evidences(rows) {
 }
 
 /**
+ * Of a column that is all there is: `Great product` is a text, `Comment on the product` is none.
+ * @param {string} cell
+ */
+const namesTexts = (cell) => wordCount(cell) === 1 || hasWordOf(cell, TEXT_NAMES);
+
+/**
  * Whether a known name is in it, and little else.
  * @param {string} cell
  */
-export const isNamed = (cell) => (hasWordOf(cell, TEXT_NAMES) || hasWordOf(cell, OTHER_NAMES)) && wordCount(cell) <= NAME_WORDS;
+export const isNamed = (cell) => ((hasWordOf(cell, TEXT_NAMES) || hasWordOf(cell, OTHER_NAMES)) && wordCount(cell) <= NAME_WORDS) || isCalledText(cell);
 
 /** @param {string} cell */
 export const wordCount = (cell) => (cell.match(/\S+/g) ?? []).length;
@@ -116,12 +128,13 @@ function evidence(cell, below) {
   const name = trimmed(cell);
   const filled = below.filter(Boolean);
   if (!name) return filled.length && filled.every(counts) ? 3 : 0;
-  if (isValue(name)) return -3;
+  if (isValue(name) || EXCLAIMED.test(name)) return -3;
   const known = isNamed(name);
   if (!known && filled.includes(name)) return -2;
   if (areValues(filled)) return 3;
-  if (known) return 2;
+  if (known) return KNOWN;
   if (name.endsWith("?") && filled.length >= FEW_CELLS && !filled.some((value) => value.endsWith("?"))) return 1;
+  if (STATED.test(name)) return -2;
   if (wordCount(name) > SENTENCE_WORDS || Array.from(name).length > LONG_NAME_CHARS) return /[?:]$/.test(name) ? 0 : -2;
   return /^([A-Za-z]+([_.][A-Za-z0-9]+)+|[a-z]+([A-Z][a-z0-9]+)+)$/.test(name) ? 1 : 0;
 }

@@ -30,9 +30,9 @@ export const PLACEHOLDERS = new Set([
 
 /** Words in the names of columns with texts, and of columns that hold words without being the text. */
 export const TEXT_NAMES = new Set([
-  "answer", "body", "caption", "comment", "comments", "content", "document", "feedback", "headline", "message",
-  "messages", "opinion", "originaltweet", "phrase", "post", "remark", "remarks", "response", "review", "reviews",
-  "reviewtext", "sentence", "statement", "text", "texts", "tweet", "utterance", "verbatim",
+  "answer", "answers", "body", "caption", "comment", "comments", "content", "document", "feedback", "headline", "message",
+  "messages", "opinion", "opinions", "originaltweet", "phrase", "post", "remark", "remarks", "response", "responses", "review", "reviews",
+  "reviewtext", "sentence", "sentences", "statement", "text", "texts", "tweet", "tweets", "utterance", "verbatim", "verbatims",
 ]);
 export const OTHER_NAMES = new Set([
   "address", "age", "at", "author", "category", "city", "class", "code", "country", "created", "date", "device",

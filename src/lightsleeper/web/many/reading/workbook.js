@@ -15,6 +15,8 @@ const END_OF_DATES = 2_958_466;
 const DAYS_TO_1904 = 1462;
 /** A part says what it is at its beginning. */
 const BEGINNING_CHARS = 65_536;
+/** Of Python's timedelta; what is more is a number. */
+const MOST_DAYS = 1e9;
 const MOST_ROWS = 1_048_576;
 const MOST_COLUMNS = 16_384;
 /** Excel counts days from the end of 1899. */
@@ -187,7 +189,7 @@ function valueOf(xml, type, kind, { name, shared, is1904 }) {
   if (type === "b") return /^(1|true)$/.test(value) ? "TRUE" : "FALSE";
   if (type === "d") return value.replace("T", " ").replace(/ 00:00:00$/, "");
   if ((type && type !== "n") || !value || Number.isNaN(Number(value))) return value;
-  if (kind === "duration") return durationOf(Number(value));
+  if (kind === "duration" && Math.abs(Number(value)) < MOST_DAYS) return durationOf(Number(value));
   const isDay = Number(value) >= 0 && Number(value) < END_OF_DATES - (is1904 ? DAYS_TO_1904 : 0);
   return kind === "date" && isDay ? dateOf(Number(value), is1904) : numberOf(value);
 }
@@ -214,7 +216,7 @@ function dateOf(days, is1904) {
   const since = is1904 ? days + DAYS_TO_1904 : days > 0 && days < 60 ? days + 1 : days;
   const [day, time] = new Date(EPOCH_MS + Math.round(since * DAY_MS)).toISOString().replace("Z", "").split("T");
   const shown = time.replace(/\.000$/, "");
-  if (days >= 0 && days < 1) return shown;
+  if (days >= 0 && Math.round(days * DAY_MS) < DAY_MS) return shown;
   return shown === "00:00:00" ? day : `${day} ${shown}`;
 }
 
