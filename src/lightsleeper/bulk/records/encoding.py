@@ -26,6 +26,8 @@ _PYTHON_NAMES: Final = {
     "windows-1257": "cp1257",
     "windows-874": "cp874",
     "ibm850": "cp850",
+    "ibm852": "cp852",
+    "ibm862": "cp862",
     "ibm866": "cp866",
     "macintosh": "mac_roman",
     "shift_jis": "cp932",

@@ -159,6 +159,7 @@ _HANGUL: Final = (
     "점분용신금물제문조직간방불생동성교당행경관계발"
 )
 _CENTRAL: Final = "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜăâîşţ„”“’–—…\u00a0"
+_HEBREW: Final = "".join(map(chr, range(0x05D0, 0x05EB))) + "’‘“”„«»–—…₪\u00a0"
 LEGACY_ENCODINGS: Final = {
     "windows-1252": _WESTERN,
     "macintosh": _WESTERN,
@@ -166,7 +167,7 @@ LEGACY_ENCODINGS: Final = {
     "windows-1250": _CENTRAL,
     "iso-8859-2": _CENTRAL,
     "windows-1254": "çğıöşüÇĞİÖŞÜâîû’‘“”–—…\u00a0",
-    "windows-1255": "".join(map(chr, range(0x05D0, 0x05EB))) + "’‘“”„«»–—…₪\u00a0",
+    "windows-1255": _HEBREW,
     "windows-1251": _CYRILLIC,
     "koi8-r": _CYRILLIC,
     "ibm866": _CYRILLIC,
@@ -179,6 +180,8 @@ LEGACY_ENCODINGS: Final = {
     "euc-kr": _HANGUL,
     "windows-1257": "ąčęėįšųūžāēģīķļņõäöüéĄČĘĖĮŠŲŪŽĀĒĢĪĶĻŅÕÄÖÜ„”“’–…\u00a0",
     "iso-8859-5": _CYRILLIC,
+    "ibm852": _CENTRAL,
+    "ibm862": _HEBREW,
     "windows-874": "".join(map(chr, [*range(0x0E01, 0x0E3A), *range(0x0E40, 0x0E4E)])) + "“”‘’–…\u00a0",
 }
 

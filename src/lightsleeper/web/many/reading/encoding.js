@@ -21,10 +21,18 @@ const MAYBE_DAMAGE = /[\udc80-\udcff\ufffd]/;
 const HALVES = /\udced[\udca0-\udcaf][\udc80-\udcbf]\udced[\udcb0-\udcbf][\udc80-\udcbf]/g;
 const DAMAGE = /(?<![\ud800-\udbff])[\udc80-\udcff]|\ufffd/;
 const WESTERN = new TextDecoder("windows-1252");
-/** What browsers do not read: DOS's code page 850, of which texts use what 437 has at the same places. */
-const IBM850 = Array.from(
-  "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0",
-);
+/**
+ * What browsers do not read: DOS's code pages. Of 850 texts use what 437 has at the same places.
+ * @type {Record<string, string>}
+ */
+const DOS = {
+  ibm850:
+    "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u00ad±‗¾¶§÷¸°¨·¹³²■\u00a0",
+  ibm852:
+    "ÇüéâäůćçłëŐőîŹÄĆÉĹĺôöĽľŚśÖÜŤťŁ×čáíóúĄąŽžĘę¬źČş«»░▒▓│┤ÁÂĚŞ╣║╗╝Żż┐└┴┬├─┼Ăă╚╔╩╦╠═╬¤đĐĎËďŇÍÎě┘┌█▄ŢŮ▀ÓßÔŃńňŠšŔÚŕŰýÝţ´\u00ad˝˛ˇ˘§÷¸°¨˙űŘř■\u00a0",
+  ibm862:
+    "אבגדהוזחטיךכלםמןנסעףפץצקרשת¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0",
+};
 
 /**
  * The encoding that somebody asked for.
@@ -35,7 +43,7 @@ const IBM850 = Array.from(
 export function named(name, sample) {
   const mark = markOf(sample);
   const label = name === "utf-16" && mark ? mark.name : name;
-  const known = label === "ibm850" ? label : new TextDecoder(label).encoding;
+  const known = label in DOS ? label : new TextDecoder(label).encoding;
   return { name: known, markBytes: mark?.name === known ? mark.bytes : 0, guessed: false };
 }
 
@@ -99,6 +107,7 @@ function markOf(sample) {
 /** Takes bytes in pieces. A byte that is not UTF-8 becomes U+DC80 to U+DCFF, for `mended` to read. */
 export class Decoder {
   #decoder;
+  #table;
   #isUtf8;
   #skip;
   #rest = new Uint8Array();
@@ -106,7 +115,8 @@ export class Decoder {
   /** @param {Encoding} encoding */
   constructor({ name, markBytes }) {
     this.#isUtf8 = name === "utf-8";
-    this.#decoder = name === "ibm850" ? null : new TextDecoder(name, { ignoreBOM: true, fatal: this.#isUtf8 });
+    this.#table = DOS[name];
+    this.#decoder = this.#table ? null : new TextDecoder(name, { ignoreBOM: true, fatal: this.#isUtf8 });
     this.#skip = markBytes;
   }
 
@@ -117,7 +127,7 @@ export class Decoder {
   push(piece) {
     const bytes = piece.subarray(this.#skip);
     this.#skip = Math.max(0, this.#skip - piece.length);
-    if (!this.#decoder) return Array.from(bytes, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : IBM850[byte - 0x80])).join("");
+    if (!this.#decoder) return Array.from(bytes, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : this.#table[byte - 0x80])).join("");
     if (!this.#isUtf8) return this.#decoder.decode(bytes, { stream: true });
     const all = joined(this.#rest, bytes);
     const cut = all.length - unfinished(all);

@@ -92,6 +92,7 @@ const TRADITIONAL =
 const HANGUL =
   "이다는에가을를의고하은로지도한기사서나시리어자아인정일대라전있수과해그것보제스만들주부적으여게상거요니습면까안장오원구야진말없세모좋영화너무최비재매우합했었됩네선고같예별추천감품배송음식맛편연기말못더많잘때히점분용신금물제문조직간방불생동성교당행경관계발";
 const CENTRAL = "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜăâîşţ„”“’–—…\u00a0";
+const HEBREW = range(0x5d0, 0x5eb) + "’‘“”„«»–—…₪\u00a0";
 /** @type {Record<string, string>} */
 export const LEGACY_ENCODINGS = {
   "windows-1252": WESTERN,
@@ -100,7 +101,7 @@ export const LEGACY_ENCODINGS = {
   "windows-1250": CENTRAL,
   "iso-8859-2": CENTRAL,
   "windows-1254": "çğıöşüÇĞİÖŞÜâîû’‘“”–—…\u00a0",
-  "windows-1255": range(0x5d0, 0x5eb) + "’‘“”„«»–—…₪\u00a0",
+  "windows-1255": HEBREW,
   "windows-1251": CYRILLIC,
   "koi8-r": CYRILLIC,
   ibm866: CYRILLIC,
@@ -113,6 +114,8 @@ export const LEGACY_ENCODINGS = {
   "euc-kr": HANGUL,
   "windows-1257": "ąčęėįšųūžāēģīķļņõäöüéĄČĘĖĮŠŲŪŽĀĒĢĪĶĻŅÕÄÖÜ„”“’–…\u00a0",
   "iso-8859-5": CYRILLIC,
+  ibm852: CENTRAL,
+  ibm862: HEBREW,
   "windows-874": range(0xe01, 0xe3a) + range(0xe40, 0xe4e) + "“”‘’–…\u00a0",
 };
 
