@@ -252,6 +252,34 @@ def test_who_lets_the_service_wait_in_the_middle_of_a_request_shuts_out_nobody(f
         assert [talk(port, LAST)[0].status for _ in range(20)] == [200] * 20
 
 
+def test_a_body_that_goes_on_coming_gives_way_to_nobody_before_who_is_silent() -> None:
+    came = threading.Semaphore(0)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST":
+            while (await receive())["more_body"]:
+                came.release()
+        await Response(b"ok")(scope, receive, send)
+
+    with (
+        served(app, DoorLimits(max_connections=3), lifespan="off") as port,
+        connected(port) as sends,
+        connected(port) as one,
+        connected(port) as other,
+    ):
+        sends.sendall(request(headers="Content-Length: 3") + b"x")
+        assert came.acquire(timeout=PATIENCE_S)
+        for silent in (one, other):
+            silent.sendall(request("GET", "/livez"))
+            assert silent.recv(999).endswith(b"ok")
+        sends.sendall(b"x")
+        assert came.acquire(timeout=PATIENCE_S)
+        for _ in range(2):
+            assert [answer.body for answer in talk(port, LAST)] == [b"ok"]
+        sends.sendall(b"x" + LAST)
+        assert [answer.body for answer in answers(sends)] == [b"ok", b"ok"]
+
+
 def test_the_end_of_a_drain_takes_an_answer_that_nobody_reads_for_no_bug(
     face: Face, caplog: pytest.LogCaptureFixture
 ) -> None:
