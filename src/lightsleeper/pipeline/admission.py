@@ -36,6 +36,9 @@ _OVERDRAFT = 1.5
 #: So long a batch may hold a worker, if its texts can be that short: on a machine so slow that 200 tokens take longer,
 #: more of them are hardly faster by the token.
 _BATCH_S = 0.05
+#: Whoever stands back runs beside another batch, and what a batch of 2,048 tokens takes more than this stays allocated:
+#: 44 MB, for nothing in speed.
+_MAX_BEHIND_COST = 512
 #: A text of more tokens is long: 4 ms on a Zen 4, 40 on a thread of a busy core without VNNI.
 _LONG_COST = 128
 #: An event loop that stands still for a moment is no queue: an idle service would refuse what it could answer.
@@ -163,7 +166,8 @@ class Admission:
 
     def batch_cost(self, lane: Lane) -> int:
         """The cost of the next batch of `lane`, if its items can be that small."""
-        return min(self._max_batch_cost, math.ceil(_BATCH_S / self._pace_s[lane]))
+        most = self._max_batch_cost if lane is Lane.EXPRESS else min(self._max_batch_cost, _MAX_BEHIND_COST)
+        return min(most, math.ceil(_BATCH_S / self._pace_s[lane]))
 
     def patience_s(self, lane: Lane, cost: int) -> float:
         """How long the texts of a request of that cost wait before it is told to come again.
