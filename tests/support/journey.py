@@ -13,6 +13,19 @@ Rows = list[dict[str, Any]]
 #: Opens the page at an address, in a fresh profile.
 OpenPage = Callable[..., Page]
 
+REVIEWS = [
+    "A lovely, quiet film that stays with you.",
+    "Arrived broken, and nobody answers the phone.",
+    'He said "never again",\nand he meant it.',
+    "Not bad at all for the price.",
+    "Two hours I will never get back.",
+    "Best purchase of the year; my mother wants one too.",
+]
+
+
+def numbered(count: int) -> list[dict[str, object]]:
+    return [{"id": number, "review": f"{REVIEWS[number % 6]} {number}"} for number in range(count)]
+
 
 def ask(page: Page, text: str) -> None:
     """Type a text and wait for its answer."""
