@@ -21,7 +21,7 @@ DELIMITERS: Final = ("\t", ";", "|", ",", "^", "~", "\x01")
 RARE_DELIMITERS: Final = ("^", "~")
 
 #: Those that split only where none of the others does, below what surely is a header, into even rows.
-LAST_DELIMITERS: Final = (":", " ")
+LAST_DELIMITERS: Final = ("¦", "¬", "§", ":", " ")
 
 #: Of a table with one column: quotes count, and no character that texts hold splits them.
 ONE_COLUMN: Final = "\x1f"
@@ -47,6 +47,14 @@ PLACEHOLDERS: Final = frozenset(
             "-1.#qnan",
         ),
         *("#value!", "#ref!", "#name?", "#div/0!", "#null!", "#num!"),
+        # Excel's other errors, those of its German, French, Spanish, Italian, Portuguese, Polish and Russian, and what
+        # Germans, pivot tables, databases' tools and Reddit write.
+        *("#error!", "#spill!", "#calc!", "#field!", "#blocked!", "#unknown!", "#connect!", "#busy!"),
+        *("#getting_data", "#nv", "#wert!", "#bezug!", "#zahl!", "#überlauf!", "#valeur!", "#nom?", "#nombre!"),
+        *("#¡valor!", "#¡ref!", "#¿nombre?", "#¡num!", "#¡div/0!", "#¡nulo!", "#n/d", "#valore!", "#rif!"),
+        *("#nome?", "#valor!", "#núm!", "#число!", "#знач!", "#ссылка!", "#имя?", "#дел/0!", "#н/д", "#arg!"),
+        *("#adr!", "#nazwa?", "#liczba!", "n.a.", "k.a.", "(blank)", "(empty)", "(none)", "<null>", "[null]"),
+        *("[deleted]", "[removed]"),
     }
 )
 
@@ -130,7 +138,7 @@ LABEL_COLUMNS: Final = (
 
 #: Encodings without a mark, each with the characters beyond ASCII that its texts are made of. The names are those of
 #: the web's Encoding Standard.
-_WESTERN: Final = "éèêëàâäáãåæçíìîïñóòôöõøœúùûüßÉÈÊÀÁÂÄÅÆÇÍÑÓÔÖØÜŒÿ’‘“”„–—…«»°€£¡¿·•®™©§´\u00a0½²"
+_WESTERN: Final = "éèêëàâäáãåæçíìîïñóòôöõøœúùûüßÉÈÊÀÁÂÄÅÆÇÍÑÓÔÖØÜŒÿ’‘“”„–—…«»°€£¡¿·•®™©§¦¬´\u00a0½²"
 _CYRILLIC: Final = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЭЮЯЁІЇЄ«»—–…“”„’№\u00a0"
 _KANA: Final = (
     "".join(map(chr, [*range(0x3041, 0x3097), *range(0x30A1, 0x30FB)]))

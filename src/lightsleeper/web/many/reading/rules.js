@@ -15,7 +15,7 @@ export const DELIMITERS = ["\t", ";", "|", ",", "^", "~", "\x01"];
 /** Those that split only below what surely is a header: texts hold them too. */
 export const RARE_DELIMITERS = ["^", "~"];
 /** Those that split only where none of the others does, below what surely is a header, into even rows. */
-export const LAST_DELIMITERS = [":", " "];
+export const LAST_DELIMITERS = ["¦", "¬", "§", ":", " "];
 /** Of a table with one column: quotes count, and no character that texts hold splits them. */
 export const ONE_COLUMN = "\x1f";
 /** Share of the rows that must have the first one's width before a character is taken for a delimiter. */
@@ -26,6 +26,11 @@ export const PLACEHOLDERS = new Set([
   "#div/0!", "#n/a", "#n/a n/a", "#na", "#name?", "#null!", "#num!", "#ref!", "#value!", "(null)", "-", "--", "---",
   "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>", "\\n", "n/a", "na", "nan", "nat", "nil", "none",
   "null", "undefined", "–", "—",
+  "#error!", "#spill!", "#calc!", "#field!", "#blocked!", "#unknown!", "#connect!", "#busy!", "#getting_data", "#nv",
+  "#wert!", "#bezug!", "#zahl!", "#überlauf!", "#valeur!", "#nom?", "#nombre!", "#¡valor!", "#¡ref!", "#¿nombre?",
+  "#¡num!", "#¡div/0!", "#¡nulo!", "#n/d", "#valore!", "#rif!", "#nome?", "#valor!", "#núm!", "#число!", "#знач!",
+  "#ссылка!", "#имя?", "#дел/0!", "#н/д", "#arg!", "#adr!", "#nazwa?", "#liczba!", "n.a.", "k.a.", "(blank)",
+  "(empty)", "(none)", "<null>", "[null]", "[deleted]", "[removed]",
 ]);
 
 /** Words in the names of columns with texts, and of columns that hold words without being the text. */
@@ -78,7 +83,7 @@ export const ABOUT_STEMS = new Set([
 ]);
 
 /** Encodings without a mark, each with the characters beyond ASCII that its texts are made of. */
-const WESTERN = "éèêëàâäáãåæçíìîïñóòôöõøœúùûüßÉÈÊÀÁÂÄÅÆÇÍÑÓÔÖØÜŒÿ’‘“”„–—…«»°€£¡¿·•®™©§´\u00a0½²";
+const WESTERN = "éèêëàâäáãåæçíìîïñóòôöõøœúùûüßÉÈÊÀÁÂÄÅÆÇÍÑÓÔÖØÜŒÿ’‘“”„–—…«»°€£¡¿·•®™©§¦¬´\u00a0½²";
 const CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЭЮЯЁІЇЄ«»—–…“”„’№\u00a0";
 /** @param {number} from @param {number} to */
 const range = (from, to) => String.fromCharCode(...Array.from({ length: to - from }, (_, index) => from + index));
