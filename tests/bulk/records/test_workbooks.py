@@ -128,6 +128,19 @@ def test_parquet_loses_no_column_of_two_with_one_name_and_says_which_bytes_are_n
     assert [row.damaged for row in rows] == [False, True]
 
 
+def test_a_parquet_file_without_rows_keeps_its_columns(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"id": pa.array([], pa.int64()), "text": pa.array([], pa.string())}), tmp_path / "0.parquet"
+    )
+    with open_table(tmp_path / "0.parquet", choices=Choices(text_column="text")) as table:
+        assert (list(table.rows), table.names) == ([], ["id", "text"])
+
+
+def test_of_no_rows_any_column_may_be_said_to_hold_the_texts() -> None:
+    with open_table(io.BytesIO(b"[]"), name="empty.json", choices=Choices(text_column="text")) as table:
+        assert list(table.rows) == []
+
+
 def test_a_sheet_that_breaks_off_in_a_later_row_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "reviews.xlsx"
     whole = io.BytesIO(workbook(("data", [["id", "text"], *[[number, f"Great {number}"] for number in range(5000)]])))

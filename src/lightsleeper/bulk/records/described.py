@@ -91,7 +91,8 @@ def described(
 ) -> Table:
     """The table that `rows`, its first, are of: its columns, the one with the texts, and what to know about that."""
     columns = describe(names, rows)
-    chosen = column_named(choices.text_column, names, name) if choices.text_column else text_column(columns)
+    said = choices.text_column if names else None  # of no row nobody knows the columns
+    chosen = column_named(said, names, name) if said else text_column(columns)
     table = Table(name, file_format, columns, chosen, None, None, None, [], names, iter(()))
     if chosen is not None and rows and columns[chosen].filled < _SPARSE:
         table.notes.append(sparseness(columns, chosen, len(rows)))

@@ -20,7 +20,7 @@ from lightsleeper.bulk.records.foreign import require_rows
 from lightsleeper.bulk.records.rows import Row, json_row
 from lightsleeper.bulk.records.rules import PIECE_BYTES, WINDOW_BYTES
 from lightsleeper.bulk.records.sheet_table import from_sheet
-from lightsleeper.bulk.records.workbooks import parquet_rows
+from lightsleeper.bulk.records.workbooks import parquet_names, parquet_rows
 from lightsleeper.errors import InvalidInput
 
 __all__ = ["FORMATS", "Choices", "Table", "open_table"]
@@ -45,6 +45,8 @@ def open_table(source: Path | IO[bytes], *, name: str | None = None, choices: Ch
             rows = ((raw, number) for number, raw in enumerate(parquet_rows(content.stream, known_as), start=1))
             table = _from_json(rows, known_as, "parquet", choices)
             table.parquet = content.stream
+            if not table.names:  # there is no row: what is written has its columns all the same
+                table.names += parquet_names(content.stream)
         else:
             again = source if isinstance(source, Path) and source.is_file() else None  # not a pipe, which that empties
             table = _from_bytes(content, known_as, choices, again=again)

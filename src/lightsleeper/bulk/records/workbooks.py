@@ -123,6 +123,14 @@ def _rows(sheet: "Worksheet", name: str, odd: Mapping[tuple[int, int], Oddity]) 
         yield Cells(cells, number, kinds={column - 1: each.kind for column, each in here.items() if each.kind} or None)
 
 
+def parquet_names(stream: IO[bytes]) -> list[str]:
+    """A name for each column of a parquet file; pyarrow's errors if it is none."""
+    from pyarrow.parquet import read_schema  # noqa: PLC0415  # an extra
+
+    names = read_schema(stream).names
+    return unique_names(names, len(names))
+
+
 def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
     """Every row as a JSON object."""
     require("pyarrow", name, "parquet")
@@ -131,7 +139,7 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
 
     try:
         file = ParquetFile(stream)
-        names = unique_names(file.schema_arrow.names, len(file.schema_arrow.names))
+        names = parquet_names(stream)
         for batch in file.iter_batches(batch_size=1024):
             for row in batch.rename_columns(names).to_pylist():
                 yield json.dumps(_finite(row), ensure_ascii=False, default=_plain, allow_nan=False)

@@ -25,7 +25,8 @@ const NO_TEXT = "rows have no text in";
  */
 export function described(name, format, names, rows, choices) {
   const columns = describe(names, rows.map(({ cells }) => cells));
-  const textIndex = choices.textColumn === undefined ? textColumn(columns) : indexOf(choices.textColumn, names, name);
+  // Of no row nobody knows the columns.
+  const textIndex = choices.textColumn === undefined || !names.length ? textColumn(columns) : indexOf(choices.textColumn, names, name);
   const notes = textIndex === null ? [] : sparseness(columns, textIndex, rows.length);
   if (textIndex !== null && choices.textColumn === undefined) notes.push(...namedOtherwise(columns, textIndex));
   return { name, format, encoding: null, encodingGuessed: false, delimiter: null, header: null, columns, names, textIndex, notes, batches: async function* () {} };
