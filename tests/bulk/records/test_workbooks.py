@@ -128,6 +128,13 @@ def test_parquet_loses_no_column_of_two_with_one_name_and_says_which_bytes_are_n
     assert [row.damaged for row in rows] == [False, True]
 
 
+def test_a_date_that_python_does_not_have_is_read_as_it_is_written(tmp_path: Path) -> None:
+    days = pa.array([0, -800_000], pa.date32())
+    pq.write_table(pa.table({"text": ["Great fit", "Too small"], "day": days}), tmp_path / "days.parquet")
+    with open_table(tmp_path / "days.parquet") as table:
+        assert [row.cells for row in table.rows] == [["Great fit", "1970-01-01"], ["Too small", "-0221-09-04"]]
+
+
 def test_a_parquet_file_without_rows_keeps_its_columns(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"id": pa.array([], pa.int64()), "text": pa.array([], pa.string())}), tmp_path / "0.parquet"

@@ -23,6 +23,7 @@ _EPOCH_1904: Final = 1904
 _ESCAPE = re.compile("_x((?!D[89A-F])[0-9A-F]{4})_")
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from openpyxl import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
@@ -141,10 +142,22 @@ def parquet_rows(stream: IO[bytes], name: str) -> Iterator[str]:
         file = ParquetFile(stream)
         names = parquet_names(stream)
         for batch in file.iter_batches(batch_size=1024):
-            for row in batch.rename_columns(names).to_pylist():
+            for row in _values(batch.rename_columns(names)):
                 yield json.dumps(_finite(row), ensure_ascii=False, default=_plain, allow_nan=False)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # dates that Python does not have
         raise InvalidInput(f"{name} cannot be read as parquet: {str(error).splitlines()[0]}") from error
+
+
+def _values(batch: "pa.RecordBatch") -> Iterator[dict[str, Any]]:
+    """Every row; moments that Python does not have, before the year 1 and beyond 9999, as Arrow writes them."""
+    import pyarrow as pa  # noqa: PLC0415  # an extra
+
+    try:
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError):
+        columns = [each.cast(pa.string()) if pa.types.is_temporal(each.type) else each for each in batch.columns]
+        rows = pa.RecordBatch.from_arrays(columns, batch.schema.names).to_pylist()
+    yield from rows
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401  # whatever a cell holds
