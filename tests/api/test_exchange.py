@@ -145,6 +145,32 @@ async def test_large_bodies_are_read_one_at_a_time() -> None:
     assert most == 1
 
 
+async def test_no_more_large_bodies_wait_to_be_read_than_are_read_soon() -> None:
+    may_go_on = threading.Event()
+
+    def held(body: bytes, _: Request) -> bytes:
+        may_go_on.wait()
+        return body
+
+    large = {**BODY, "body": gzip.compress(b"{}" * 10_000_000)}  # 20 kB
+
+    async def ask() -> Response:
+        asked = request(Client(large), EVER_S)
+        asked.headers = Headers([(b"content-encoding", b"gzip")])
+        asked.state.limits = replace(asked.state.limits, max_body_bytes=20_000_000)
+        return await exchange(asked, held, ready)
+
+    answered = [asyncio.create_task(ask()) for _ in range(8)]
+    refused, _ = await asyncio.wait(answered, return_when=asyncio.FIRST_EXCEPTION)
+    assert [type(each.exception()) for each in refused] == [Overloaded] * len(refused)
+    sentence = await exchange(request(Client(BODY), EVER_S), parse, ready)
+    assert sentence.body == b"{}"
+    may_go_on.set()
+    await asyncio.wait(answered)
+    assert [each.exception() is None for each in answered] == [True] * 3 + [False] * 5
+    assert len((await ask()).body) == 20_000_000
+
+
 class Texts(list[str]):
     """What a request holds; whether it is still there can be asked."""
 

@@ -28,10 +28,39 @@ CLIENT_CLOSED_REQUEST = 499
 #: Longer than Redis takes, shorter than any inference worth withdrawing.
 _WATCH_AFTER_S = 0.003
 
+#: Of bodies that wait to be read, once they are inflated, so that the last one is read within a second or two.
+_MAX_UNREAD_BYTES = 67_108_864
+#: https://zlib.net/zlib_tech.html: no byte of deflate becomes more.
+_MOST_INFLATED = 1_032
 
-#: Reads large and encoded bodies, one at a time: 2 kB become 7 MB, which wait for the event loop, and while they are
-#: read, it waits for the interpreter's lock. Six at a time, as `asyncio.to_thread` does it, 100 requests held 600 MB.
-_READER = ThreadPoolExecutor(1, thread_name_prefix="read-body")
+
+class _Reader:
+    """Reads large and encoded bodies, one at a time.
+
+    2 kB become 7 MB, which wait for the event loop, and while they are read, it waits for the interpreter's lock. Six
+    at a time, as `asyncio.to_thread` does it, 100 requests held 600 MB.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-body")
+        self._unread_bytes = 0
+
+    async def read(self, parse: Callable[[bytes, Request], Asked], body: bytes, request: Request) -> Asked:
+        """What `parse` makes of it; Overloaded if too much waits."""
+        size = len(body)
+        if request.headers.get("content-encoding") is not None:
+            size = min(_MOST_INFLATED * size, request.state.limits.max_body_bytes)
+        if self._unread_bytes and self._unread_bytes + size > _MAX_UNREAD_BYTES:
+            raise Overloaded("other large bodies wait to be read", limit=_MAX_UNREAD_BYTES, retry_after_s=1)
+        self._unread_bytes += size
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, _decode_and_parse, parse, body, request)
+        finally:
+            self._unread_bytes -= size
+
+
+_reader = _Reader()
 
 
 class Exchange:
@@ -98,7 +127,7 @@ async def _parsed(parse: Callable[[bytes, Request], Asked], body: bytes, request
     if len(body) < LARGE_BYTES and headers.get("content-encoding") is None:
         refuse_charset(body, headers)
         return parse(body, request)
-    return await asyncio.get_running_loop().run_in_executor(_READER, _decode_and_parse, parse, body, request)
+    return await _reader.read(parse, body, request)
 
 
 def _decode_and_parse(parse: Callable[[bytes, Request], Asked], body: bytes, request: Request) -> Asked:
