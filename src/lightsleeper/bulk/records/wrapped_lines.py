@@ -41,6 +41,7 @@ def split(rows: Iterable[Cells], inner: Dialect) -> Iterator[Cells]:
     for row in rows:
         if row.cells and row.cells[0]:
             within, *rest = CellReader(inner).push(row.cells[0], last=True)
+            within.cells = within.cells or [""]  # of a line with nothing on it
             if rest:  # a line end that no quote of its own holds is the last cell's
                 ends = [(inner.delimiter or "").join(line.cells) for line in rest]
                 within.cells[-1] = "\n".join([within.cells[-1], *ends])
