@@ -75,6 +75,8 @@ _REFUSED_WITHIN: Final = (
     (257, b"ustar", "a tar archive; unpack it and name the file to read"),
 )
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f-\xff]")
+#: Of them, those that no letter of any language is written with: `ORCID` may stand above `José`.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _PLAIN_TEXT_MAGICS: Final = (b"%PDF", b"{\\rtf", b"<stata_dta>")
 
 
@@ -152,7 +154,7 @@ def _inside(stream: io.BufferedReader, magic: bytes, name: str, *, seekable: boo
     elif magic.startswith(b"PK\x03\x04"):
         with stream if seekable else _spooled(stream) as whole, _archive(whole, name, layer) as content:
             yield content
-    elif magic.startswith(b"PAR1") and _NOT_TEXT.search(magic):
+    elif magic.startswith(b"PAR1") and _CONTROL.search(magic):
         with stream if seekable else _spooled(stream) as whole:
             yield Content("parquet", whole, name, name)
     else:
@@ -170,7 +172,8 @@ def _holds(stream: IO[bytes], sign: bytes) -> bool:
 
 def _refuse(magic: bytes, name: str) -> None:
     for start, what in _REFUSED:
-        if magic.startswith(start) and (start in _PLAIN_TEXT_MAGICS or _NOT_TEXT.search(magic)):
+        is_sure = start in _PLAIN_TEXT_MAGICS or _NOT_TEXT.search(start) or _CONTROL.search(magic)
+        if magic.startswith(start) and is_sure:
             raise InvalidInput(f"{name} is {what}")
 
 

@@ -9,6 +9,8 @@ const MOST_LAYERS = 4;
 const GZIP = "\x1f\x8b";
 const ZIP = "PK\x03\x04";
 const NOT_TEXT = /[\0-\x08\x0e-\x1f\x7f-\xff]/;
+/** Of them, those that no letter of any language is written with: `ORCID` may stand above `José`. */
+const CONTROL = /[\0-\x08\x0e-\x1f]/;
 const PLAIN_TEXT_MAGICS = ["%PDF", "{\\rtf", "<stata_dta>"];
 /**
  * What no reader here reads, and what to do about it. A text may begin with the letters of some: those count only where
@@ -141,8 +143,8 @@ const letters = (bytes) => String.fromCharCode(...bytes);
  * @param {string} name
  */
 function refuse(magic, name) {
-  const isBinary = NOT_TEXT.test(magic);
-  const refused = REFUSED.find(([start]) => magic.startsWith(start) && (isBinary || PLAIN_TEXT_MAGICS.includes(start)));
+  const isBinary = CONTROL.test(magic);
+  const refused = REFUSED.find(([start]) => magic.startsWith(start) && (isBinary || NOT_TEXT.test(start) || PLAIN_TEXT_MAGICS.includes(start)));
   if (refused) throw new Error(`${name} ${refused[1]}`);
 }
 
