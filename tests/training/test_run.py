@@ -29,7 +29,7 @@ from named_pipe import pipe_with
 
 pytestmark = pytest.mark.torch
 
-RECIPE = Recipe(epochs=6, peak_learning_rate=3e-3, tokens_per_batch=128)
+RECIPE = Recipe(epochs=4, peak_learning_rate=3e-3, tokens_per_batch=128)
 
 
 def test_a_trained_bundle_knows_the_labels_of_texts_it_never_saw(encoder: Path, tmp_path: Path) -> None:

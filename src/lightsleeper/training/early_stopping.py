@@ -8,8 +8,8 @@ from transformers import DistilBertForSequenceClassification
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: How good a model is on rows that it does not learn from; more is better.
-Judge = Callable[[DistilBertForSequenceClassification], float]
+#: How good a model is on rows that it does not learn from; more is better, a later figure where those before are equal.
+Judge = Callable[[DistilBertForSequenceClassification], tuple[float, ...]]
 
 #: Looks of a judge per run, and how many without anything better end it.
 _JUDGEMENTS, _PATIENCE = 12, 4
@@ -21,7 +21,7 @@ class Best:
     def __init__(self, judge: Judge | None, steps: int) -> None:
         """`steps` of the whole run; without a judge it never has enough."""
         self._judge, self._every_steps = judge, max(1, steps // _JUDGEMENTS)
-        self.score = -1.0
+        self.score: tuple[float, ...] = ()
         self.weights: dict[str, Tensor] | None = None
         #: Looks since the best one.
         self.waited = 0

@@ -28,7 +28,7 @@ from lightsleeper.training.labels import describe, names_of
 from lightsleeper.training.made_from import Run, claim, facts_of, note_maker, sha256_of
 from lightsleeper.training.mix import Row, Source, epoch_rows, read_rows
 from lightsleeper.training.prepare import MAX_LOSS_POINTS, make_bundle, own_texts, refuse_foreign
-from lightsleeper.training.train import fine_tune, predict
+from lightsleeper.training.train import fine_tune, log_probabilities
 from lightsleeper.training.vocabulary import add_emoji
 
 _CALIBRATION_TEXTS = 300
@@ -200,9 +200,12 @@ def _fine_tuned(
     def epoch(number: int) -> list[Example]:
         return tokenize(tokenizer, epoch_rows(rows, run.augmentations, seed=recipe.seed, epoch=number))
 
-    def macro_f1(model: DistilBertForSequenceClassification, held: Sequence[Row]) -> float:
+    def judged(model: DistilBertForSequenceClassification, held: Sequence[Row]) -> tuple[float, float]:
+        """Macro F1, and of equal ones the likelihood: the first that is right is hardly surer than chance."""
+        said = log_probabilities(model, tokenize(tokenizer, held), recipe)
         truth = np.array([best(row.target) for row in held])
-        return score(truth, predict(model, tokenize(tokenizer, held), recipe), model.config.num_labels).macro_f1
+        likelihood = float((said * np.array([row.target for row in held])).sum(axis=1).mean())
+        return score(truth, said.argmax(axis=1), model.config.num_labels).macro_f1, likelihood
 
     tuned = fine_tune(
         model,
@@ -211,13 +214,13 @@ def _fine_tuned(
         work,
         mask_token_id=mask_token_id,
         label_weights=label_weights(parts.train, model.config.num_labels) if parts else None,
-        judge=(lambda model: macro_f1(model, parts.stop)) if parts else None,
+        judge=(lambda model: judged(model, parts.stop)) if parts else None,
     )
     tuned.save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
     verdict = None
     if parts:
-        predicted = predict(tuned, tokenize(tokenizer, parts.report), recipe)
+        predicted = log_probabilities(tuned, tokenize(tokenizer, parts.report), recipe).argmax(axis=1)
         verdict = judge(parts, predicted, tuned.config.num_labels)
     return Checkpoint(folder, name, local_revision(folder)), verdict
 

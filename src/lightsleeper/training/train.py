@@ -94,18 +94,18 @@ def _between(
 
 
 @torch.no_grad()
-def predict(
+def log_probabilities(
     model: DistilBertForSequenceClassification, examples: Sequence[Example], recipe: Recipe
-) -> NDArray[np.int64]:
-    """The best label index of each example, in order."""
-    answers = np.zeros(len(examples), dtype=np.int64)
+) -> NDArray[np.float64]:
+    """[examples, labels], in order."""
+    answers = np.zeros((len(examples), model.config.num_labels))
     rows = [(index, cut(example.ids, recipe.max_tokens)) for index, example in enumerate(examples)]
     rows.sort(key=lambda row: len(row[1]))
     for start in range(0, len(rows), _JUDGED_AT_ONCE):
         part = rows[start : start + _JUDGED_AT_ONCE]
         ids, mask = _padded([row for _, row in part], model.device)
         logits = model(input_ids=ids, attention_mask=mask).logits
-        answers[[index for index, _ in part]] = logits.argmax(dim=-1).cpu().numpy()
+        answers[[index for index, _ in part]] = logits.double().log_softmax(dim=-1).cpu().numpy()
     return answers
 
 
