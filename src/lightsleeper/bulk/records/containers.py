@@ -127,6 +127,7 @@ def _said_of(name: str) -> Iterator[None]:
         raise InvalidInput(f"{name}: {error.strerror}") from error
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         why = "its checksum is wrong" if "CRC" in str(error) else error
+        why = "its table of contents is cut" if "central directory" in str(error) else why
         raise InvalidInput(f"{name} is damaged: {why}") from error
 
 

@@ -6,6 +6,8 @@ const END_BYTES = 22;
 const ENTRY_BYTES = 46;
 const LOCAL_BYTES = 30;
 const MOST_COMMENT_BYTES = 65_535;
+/** So many files, or more: their number stands elsewhere. */
+const MANY = 0xffff;
 const STORED = 0;
 const DEFLATED = 8;
 
@@ -25,7 +27,10 @@ export async function zipEntries(file, name) {
   if (end < 0) throw new Error(`${name} is damaged: no table of contents`);
   const start = tail.getUint32(end + 16, true);
   const directory = new DataView(await file.slice(start, start + tail.getUint32(end + 12, true)).arrayBuffer());
-  return entriesOf(file, directory);
+  const said = tail.getUint16(end + 10, true);
+  const { entries, count } = entriesOf(file, directory);
+  if (count !== said && said !== MANY) throw new Error(`${name} is damaged: its table of contents is cut`);
+  return entries;
 }
 
 /**
@@ -35,17 +40,20 @@ export async function zipEntries(file, name) {
 function entriesOf(file, directory) {
   /** @type {Map<string, Entry>} */
   const entries = new Map();
+  let count = 0;
   for (let at = 0; at + ENTRY_BYTES <= directory.byteLength && directory.getUint32(at, true) === ENTRY_SIGNATURE; ) {
     const nameBytes = directory.getUint16(at + 28, true);
+    if (at + ENTRY_BYTES + nameBytes > directory.byteLength) break;
     const path = new TextDecoder().decode(new Uint8Array(directory.buffer, at + ENTRY_BYTES, nameBytes));
     const [bytes, offset] = [directory.getUint32(at + 20, true), directory.getUint32(at + 42, true)];
     const method = directory.getUint16(at + 10, true);
     const checksum = directory.getUint32(at + 16, true);
     const isEncrypted = Boolean(directory.getUint16(at + 8, true) & 1);
     if (isContent(path)) entries.set(path, { isEncrypted, stream: () => opened(file, offset, bytes, method).pipeThrough(checked(checksum, path)) });
+    count += 1;
     at += ENTRY_BYTES + nameBytes + directory.getUint16(at + 30, true) + directory.getUint16(at + 32, true);
   }
-  return entries;
+  return { entries, count };
 }
 
 /** @param {string} path */
@@ -81,6 +89,7 @@ function opened(file, offset, bytes, method) {
  */
 async function packed(file, offset, bytes, method) {
   const local = new DataView(await file.slice(offset, offset + LOCAL_BYTES).arrayBuffer());
+  if (local.byteLength < LOCAL_BYTES) throw new Error("it is damaged: a file of it is missing");
   const start = offset + LOCAL_BYTES + local.getUint16(26, true) + local.getUint16(28, true);
   const stream = file.slice(start, start + bytes).stream();
   if (method === STORED) return stream;
