@@ -125,6 +125,29 @@ def test_a_special_token_that_somebody_types_is_text(model: Model, special: str)
     assert model.tokenizer.cut_at(f"a {special} film") == len(f"a {special} film")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A quiet film that stays with you. " * 300,
+        " " * 5_000 + "word " * 600,
+        "word " * 510 + " " * 9_000,
+        "word " * 511 + "x" * 9_000,
+        "\u5f71\u8bc4" * 3_000,
+        "x" * 9_000 + " word" * 600,
+        "q" * 9_000,
+        ("a" + "\u0301" * 30 + " ") * 600,
+        "good \n\t " * 505 + "caf\u00e9 " * 9,
+    ],
+    ids=lambda text: repr(text[:9]),
+)
+def test_where_a_text_is_cut_is_found_in_its_start_as_in_all_of_it(model: Model, text: str) -> None:
+    whole = tokenizers.Tokenizer.from_file(str(EMBEDDED / "tokenizer.json"))
+    whole.no_truncation()
+    offsets = whole.encode(text).offsets
+    expected = len(text) if len(offsets) <= 512 else offsets[510][1]
+    assert model.tokenizer.cut_at(text) == expected
+
+
 def test_a_padding_that_no_memory_holds_is_left_out_before_anything_is_encoded(tmp_path: Path) -> None:
     padding: dict[str, object] = {"strategy": {"Fixed": 1 << 62}, "direction": "Left", "pad_to_multiple_of": None}
     padding |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}

@@ -1,11 +1,12 @@
 import asyncio
 from array import array
+from contextlib import AbstractContextManager
 
 import pytest
 
 from fakes import GatedRun
 from lightsleeper.cache.cache import Cache, KeyMaker, LruCache, NoCache
-from lightsleeper.errors import InvalidInput
+from lightsleeper.errors import InvalidInput, Overloaded
 from lightsleeper.model.model import Model
 from lightsleeper.model.prediction import Logits
 from lightsleeper.model.tokenizer import TokenizedText
@@ -64,6 +65,28 @@ async def test_what_was_cut_off_does_not_matter_to_the_cache(model: Model) -> No
     await whole.classify(["good " * 600 + "first"])
     again = await whole.classify(["good " * 600 + "second"])
     assert (again.hits, again.truncated) == (1, [0])
+    await batcher.close(1)
+
+
+async def test_to_find_where_texts_are_cut_is_work_that_is_counted(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, batcher = classifier(model, model.run, NoCache())
+    texts = ["good " * 600, "good " * 700]
+    counted: list[tuple[int, int]] = []
+    expecting = batcher.admission.expecting
+
+    def noted(chars: int, longest: int) -> AbstractContextManager[None]:
+        counted.append((chars, longest))
+        if len(counted) > 1:
+            raise Overloaded("full")
+        return expecting(chars, longest)
+
+    monkeypatch.setattr(batcher.admission, "expecting", noted)
+    assert await whole.cut_at(texts) == [2_549, 2_549]
+    assert counted == [(6_500, 3_500)]
+    with pytest.raises(Overloaded):
+        await whole.cut_at(texts)
     await batcher.close(1)
 
 

@@ -100,8 +100,10 @@ class Classifier:
         return read, without
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
-        """How many characters of each text the model reads, in order."""
-        return await self._encoder.cut_at(texts)
+        """How many characters of each text the model reads, in order; Overloaded if they may not be read again now."""
+        chars = [len(text) for text in texts]
+        with self._batcher.admission.expecting(sum(chars), max(chars)):
+            return await self._encoder.cut_at(texts)
 
     async def _compute(self, wanted: dict[bytes, TokenizedText]) -> dict[bytes, Done[Logits]]:
         return await self._flights.wait(list(wanted), lambda keys: self._start(keys, wanted))
