@@ -90,6 +90,18 @@ async def test_to_find_where_texts_are_cut_is_work_that_is_counted(
     await batcher.close(1)
 
 
+async def test_an_explanation_that_has_no_room_is_refused_before_its_text_is_tokenised(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, batcher = classifier(model, model.run, NoCache())
+    text = " ".join(f"word {number}" for number in range(100))
+    assert len((await whole.leave_one_out(text))[1]) == 200
+    monkeypatch.setattr(Encoder, "encode", None)
+    with batcher.admission.expecting(3_700_000, 1), pytest.raises(Overloaded):
+        await whole.leave_one_out(text)
+    await batcher.close(1)
+
+
 async def test_the_same_text_twice_in_a_request_runs_once(model: Model) -> None:
     run = CountingRun(model)
     whole, batcher = classifier(model, run, NoCache())

@@ -15,7 +15,7 @@ from lightsleeper.model.prediction import Classification, Logits, Timings
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.batcher import Batcher, Done
 from lightsleeper.pipeline.encoding import EncodedText, Encoder
-from lightsleeper.pipeline.explain import leave_one_out, require_affordable
+from lightsleeper.pipeline.explain import expected_chars, leave_one_out, require_affordable
 from lightsleeper.pipeline.single_flight import SingleFlight
 
 
@@ -91,7 +91,10 @@ class Classifier:
 
         Raises InvalidInput (too many words, or too many tokens with all of them), and what `classify` raises.
         """
-        with self._batcher.admission.expecting(len(text), len(text)):
+        admission = self._batcher.admission
+        # `classify` would refuse it all the same, after work that everybody else waits for.
+        admission.check(admission.expected_cost(expected_chars(text)))
+        with admission.expecting(len(text), len(text)):
             (encoded,) = await self._encoder.encode([text])
             cut = (await self._encoder.cut_at([text]))[0] if encoded.tokenized.truncated else len(text)
         read = text[:cut]

@@ -22,6 +22,9 @@ MAX_TOKENS = 65_536
 #: and words that nobody knows are work before they are no tokens, or one.
 MAX_READING = 2_000_000
 
+#: What 512 tokens usually are.
+_READ_CHARS = 2_048
+
 _WORD = re.compile(r"\S+")
 
 
@@ -57,6 +60,12 @@ def leave_one_out(text: str) -> list[str]:
             limit=MAX_READING,
         )
     return [text[: word.start()] + text[word.end() :] for word in words]
+
+
+def expected_chars(text: str) -> int:
+    """Of a text and all its variants together, before anybody knows how much of it the model reads."""
+    read = min(len(text), _READ_CHARS)
+    return read + read * len(text.split()) * read // max(1, len(text))
 
 
 def most_chars(max_text_chars: int) -> int:
