@@ -73,20 +73,37 @@ async def test_to_find_where_texts_are_cut_is_work_that_is_counted(
 ) -> None:
     whole, batcher = classifier(model, model.run, NoCache())
     texts = ["good " * 600, "good " * 700]
-    counted: list[tuple[int, int]] = []
-    expecting = batcher.admission.expecting
+    counted: list[int] = []
+    counting = batcher.admission.counting
 
-    def noted(chars: int, longest: int) -> AbstractContextManager[None]:
-        counted.append((chars, longest))
-        if len(counted) > 1:
-            raise Overloaded("full")
-        return expecting(chars, longest)
+    def noted(chars: int) -> AbstractContextManager[None]:
+        counted.append(chars)
+        return counting(chars)
 
-    monkeypatch.setattr(batcher.admission, "expecting", noted)
+    monkeypatch.setattr(batcher.admission, "counting", noted)
     assert await whole.cut_at(texts) == [2_549, 2_549]
-    assert counted == [(6_500, 3_500)]
-    with pytest.raises(Overloaded):
-        await whole.cut_at(texts)
+    assert counted == [6_500]
+    # Who was answered is told the rest, whoever has filled the queue meanwhile.
+    with batcher.admission.expecting(3_700_000, 1):
+        assert await whole.cut_at(texts) == [2_549, 2_549]
+    await batcher.close(1)
+
+
+async def test_a_sentence_does_not_wait_for_a_large_request_that_holds_it_too(model: Model) -> None:
+    held = GatedRun()
+
+    def run(texts: list[TokenizedText]) -> list[Logits]:
+        if len(texts) > 1:
+            held(texts)
+        return model.run(texts)
+
+    whole, batcher = classifier(model, run, NoCache())
+    large = asyncio.create_task(whole.classify(["word " * 200, *(f"{number} words" for number in range(300)), "good"]))
+    await asyncio.to_thread(held.began.acquire)
+    assert (await whole.classify(["good"])).logits
+    assert not large.done()
+    held.gate.set()
+    await large
     await batcher.close(1)
 
 

@@ -80,9 +80,10 @@ async def test_however_many_texts_come_at_once_the_event_loop_tokenises_few_of_t
 @pytest.mark.parametrize(
     "word", ["\ud55c" * 33, "q" * 99, "q" * 98 + "\u13a0"], ids=["syllables", "letters", "unknown"]
 )
-async def test_words_that_are_long_to_read_are_read_elsewhere(model: Model, word: str) -> None:
+@pytest.mark.parametrize("end", [" ", ".", ",", "\u00a0", "\u3000"])
+async def test_words_that_are_long_to_read_are_read_elsewhere(model: Model, word: str, end: str) -> None:
     whole, tokenizer = encoder(model, 0)
-    await whole.encode([f"{word} " * (1_900 // len(word))])
+    await whole.encode([f"{word}{end}" * (1_900 // len(word))])
     assert tokenizer.texts == 1
     assert tokenizer.chars_in_loop == 0
 

@@ -7,7 +7,7 @@ from lightsleeper.pipeline.explain import (
     MAX_READING,
     MAX_TOKENS,
     MAX_WORDS,
-    expected_chars,
+    expected_bytes,
     explain,
     leave_one_out,
     require_affordable,
@@ -15,10 +15,10 @@ from lightsleeper.pipeline.explain import (
 
 
 def test_how_much_all_variants_are_is_known_before_the_text_is_read() -> None:
-    for text in ["", " ", "word", "word " * 200, "word " * 4_000, " ".join(200 * ["影" * 249])]:
-        read = text[:2_048]
-        variants = sum(map(len, leave_one_out(read))) if len(read.split()) <= MAX_WORDS else 0
-        assert 0.7 * variants <= expected_chars(text) <= 1.3 * (variants or 10**6) + len(read) + 1, text[:20]
+    for text in ["", " ", "word", "word " * 200, " ".join(["影" * 20] * 30), " ".join(["影" * 249] * 200)]:
+        read = text.encode()[:2_048].decode(errors="ignore")
+        variants = sum(len(each.encode()) for each in leave_one_out(read))
+        assert 0.7 * variants <= expected_bytes(text) <= 2 * variants + 2_048, text[:20]
 
 
 def test_every_word_is_left_out_once_and_nothing_else_changes() -> None:

@@ -94,6 +94,16 @@ def test_a_long_text_is_next_however_long_the_bulk_lane_has_been_alone() -> None
     assert flat(served(queue)) == "e0 b8 b9"
 
 
+def test_how_much_was_sent_to_other_workers_decides_nothing_between_the_long_and_the_large() -> None:
+    queue = queue_of(*((f"b{n}", "b", 1, Lane.BULK) for n in range(4)))
+    for n in range(1_000):
+        queue.push(Place(f"e{n}", "e", 1, Lane.EXPRESS, "a"))
+        queue.take(Lane.EXPRESS, 1)
+    queue.take(Lane.BULK, 1)
+    queue.push(Place("l0", "l", 1, Lane.LONG, "c"))
+    assert queue.next_lane([Lane.LONG, Lane.BULK]) is Lane.LONG
+
+
 def test_a_worker_is_given_only_what_it_asks_for() -> None:
     queue = queue_of(("e0", "a", 1, Lane.EXPRESS), ("b0", "a", 1, Lane.BULK))
     assert queue.next_lane([Lane.LONG, Lane.BULK]) is Lane.BULK

@@ -1,6 +1,7 @@
 """Texts → the token ids the model sees. Knows no model, no cache and no request."""
 
 import os
+import re
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
@@ -42,9 +43,11 @@ _START_CHARS_PER_TOKEN = 8
 _START_MARGIN = 8
 
 #: Of a word's pieces each end is tried from each start, so a byte of a word of 99 costs as much as ten of short words;
-#: a longer word is unknown, and nothing is tried. No letter has more than four bytes.
+#: a longer word is unknown, and nothing is tried.
 _LONGEST_WORD = 100
-_MORE_OF_WORD = [min(size, _LONGEST_WORD) ** 2 // 11 for size in range(4 * _LONGEST_WORD + 1)]
+#: What no tokenizer of words divides. Beyond ASCII some signs end a word and some do not: what is taken for one word
+#: there is counted as if it were as many of the longest.
+_UNDIVIDED = re.compile(r"[^\s!-/:-@\[-`{-~\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff0f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +158,14 @@ class Tokenizer:
 
 def reading_cost(text: str) -> int:
     """How much work it is to tokenise `text`, or more, in bytes of short words: 1,000 are about a millisecond."""
-    content = text.encode(errors="surrogatepass")
-    return len(content) + sum([_MORE_OF_WORD[len(word)] for word in content.split() if len(word) < len(_MORE_OF_WORD)])
+    return len(text.encode(errors="surrogatepass")) + sum(map(_more_of_word, _UNDIVIDED.findall(text)))
+
+
+def _more_of_word(word: str) -> int:
+    if word.isascii():
+        return len(word) ** 2 // 11 if len(word) <= _LONGEST_WORD else 0
+    size = len(word.encode(errors="surrogatepass"))
+    return size * min(size, _LONGEST_WORD) // 11
 
 
 def _is_panic(error: BaseException) -> bool:

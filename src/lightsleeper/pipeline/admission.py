@@ -1,8 +1,8 @@
 """Whether a request may wait: the queue is bounded in seconds of work at the pace that the workers really have.
 
 Refusing early is what keeps an overloaded service useful (https://sre.google/sre-book/handling-overload/): who is let
-in is answered in time, who is not knows at once. Asked three times: before a body is read, with the number of its
-bytes; before its texts are tokenised; and when their cost in tokens is known. Knows no HTTP and no clock.
+in is answered in time, who is not knows at once. Asked before a body is read, with the number of its bytes; before its
+texts are tokenised; and when their cost in tokens is known. Knows no HTTP and no clock.
 """
 
 import math
@@ -36,8 +36,8 @@ _OVERDRAFT = 1.5
 #: So long a batch may hold a worker, if its texts can be that short: on a machine so slow that 200 tokens take longer,
 #: more of them are hardly faster by the token.
 _BATCH_S = 0.05
-#: Whoever stands back runs beside another batch, and what a batch of 2,048 tokens takes more than this stays allocated:
-#: 44 MB, for nothing in speed.
+#: Whoever stands back runs beside another batch, and what a larger batch takes stays allocated, up to 44 MB more, for
+#: nothing in speed.
 _MAX_BEHIND_COST = 512
 #: A text of more tokens is long: 4 ms on a Zen 4, 40 on a thread of a busy core without VNNI.
 _LONG_COST = 128
@@ -98,6 +98,9 @@ class Admission:
         lane = self.lane(cost, longest)
         refused = self._refusal(CLIENT.get(), cost, lane)
         if refused:
+            if not self._queue.cost(lane) and cost <= self._max_alone_cost:
+                # Where nothing runs no pace is measured, and that of a bad moment would keep it so for ever.
+                self._pace_s[lane] /= 2
             raise refused
         return lane
 
@@ -120,11 +123,7 @@ class Admission:
         share = bound / (self._queue.clients(lane) + (not own))
         if own + cost <= share and waiting + cost <= _OVERDRAFT * bound:
             return None
-        refused = self._overloaded(lane, waiting + cost, bound)
-        if not waiting and cost <= self._max_alone_cost:
-            # Where nothing runs no pace is measured, and that of a bad moment would keep it so for ever.
-            self._pace_s[lane] /= 2
-        return refused
+        return self._overloaded(lane, waiting + cost, bound)
 
     def expecting(self, chars: int, longest: int) -> AbstractContextManager[None]:
         """While so many characters are tokenised and looked up, their work is counted; Overloaded if there is no room.
@@ -132,8 +131,13 @@ class Admission:
         `longest` are those of the longest text. What fits into one batch is not counted: hundreds may come at once for
         one text, and share its answer.
         """
+        self.check(self.expected_cost(chars), self.expected_cost(longest))
+        return self.counting(chars)
+
+    def counting(self, chars: int) -> AbstractContextManager[None]:
+        """The same of a request that was let in."""
         cost = self.expected_cost(chars)
-        lane = self.check(cost, self.expected_cost(longest))
+        lane = self.lane(cost)
         return self._held(lane, cost) if lane is Lane.BULK else _UNCOUNTED
 
     @contextmanager
@@ -160,7 +164,7 @@ class Admission:
         return self._max_batch_cost
 
     def fullest(self) -> tuple[int, int]:
-        """Cost and bound of the lane that is nearer to its bound."""
+        """Cost and bound of the lane that is nearest to its bound."""
         lanes = [(self._queue.cost(lane), self.bound(lane)) for lane in Lane]
         return max(lanes, key=lambda lane: lane[0] / lane[1])
 

@@ -6,8 +6,8 @@ batch of mixed kinds, so nothing costs much more than it would alone. Who is nex
 `admission`'s.
 
 A batch once begun cannot be put off, but its thread can: what is long or large has threads of its own, and the kernel
-gives them the CPU when the others leave it. Where one thread served everybody, p99 of a sentence rose from 11 to 145,
-336 and 489 ms beside two users who had long texts explained; to 15, 17 and 43 so.
+gives them the CPU when the others leave it. Beside two users who had three kinds of long texts explained, p99 of a
+sentence rose from 11 ms to 145, 336 and 489 where one thread served everybody, and to 15, 17 and 43 so.
 """
 
 import asyncio
@@ -21,14 +21,11 @@ from typing import Generic, Protocol, TypeVar
 
 from lightsleeper.errors import EngineFailed, LightsleeperError, Overloaded, ShuttingDown
 from lightsleeper.pipeline.admission import CLIENT, Admission
-from lightsleeper.pipeline.fair_queue import FairQueue, Lane, Place
+from lightsleeper.pipeline.fair_queue import AT_ONCE, SERVED_WITH, STANDING_BACK, FairQueue, Lane, Place
 from lightsleeper.pipeline.priority import stand_back
 
 log = logging.getLogger("lightsleeper")
 
-#: Whom the usual threads serve, and whom those that stand back.
-_AT_ONCE: tuple[Lane, ...] = (Lane.EXPRESS,)
-_STANDING_BACK: tuple[Lane, ...] = (Lane.LONG, Lane.BULK)
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -92,10 +89,10 @@ class Batcher(Generic[Item, Value]):
         self._clock = clock
         self._closing = False
         # Both by the lanes that they serve.
-        self._arrived = {lanes: asyncio.Event() for lanes in (_AT_ONCE, _STANDING_BACK)}
+        self._arrived = {lanes: asyncio.Event() for lanes in (AT_ONCE, STANDING_BACK)}
         self._threads = {
-            _AT_ONCE: ThreadPoolExecutor(workers, thread_name_prefix="inference"),
-            _STANDING_BACK: ThreadPoolExecutor(workers, thread_name_prefix="inference-behind", initializer=stand_back),
+            AT_ONCE: ThreadPoolExecutor(workers, thread_name_prefix="inference"),
+            STANDING_BACK: ThreadPoolExecutor(workers, thread_name_prefix="inference-behind", initializer=stand_back),
         }
         self._workers = workers
         self._tasks: list[asyncio.Task[None]] = []
@@ -135,7 +132,7 @@ class Batcher(Generic[Item, Value]):
             place = Place(entry, self._kind(entry.item), entry.cost, lane, client)
             self._queue.push(place)
             entry.future.add_done_callback(partial(self._withdraw, place))
-        self._arrived[_served_with(lane)].set()
+        self._arrived[SERVED_WITH[lane]].set()
         return [entry.future for entry in entries]
 
     def _withdraw(self, place: Place[_Entry[Item, Value]], _: asyncio.Future[Done[Value]]) -> None:
@@ -186,7 +183,7 @@ class Batcher(Generic[Item, Value]):
         started_s = self._clock()
         items = [entry.item for entry in batch]
         try:
-            threads = self._threads[_served_with(batch[0].lane)]
+            threads = self._threads[SERVED_WITH[batch[0].lane]]
             values, run_s = await asyncio.get_running_loop().run_in_executor(threads, self._timed, items)
             answered = list(zip(batch, values, strict=True))
         except asyncio.CancelledError:  # `close` ran out of time
@@ -221,10 +218,6 @@ class Batcher(Generic[Item, Value]):
         started_s = time.perf_counter()
         values = self._run(items)
         return values, time.perf_counter() - started_s
-
-
-def _served_with(lane: Lane) -> tuple[Lane, ...]:
-    return _AT_ONCE if lane in _AT_ONCE else _STANDING_BACK
 
 
 def _fail(entries: Iterable[_Entry[Item, Value]], failure: LightsleeperError) -> None:

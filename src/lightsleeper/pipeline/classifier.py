@@ -15,7 +15,7 @@ from lightsleeper.model.prediction import Classification, Logits, Timings
 from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.pipeline.batcher import Batcher, Done
 from lightsleeper.pipeline.encoding import EncodedText, Encoder
-from lightsleeper.pipeline.explain import expected_chars, leave_one_out, require_affordable
+from lightsleeper.pipeline.explain import expected_bytes, leave_one_out, require_affordable
 from lightsleeper.pipeline.single_flight import SingleFlight
 
 
@@ -42,7 +42,8 @@ class Classifier:
         self._cache = cache
         self._batcher = batcher
         self._observers = observers
-        self._flights: SingleFlight[bytes, Done[Logits]] = SingleFlight()
+        #: By lane as well: a sentence does not wait for a large request that holds it, too.
+        self._flights: SingleFlight[tuple[object, bytes], Done[Logits]] = SingleFlight()
 
     async def classify(self, texts: Sequence[str], *, truncate: bool = True, variants: int = 0) -> Classification:
         """One `Logits` per text, in order.
@@ -92,8 +93,8 @@ class Classifier:
         Raises InvalidInput (too many words, or too many tokens with all of them), and what `classify` raises.
         """
         admission = self._batcher.admission
-        # `classify` would refuse it all the same, after work that everybody else waits for.
-        admission.check(admission.expected_cost(expected_chars(text)))
+        # `classify` would hardly let it in, after work that everybody else waits for.
+        admission.check(admission.expected_cost(expected_bytes(text)))
         with admission.expecting(len(text), len(text)):
             (encoded,) = await self._encoder.encode([text])
             cut = (await self._encoder.cut_at([text]))[0] if encoded.tokenized.truncated else len(text)
@@ -103,13 +104,17 @@ class Classifier:
         return read, without
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
-        """How many characters of each text the model reads, in order; Overloaded if they may not be read again now."""
-        chars = [len(text) for text in texts]
-        with self._batcher.admission.expecting(sum(chars), max(chars)):
+        """How many characters of each text the model reads, in order; of texts that were classified just now."""
+        with self._batcher.admission.counting(sum(map(len, texts))):
             return await self._encoder.cut_at(texts)
 
     async def _compute(self, wanted: dict[bytes, TokenizedText]) -> dict[bytes, Done[Logits]]:
-        return await self._flights.wait(list(wanted), lambda keys: self._start(keys, wanted))
+        costs = [len(text.ids) for text in wanted.values()]
+        lane = self._batcher.admission.lane(sum(costs), max(costs))
+        flights = await self._flights.wait(
+            [(lane, key) for key in wanted], lambda new: self._start([key for _, key in new], wanted)
+        )
+        return {key: done for (_, key), done in flights.items()}
 
     def _start(self, keys: list[bytes], texts: dict[bytes, TokenizedText]) -> list[asyncio.Future[Done[Logits]]]:
         futures = self._batcher.submit([texts[key] for key in keys])

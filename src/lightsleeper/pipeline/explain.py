@@ -22,8 +22,8 @@ MAX_TOKENS = 65_536
 #: and words that nobody knows are work before they are no tokens, or one.
 MAX_READING = 2_000_000
 
-#: What 512 tokens usually are.
-_READ_CHARS = 2_048
+#: What 512 tokens usually are, in bytes.
+_READ_BYTES = 2_048
 
 _WORD = re.compile(r"\S+")
 
@@ -62,10 +62,11 @@ def leave_one_out(text: str) -> list[str]:
     return [text[: word.start()] + text[word.end() :] for word in words]
 
 
-def expected_chars(text: str) -> int:
+def expected_bytes(text: str) -> int:
     """Of a text and all its variants together, before anybody knows how much of it the model reads."""
-    read = min(len(text), _READ_CHARS)
-    return read + read * len(text.split()) * read // max(1, len(text))
+    whole = len(text.encode(errors="surrogatepass"))
+    read = min(whole, _READ_BYTES)
+    return read + read * len(text.split()) * read // max(1, whole)
 
 
 def most_chars(max_text_chars: int) -> int:

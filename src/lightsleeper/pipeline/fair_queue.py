@@ -22,7 +22,7 @@ class Lane(Enum):
 
     #: Requests that fit into one batch, of short texts.
     EXPRESS = "express"
-    #: Those of which a text is long: it is one batch at least, and nobody should stand behind it.
+    #: Those of which a text is long: it takes a while, and nobody should stand behind it.
     LONG = "long"
     #: All others.
     BULK = "bulk"
@@ -34,6 +34,12 @@ class Lane(Enum):
     def weight(self) -> int:
         """How much of a worker's time it is given, beside what waits in others."""
         return 1 if self is Lane.BULK else 3
+
+
+#: Whom the usual workers serve, and whom those that stand back.
+AT_ONCE: tuple[Lane, ...] = (Lane.EXPRESS,)
+STANDING_BACK: tuple[Lane, ...] = (Lane.LONG, Lane.BULK)
+SERVED_WITH = {lane: lanes for lanes in (AT_ONCE, STANDING_BACK) for lane in lanes}
 
 
 class Place(Generic[Item]):
@@ -138,7 +144,8 @@ class FairQueue(Generic[Item]):
         """Nobody waits."""
         self._lanes: dict[Lane, _LaneQueue[Item]] = {lane: _LaneQueue() for lane in Lane}
         self._served = dict.fromkeys(Lane, 0.0)
-        self._now = 0.0
+        #: Of each group of workers.
+        self._now = {AT_ONCE: 0.0, STANDING_BACK: 0.0}
 
     def __len__(self) -> int:
         """How many items wait."""
@@ -169,7 +176,7 @@ class FairQueue(Generic[Item]):
         """At the end of its client's turn."""
         lane = self._lanes[place.lane]
         if not lane.places:  # an idle lane saves nothing up
-            self._served[place.lane] = max(self._served[place.lane], self._now)
+            self._served[place.lane] = max(self._served[place.lane], self._now[SERVED_WITH[place.lane]])
         lane.push(place)
 
     def leave(self, place: Place[Item]) -> None:
@@ -187,7 +194,7 @@ class FairQueue(Generic[Item]):
         taken: list[Place[Item]] = []
         while not taken and self._lanes[lane].places:
             taken = self._lanes[lane].take(max_cost)
-        self._now = self._served[lane]
+        self._now[SERVED_WITH[lane]] = self._served[lane]
         self._served[lane] += sum(place.cost for place in taken) / lane.weight
         return taken
 

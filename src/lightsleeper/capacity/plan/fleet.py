@@ -30,7 +30,7 @@ _NONE: Floats = np.empty(0)
 #: The service's own, unless LIGHTSLEEPER_MAX_QUEUE_S and LIGHTSLEEPER_MAX_BATCH_TOKENS say other.
 MAX_QUEUE_S = 0.3
 MAX_BATCH_TOKENS = 1024
-#: So long a batch is, if its texts can be that short (`_BATCH_S` of small requests, ../../pipeline/admission.py).
+#: So long a batch is, if its texts can be that short (`_BATCH_S`, ../../pipeline/admission.py).
 _BATCH_S = 0.05
 
 
