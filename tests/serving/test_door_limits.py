@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from faces import Face
 from lightsleeper.api.asgi import Response
+from lightsleeper.api.last_resort import REFUSED
 from lightsleeper.errors import LightsleeperError
 from lightsleeper.serving.door import DoorLimits
 from lightsleeper.serving.http_clock import RequestClock
@@ -278,6 +279,26 @@ def test_a_body_that_goes_on_coming_gives_way_to_nobody_before_who_is_silent() -
             assert [answer.body for answer in talk(port, LAST)] == [b"ok"]
         sends.sendall(b"x" + LAST)
         assert [answer.body for answer in answers(sends)] == [b"ok", b"ok"]
+
+
+def test_who_waits_for_an_answer_gives_way_to_nobody_for_the_half_request_behind_it() -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/slow":
+            began.set()
+            await asyncio.to_thread(may_end.wait, PATIENCE_S)
+        while (await receive()).get("more_body"):
+            pass
+        await Response(b"refused" if REFUSED in scope else b"ok")(scope, receive, send)
+
+    with served(app, DoorLimits(max_connections=1), lifespan="off") as port, connected(port) as client:
+        client.sendall(request("GET", "/slow") + request(headers="Content-Length: 3") + b"x")
+        assert began.wait(PATIENCE_S)
+        assert [answer.body for answer in talk(port, LAST)] == [b"refused"]
+        may_end.set()
+        client.sendall(b"xx" + LAST)
+        assert [answer.body for answer in answers(client)] == [b"ok"] * 3
 
 
 def test_the_end_of_a_drain_takes_an_answer_that_nobody_reads_for_no_bug(

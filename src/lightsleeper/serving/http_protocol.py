@@ -183,7 +183,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The next request's turn, or none's."""
         super().on_response_complete()
-        if self.cycle.response_complete:
+        if self.cycle.response_complete or (self._in_body and not self.pipeline):
             self._door.idle[self] = None
 
     def shutdown(self) -> None:
@@ -280,8 +280,9 @@ class HttpProtocol(HttpToolsProtocol):
             if was_in_body:
                 self.cycle.check_framing(self._packet_bytes, limits)
             self._clock.start(limits.body_grace_s, self._check_rate)
-            self._door.idle[self] = None
-            self._door.idle.move_to_end(self)  # the slowest gives way first
+            if not self.pipeline:  # else it is an earlier answer that is waited for
+                self._door.idle[self] = None
+                self._door.idle.move_to_end(self)  # the slowest gives way first
         elif self._in_head or self._request_bytes:
             if self._request_bytes > limits.max_head_bytes:
                 raise http_head.too_large(self.url, limits.max_head_bytes, limits.max_url_bytes)
