@@ -17,6 +17,7 @@ from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.exchange import CLIENT_CLOSED_REQUEST, Exchange, exchange
 from lightsleeper.api.predict_request import Limits
 from lightsleeper.errors import DeadlineExceeded, EngineFailed, Overloaded
+from lightsleeper.pipeline.admission import CLIENT
 
 BODY: Message = {"type": "http.request", "body": b"{}"}
 GONE: Message = {"type": "http.disconnect"}
@@ -56,8 +57,8 @@ class Work:
         raise AssertionError
 
 
-def request(client: Client, timeout_s: float) -> Request:
-    limits = Limits(max_texts=1, max_text_chars=1, max_body_bytes=10, timeout_s=timeout_s)
+def request(client: Client, timeout_s: float, max_body_bytes: int = 10) -> Request:
+    limits = Limits(max_texts=1, max_text_chars=1, max_body_bytes=max_body_bytes, timeout_s=timeout_s)
     state: dict[str, Any] = {"limits": limits, "head": None, "classifier": None}
     return Request({"headers": [], "state": state}, client)
 
@@ -76,6 +77,33 @@ async def test_an_answer_that_is_not_ready_in_time_is_withdrawn() -> None:
         await exchange(request(Client(BODY), NEVER_S), parse, work)
     assert work.withdrawn
     assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]  # there is one
+
+
+async def test_nobody_fills_alone_the_queue_of_bodies_that_are_large_to_read() -> None:
+    reading, may_go_on = threading.Event(), threading.Event()
+
+    def held(body: bytes, _: Request) -> bytes:
+        reading.set()
+        may_go_on.wait()
+        return body[:1]
+
+    def asked(client: str) -> asyncio.Task[Response]:
+        CLIENT.set(client)
+        body: Message = {"type": "http.request", "body": bytes(8_000_000)}
+        return asyncio.create_task(exchange(request(Client(body), EVER_S, max_body_bytes=8_000_000), held, ready))
+
+    try:
+        much = [asked("much") for _ in range(8)]
+        await asyncio.to_thread(reading.wait)
+        with pytest.raises(Overloaded, match="other large bodies"):
+            await asked("much")
+        little = asked("little")
+        await asyncio.sleep(0)
+    finally:
+        may_go_on.set()
+    assert (await little).body == b"\0"
+    await asyncio.gather(*much)
+    assert (await asked("much")).body == b"\0"
 
 
 async def test_a_body_that_is_not_there_in_time_is_too_late() -> None:

@@ -11,6 +11,7 @@ from lightsleeper.errors import InvalidInput
 from lightsleeper.model.bundle import Bundle
 from lightsleeper.model.model import Model
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer
+from lightsleeper.pipeline.admission import CLIENT
 from lightsleeper.pipeline.encoding import Encoder
 
 
@@ -86,6 +87,30 @@ async def test_words_that_are_long_to_read_are_read_elsewhere(model: Model, word
     await whole.encode([f"{word}{end}" * (1_900 // len(word))])
     assert tokenizer.texts == 1
     assert tokenizer.chars_in_loop == 0
+
+
+async def test_long_texts_of_clients_are_read_in_turns(model: Model) -> None:
+    whole, tokenizer = encoder(model, 0)
+    reading, may_go_on, order = threading.Event(), threading.Event(), list[str]()
+    encode = tokenizer.encode
+
+    def held(texts: Sequence[str]) -> list[TokenizedText]:
+        order.append(texts[0].split()[0])
+        reading.set()
+        may_go_on.wait()
+        return encode(texts)
+
+    tokenizer.encode = held  # type: ignore[method-assign]  # the order is what is tested
+    asked = []
+    for client, texts in (("much", 3), ("much", 3), ("little", 1)):
+        CLIENT.set(client)
+        asked.append(asyncio.create_task(whole.encode([f"{client} " * 4_000] * texts)))
+        await asyncio.to_thread(reading.wait)
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await asyncio.gather(*asked)
+    assert order[:2] == ["much", "little"]
+    assert len(order) == 7
 
 
 async def test_a_short_text_does_not_wait_for_a_long_one_to_be_read(model: Model) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -14,6 +15,7 @@ from lightsleeper.api.predict_request import LARGE_BYTES, Limits
 from lightsleeper.api.server_timing import server_timing
 from lightsleeper.errors import DeadlineExceeded, Overloaded, ShuttingDown, forget_frames
 from lightsleeper.model.prediction import Classification
+from lightsleeper.pipeline.admission import CLIENT
 from lightsleeper.process import INSTANCE_ID
 
 if TYPE_CHECKING:
@@ -43,21 +45,31 @@ class _Reader:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-body")
-        self._unread_bytes = 0
+        #: By client.
+        self._unread_bytes: Counter[Hashable] = Counter()
 
     async def read(self, parse: Callable[[bytes, Request], Asked], body: bytes, request: Request) -> Asked:
         """What `parse` makes of it; Overloaded if too much waits."""
         size = len(body)
-        if request.headers.get("content-encoding") is not None:
+        if request.headers.get("content-encoding", "identity") != "identity":
             size = min(_MOST_INFLATED * size, request.state.limits.max_body_bytes)
-        if self._unread_bytes and self._unread_bytes + size > _MAX_UNREAD_BYTES:
+        client = CLIENT.get()
+        if not self._may_wait(client, size):
             raise Overloaded("other large bodies wait to be read", limit=_MAX_UNREAD_BYTES, retry_after_s=1)
-        self._unread_bytes += size
+        self._unread_bytes[client] += size
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._thread, _decode_and_parse, parse, body, request)
         finally:
-            self._unread_bytes -= size
+            self._unread_bytes -= Counter({client: size})  # who has none left is forgotten
+
+    def _may_wait(self, client: Hashable, size: int) -> bool:
+        """By `Admission`'s rule: who has less than a fair share comes in beyond the bound, up to half of it."""
+        waiting = self._unread_bytes.total()
+        if not waiting or waiting + size <= _MAX_UNREAD_BYTES:
+            return True
+        share = _MAX_UNREAD_BYTES / len({*self._unread_bytes, client})
+        return self._unread_bytes[client] + size <= share and waiting + size <= 1.5 * _MAX_UNREAD_BYTES
 
 
 _reader = _Reader()

@@ -5,21 +5,27 @@ In place of the text, its digest and its token ids are kept.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 from lightsleeper.cache.cache import KeyMaker
 from lightsleeper.cache.lru import Lru
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer, parts, reading_cost
+from lightsleeper.pipeline.admission import CLIENT
 from lightsleeper.pipeline.priority import stand_back
+
+Read = TypeVar("Read")
+Result = TypeVar("Result")
 
 #: Of `reading_cost`: so much in one turn of the event loop holds it up for 2 ms, all requests together; 32 that came at
 #: once held it up for 42, and one of 2,000 letters in words of 33 syllables for 60. A hand-over to a thread costs about
 #: 0.1 ms.
 _COST_A_TURN = 2_000
-#: One turn of the thread that tokenises: a large request takes many, and others are in between.
+#: One turn of the thread that tokenises: a large request takes many, and those of other clients are in between.
 _SLICE_CHARS = 16_000
 #: What takes longer waits in a queue of its own: a slice of long words is a second of work.
 _SHORT_COST = 16_000
@@ -54,6 +60,8 @@ class Encoder:
         self._seen = Lru(max_entries, REMEMBERED_BYTES, _size) if max_entries else None
         self._short = ThreadPoolExecutor(threads, thread_name_prefix="tokenize")
         self._long = ThreadPoolExecutor(threads, thread_name_prefix="tokenize-long", initializer=stand_back)
+        #: Of each client, whose long texts are read a slice at a time: nobody's wait for all of somebody else's.
+        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         #: Tokenised in this turn of the event loop.
         self._cost = 0
 
@@ -69,8 +77,7 @@ class Encoder:
 
     async def cut_at(self, texts: Sequence[str]) -> list[int]:
         """How many characters of each text the model reads, in order."""
-        loop = asyncio.get_running_loop()
-        return [await loop.run_in_executor(self._long, self._tokenizer.cut_at, text) for text in texts]
+        return [await self._run_long(self._tokenizer.cut_at, text) for text in texts]
 
     async def _recall(self, seen: Lru[EncodedText], texts: Sequence[str]) -> list[EncodedText]:
         digests = [blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest() for text in texts]
@@ -89,12 +96,15 @@ class Encoder:
         if self._may_take(cost, loop):
             tokenized = self._tokenizer.encode(texts)
         else:
-            threads = self._short if cost <= _SHORT_COST else self._long
             slices = parts(texts, _SLICE_CHARS)
-            tokenized = [
-                text for each in slices for text in await loop.run_in_executor(threads, self._tokenizer.encode, each)
-            ]
+            run = self._run_long if cost > _SHORT_COST else partial(loop.run_in_executor, self._short)
+            tokenized = [text for each in slices for text in await run(self._tokenizer.encode, each)]
         return [EncodedText(text, self._keys.key(text.ids)) for text in tokenized]
+
+    async def _run_long(self, read: Callable[[Read], Result], what: Read) -> Result:
+        turn = self._turns.setdefault(CLIENT.get(), asyncio.Lock())
+        async with turn:
+            return await asyncio.get_running_loop().run_in_executor(self._long, read, what)
 
     def _may_take(self, cost: int, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether the turn has room for so much more, which is then counted."""
