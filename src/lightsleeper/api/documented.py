@@ -113,7 +113,7 @@ def _own_routes() -> APIRouter:
 
 async def _unreached(request: Request) -> Response:
     """Behind the direct route of the same path, which takes every request of the same method."""
-    raise NotImplementedError(request.url.path)
+    raise NotImplementedError(request.url.path)  # not unfinished: a call of it would be a bug of the routing
 
 
 def _document_requests(app: FastAPI) -> None:

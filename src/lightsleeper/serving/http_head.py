@@ -6,6 +6,8 @@ https://www.rfc-editor.org/rfc/rfc9112#section-6.3 and #section-11.2
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import httptools
 
@@ -17,6 +19,9 @@ from lightsleeper.errors import (
     UnknownMethod,
     UrlTooLong,
 )
+
+if TYPE_CHECKING:
+    from uvicorn._types import HTTPScope
 
 #: As many digits as every length has that fits into 64 bits; int() raises at some thousands.
 _MAX_LENGTH_DIGITS = 19
@@ -110,6 +115,16 @@ def too_large(url: bytes, max_head_bytes: int, max_url_bytes: int) -> RequestErr
     if len(url) > max_url_bytes:
         return UrlTooLong(f"the URL has more than {max_url_bytes} bytes", limit=max_url_bytes)
     return HeadTooLarge(f"the head has more than {max_head_bytes} bytes", limit=max_head_bytes)
+
+
+def name_target(scope: "HTTPScope", method: str, url: bytes) -> None:
+    """Write into `scope`, below its `root_path`, what is asked of what; raises as `path_and_query` does."""
+    scope["method"] = method
+    path, query = path_and_query(method, url)
+    root_path = scope["root_path"]
+    scope["path"] = root_path + (unquote(path) if "%" in path else path)
+    scope["raw_path"] = (root_path + path).encode("ascii")
+    scope["query_string"] = query
 
 
 def path_and_query(method: str, url: bytes) -> tuple[str, bytes]:

@@ -7,7 +7,6 @@ bounded before it is read; a refusal is an answer of the application, in its tur
 
 import asyncio
 from typing import Any
-from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -38,13 +37,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._max_headers = door.limits.max_headers
         self._clock = RequestClock(self.loop)
         self._stalled: asyncio.TimerHandle | None = None
-        self._in_head = False
-        self._in_body = False
+        self._in_head = self._in_body = False
         #: Nothing more is read: the last request was refused, or was whole.
         self._deaf = self._refused = self._draining = False
-        #: Bytes since the request began, and of the packet at hand.
-        self._request_bytes = self._packet_bytes = 0
-        self._trailers = 0
+        #: Bytes since the request began, and of the packet at hand; and its trailers.
+        self._request_bytes = self._packet_bytes = self._trailers = 0
         #: What stands before the request that has not begun.
         self._blank = b""
         #: The packet at hand begins with a request's method, or in it, and that request goes on.
@@ -140,13 +137,9 @@ class HttpProtocol(HttpToolsProtocol):
         """A head is whole: begin to answer. Raises the error of a request that must not be let in."""
         self._clock.stop()
         self._be_busy()
-        limits, scope = self._limits, self.scope
-        scope["method"] = method = self.parser.get_method().decode("ascii")
-        scope["http_version"] = version = self.parser.get_http_version()
-        path, query = http_head.path_and_query(method, self.url)
-        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
-        scope["raw_path"] = (self.root_path + path).encode("ascii")
-        scope["query_string"] = query
+        limits, version = self._limits, self.parser.get_http_version()
+        self.scope["http_version"] = version
+        http_head.name_target(self.scope, self.parser.get_method().decode("ascii"), self.url)
         http_head.check_head(version, self.url, self.headers, limits.max_url_bytes)
         if max(self._request_bytes, self._packet_bytes) > limits.max_head_bytes:
             http_head.check_head_size(self.url, self.headers, limits.max_head_bytes)
@@ -298,9 +291,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _check_rate(self) -> None:
         """Refuse a body that does not earn its time."""
         limits = self._limits
-        left_s = self.cycle.earned_s(limits) - self._clock.elapsed_s()
-        if self.flow.read_paused:  # it waits for us
-            left_s = limits.body_grace_s
+        earned_s = self.cycle.earned_s(limits) - self._clock.elapsed_s()
+        left_s = limits.body_grace_s if self.flow.read_paused else earned_s  # it waits for us
         if left_s > 0:
             self._clock.ring_in(left_s, self._check_rate)
         else:
