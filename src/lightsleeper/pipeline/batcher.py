@@ -7,7 +7,7 @@ batch of mixed kinds, so nothing costs much more than it would alone. Who is nex
 
 A batch once begun cannot be put off, but its thread can: what is long or large has threads of its own, and the kernel
 gives them the CPU when the others leave it. Beside two users who had three kinds of long texts explained, p99 of a
-sentence rose from 11 ms to 145, 336 and 489 where one thread served everybody, and to 14, 21 and 27 so.
+sentence rose from 11 ms to 145, 336 and 489 where one thread served everybody, and to 14–15, 17–21 and 27–43 so.
 """
 
 import asyncio
