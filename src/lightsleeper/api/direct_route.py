@@ -34,8 +34,9 @@ class DirectRoute:
         self.methods = frozenset(methods) | ({"HEAD"} if "GET" in methods else set())
         #: What may be done at its path, as `Allow` lists it; see `know_each_other`.
         self.allow = ""
-        #: How paths end that are another's: `:predict` behind a name is no part of the name; see `know_each_other`.
-        self.verbs: tuple[str, ...] = ()
+        #: Whether verbs follow it: `:predict` is no part of the name before it, nor is `:explain`, which no route has; see
+        #: `know_each_other`.
+        self.has_verbs = False
         #: What the metrics call it.
         self.path_format = path.replace(":path}", "}")
 
@@ -46,10 +47,14 @@ class DirectRoute:
         path = path_below_root(scope)
         if "{" not in self.path:
             return path == self.path
-        found = None if path.endswith(self.verbs) else self._pattern.fullmatch(path)
+        found = None if self.ends_before(path) else self._pattern.fullmatch(path)
         if found:
             scope["path_params"] = found.groupdict()
         return found is not None
+
+    def ends_before(self, path: str) -> bool:
+        """Whether `path` goes on with a verb, and so is another route's or none's."""
+        return self.has_verbs and ":" in path.rpartition("/")[2]
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -69,12 +74,11 @@ class DirectRoute:
 
 
 def know_each_other(routes: list[DirectRoute]) -> list[DirectRoute]:
-    """The same, after each was told what may be done at its path by any of them, and which verbs may follow it."""
+    """The same, after each was told what may be done at its path by any of them, and whether verbs follow it."""
     for route in routes:
         there = [other.methods for other in routes if other.path == route.path]
         route.allow = ", ".join(sorted(frozenset().union(*there)))
-        verbs = {other.path.removeprefix(route.path) for other in routes if other.path.startswith(f"{route.path}:")}
-        route.verbs = tuple(sorted(verbs))
+        route.has_verbs = any(other.path.startswith(f"{route.path}:") for other in routes)
     return routes
 
 

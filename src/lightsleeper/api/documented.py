@@ -38,11 +38,11 @@ class _Direct(Route):
 
     def __init__(self, direct: DirectRoute) -> None:
         super().__init__(direct.path, direct, methods=direct.methods, name=direct.name)
-        self._verbs = direct.verbs
+        self._direct = direct
 
     def matches(self, scope: "Scope") -> "tuple[Match, Scope]":
         """See `Route.matches`."""
-        if scope["path"].endswith(self._verbs):
+        if self._direct.ends_before(scope["path"]):
             return Match.NONE, {}
         match, child_scope = super().matches(scope)
         child_scope["route"] = self

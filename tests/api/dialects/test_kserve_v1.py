@@ -116,3 +116,10 @@ def test_a_verb_behind_the_colon_is_no_part_of_the_name_and_takes_a_post_alone(
 ) -> None:
     response = client.request(method, f"{model}:{verb}")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("model", [MODEL, f"{MODEL}/versions/1", "/v1/models/other"])
+@pytest.mark.parametrize("verb", ["explain", "regress", ""])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_a_verb_that_nothing_answers_is_a_404(client: TestClient, model: str, verb: str, method: str) -> None:
+    assert client.request(method, f"{model}:{verb}").status_code == 404
