@@ -34,8 +34,8 @@ class DirectRoute:
         self.methods = frozenset(methods) | ({"HEAD"} if "GET" in methods else set())
         #: What may be done at its path, as `Allow` lists it; see `know_each_other`.
         self.allow = ""
-        #: Whether verbs follow it: `:predict` is no part of the name before it, nor is `:explain`, which no route has; see
-        #: `know_each_other`.
+        #: Whether verbs follow it: `:predict` is no part of the name before it, nor is `:explain`, which no route has;
+        #: see `know_each_other`.
         self.has_verbs = False
         #: What the metrics call it.
         self.path_format = path.replace(":path}", "}")
