@@ -5,7 +5,10 @@ from ipaddress import IPv6Address, ip_address
 
 from starlette.types import Scope
 
+_UNKNOWN = "unknown"
 _NAMES_KEPT = 2_000
+#: An IPv6 address of all digits and the name of a network interface; what is longer is no address, whoever says so.
+_LONGEST_NAME = 64
 
 
 def client_of(scope: Scope) -> str:
@@ -18,7 +21,9 @@ def client_of(scope: Scope) -> str:
     if key_id:
         return f"key:{key_id}"
     client = scope.get("client")
-    return _network(client[0]) if client else "nowhere"
+    if not client:
+        return "nowhere"
+    return _network(client[0]) if len(client[0]) <= _LONGEST_NAME else _UNKNOWN
 
 
 @lru_cache(maxsize=_NAMES_KEPT)
@@ -26,7 +31,7 @@ def _network(host: str) -> str:
     try:
         address = ip_address(host)
     except ValueError:
-        return "unknown"
+        return _UNKNOWN
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:
             return str(address.ipv4_mapped)

@@ -7,8 +7,6 @@ wake needs of it, without FastAPI. Both stand behind the same `door`, and both h
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-
 from lightsleeper import __version__
 from lightsleeper.api.early_refusal import EarlyRefusals
 from lightsleeper.api.guard import AnswerHeaders, Guard
@@ -18,6 +16,7 @@ from lightsleeper.api.refusals import refuse
 from lightsleeper.errors import ConfigurationError, shortened
 from lightsleeper.process import INSTANCE_ID, age_s
 from lightsleeper.serving.lifespan import serve_parts
+from lightsleeper.serving.proxies import Proxies
 from lightsleeper.serving.settings import Settings, read_settings
 from lightsleeper.telemetry.request_metrics import RequestMetrics
 
@@ -84,7 +83,7 @@ def door(settings: Settings, telemetry: "Telemetry | None") -> "Iterator[tuple[A
         yield RequestMetrics, {}
     # Here and not in the server, because who may trace is the peer itself. Walked from the right past every proxy
     # trusted: the number of hops is no better rule on Knative, whose activator joins and leaves the path.
-    yield ProxyHeadersMiddleware, _proxies(settings)
+    yield Proxies, _proxies(settings)
     if telemetry and telemetry.tracers:
         from lightsleeper.telemetry.tracing import Traced  # noqa: PLC0415  # OpenTelemetry's API is 40 ms of CPU
 
@@ -97,7 +96,7 @@ def early_refusals(settings: Settings) -> "Callable[[Scope], Refusal | None]":
     if settings.trace_ratio:
         return lambda _: None
     guard = Guard(_nobody, _keys(settings), refuse) if settings.api_key_digests else None
-    proxies: Any = ProxyHeadersMiddleware(_nobody, **_proxies(settings))
+    proxies: Any = Proxies(_nobody, **_proxies(settings))
     return EarlyRefusals(guard, proxies, _cross_origin(settings), settings.root_path)
 
 
