@@ -20,7 +20,7 @@ from lightsleeper.serving.settings import Settings
 from redis_server import RedisServer
 
 #: One for each test of the whole application that spends, so that each has its whole limit.
-KEYS = ("one", "another", "a third")
+KEYS = ("one", "another", "a third", "a fourth", "a fifth", "a sixth")
 
 
 async def spend(limiter: RateLimiter, texts: int, **scope: object) -> dict[bytes, int | bytes]:
@@ -72,6 +72,19 @@ async def test_a_request_that_never_fits_is_refused_for_good() -> None:
         await limiter.spend({"client": ("192.0.2.1", 1), "state": {}}, 11)
     assert (refusal.value.limit, refusal.value.field) == (10, "text")
     assert (await spend(limiter, 10))[b"ratelimit-remaining"] == 0
+
+
+async def test_who_is_refused_the_rest_of_a_request_is_told_when_all_of_it_fits() -> None:
+    limiter = RateLimiter(max_texts=10, window_s=3600)
+    scope: dict[str, Any] = {"client": ("192.0.2.1", 1), "state": {}}
+    await limiter.spend(scope, 5)
+    with pytest.raises(RateLimited) as refusal:
+        await limiter.spend(scope, 6, counted=2)
+    with pytest.raises(RateLimited) as whole:
+        await limiter.spend(scope, 8)
+    assert refusal.value.retry_after_s == pytest.approx(whole.value.retry_after_s, rel=0.01)
+    with pytest.raises(InvalidInput, match="counts as 11 texts"):
+        await limiter.spend(scope, 10, counted=1)
 
 
 async def test_what_was_refused_unread_is_given_back() -> None:
@@ -190,7 +203,7 @@ async def test_no_count_in_redis_leaves_more_than_the_limit_or_less_than_nothing
 
 
 @asynccontextmanager
-async def counted_as(values: Mapping[str, str]) -> AsyncIterator[tuple[RateLimiter, RedisLink]]:
+async def counted_as(values: Mapping[str, str], *, end: bool = True) -> AsyncIterator[tuple[RateLimiter, RedisLink]]:
     """A limiter of ten texts, whose client's windows hold `values`, by what their keys end with."""
     with RedisServer() as server:
         async with linked(server.url) as link:
@@ -200,7 +213,8 @@ async def counted_as(values: Mapping[str, str]) -> AsyncIterator[tuple[RateLimit
             with server.client() as client:
                 [key] = client.keys()
                 for name, value in values.items():
-                    client.set(key + name.encode(), value.encode("latin-1"), px=7_000_000 if name == "" else 3_000_000)
+                    life_ms = 7_000_000 if name == "" else 3_000_000
+                    client.set(key + name.encode(), value.encode("latin-1"), px=life_ms if end else None)
             yield limiter, link
 
 
@@ -284,10 +298,43 @@ def test_every_variant_of_an_explained_text_counts(limited: TestClient) -> None:
 
 def test_an_explanation_of_more_words_than_a_client_may_send_is_refused_and_not_for_now(limited: TestClient) -> None:
     asked = {"text": "word " * 100, "explain": True}
-    answer = limited.post("/predict", json=asked, headers={"x-api-key": KEYS[2]})
+    answer = limited.post("/predict", json=asked, headers={"x-api-key": KEYS[5]})
     assert answer.status_code == 422
     assert answer.json()["error"]["limit"] == 70
     assert "retry-after" not in answer.headers
+
+
+def test_a_client_over_its_limit_has_no_text_read_for_an_explanation(
+    limited: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"x-api-key": KEYS[3]}
+    assert limited.post("/predict", json={"text": ["a"] * 60}, headers=headers).status_code == 200
+    read: list[str] = []
+    leave_one_out = Classifier.leave_one_out
+
+    async def noted(self: Classifier, text: str) -> tuple[str, list[str]]:
+        read.append(text)
+        return await leave_one_out(self, text)
+
+    monkeypatch.setattr(Classifier, "leave_one_out", noted)
+    asked = {"text": "word " * 20, "explain": True}
+    answers = [limited.post("/predict", json=asked, headers=headers) for _ in range(20)]
+    assert {answer.status_code for answer in answers} == {429}
+    assert len(read) == 70 - 60
+
+
+def test_an_explanation_that_an_overloaded_service_refuses_is_not_charged(
+    limited: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise Overloaded("full", retry_after_s=1)
+
+    headers, asked = {"x-api-key": KEYS[4]}, {"text": "three words only", "explain": True}
+    for method in ("classify", "leave_one_out"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Classifier, method, refuse)
+            answer = limited.post("/predict", json=asked, headers=headers)
+            assert (answer.status_code, answer.headers["ratelimit-remaining"]) == (503, "70")
 
 
 def test_what_an_overloaded_service_refuses_is_not_charged(

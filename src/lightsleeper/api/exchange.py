@@ -84,16 +84,35 @@ class Exchange:
         self.request = request
         self.head: Head = request.state.head
         self.classifier: Classifier = request.state.classifier
+        #: Texts counted against what this client may send.
+        self._counted = 0
+
+    async def leave_one_out(self, text: str) -> tuple[str, list[str]]:
+        """`Classifier.leave_one_out`, of a text that counts before it is read; its errors, and RateLimited."""
+        await self._count(1)
+        try:
+            return await self.classifier.leave_one_out(text)
+        except (Overloaded, ShuttingDown):
+            await self._uncount()
+            raise
 
     async def classify(self, texts: Sequence[str], *, truncate: bool = True, variants: int = 0) -> Classification:
         """`Classifier.classify`, counted against what this client may send; its errors, and RateLimited."""
-        scope, rate_limit = self.request.scope, self.request.state.rate_limit
-        await rate_limit.spend(scope, len(texts))
+        await self._count(len(texts))
         try:
             return await self.classifier.classify(texts, truncate=truncate, variants=variants)
         except (Overloaded, ShuttingDown):  # refused unread
-            await rate_limit.give_back(scope, len(texts))
+            await self._uncount()
             raise
+
+    async def _count(self, texts: int) -> None:
+        """So many altogether. Who is over the limit with the rest has had the first ones read, and pays for them."""
+        await self.request.state.rate_limit.spend(self.request.scope, texts - self._counted, counted=self._counted)
+        self._counted = texts
+
+    async def _uncount(self) -> None:
+        await self.request.state.rate_limit.give_back(self.request.scope, self._counted)
+        self._counted = 0
 
     def headers(self, answer: Classification) -> dict[str, str]:
         """Where the answer came from and where the time went."""

@@ -81,15 +81,17 @@ class RateLimiter:
         self._shared: RedisStorage | None = None
         self._turns = asyncio.Semaphore(_MAX_ASKING)
 
-    async def spend(self, scope: Scope, texts: int) -> None:
+    async def spend(self, scope: Scope, texts: int, *, counted: int = 0) -> None:
         """Count `texts` against the client of this request; RateLimited, and nothing counted, if they are too many.
 
-        InvalidInput if they are more than ever fit. Leaves `rate_limit_headers` in the request's state:
+        InvalidInput if they are more than ever fit, with those of the request that were `counted` before. Leaves
+        `rate_limit_headers` in the request's state:
         https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/03/
         """
-        if texts > self._max_texts:
+        whole = counted + texts
+        if whole > self._max_texts:
             raise InvalidInput(
-                f"the request counts as {texts} texts, an explanation as one for each of its words and one more; "
+                f"the request counts as {whole} texts, an explanation as one for each of its words and one more; "
                 f"this service takes {self._max_texts} of one client in {self._window_s} s",
                 code="too_many_texts",
                 field="text",
@@ -100,7 +102,7 @@ class RateLimiter:
             raise RateLimited(
                 f"{texts} more texts would be over the limit of {self._max_texts} in {self._window_s} s",
                 limit=self._max_texts,
-                retry_after_s=self._wait_s(window, texts),
+                retry_after_s=self._wait_s(window, whole),  # it comes again as a whole
             )
 
     async def give_back(self, scope: Scope, texts: int) -> None:

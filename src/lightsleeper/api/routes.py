@@ -88,7 +88,7 @@ async def _answer(this: Exchange, asked: Any) -> Response:  # noqa: ANN401  # se
 
 async def _answer_ours(this: Exchange, asked: Asked) -> Response:
     texts, head = asked.texts, this.head
-    read, without = await this.classifier.leave_one_out(texts[0]) if asked.explain else ("", [])
+    read, without = await this.leave_one_out(texts[0]) if asked.explain else ("", [])
     answer = await this.classify([*texts, *without], truncate=asked.truncate, variants=len(without))
     predictions = [
         head.answer(logits, top_k=asked.top_k, raw_scores=asked.raw_scores, threshold=asked.threshold)
