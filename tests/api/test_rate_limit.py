@@ -202,6 +202,14 @@ async def test_no_count_in_redis_leaves_more_than_the_limit_or_less_than_nothing
         assert link.available
 
 
+async def test_a_count_in_redis_that_never_ends_shuts_nobody_out() -> None:
+    async with counted_as({"": "1000"}, end=False) as (limiter, link):
+        assert (await spend(limiter, 6))[b"ratelimit-remaining"] == 4
+        with pytest.raises(RateLimited):
+            await spend(limiter, 5)
+        assert link.available
+
+
 @asynccontextmanager
 async def counted_as(values: Mapping[str, str], *, end: bool = True) -> AsyncIterator[tuple[RateLimiter, RedisLink]]:
     """A limiter of ten texts, whose client's windows hold `values`, by what their keys end with."""

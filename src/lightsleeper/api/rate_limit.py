@@ -138,6 +138,8 @@ class RateLimiter:
             raise RedisUnavailable from None
         if max(abs(previous), abs(current)) > _MAX_REDIS_COUNT:
             raise RedisUnavailable
+        if current and not current_life_s:  # no script's, which all end: its client would be shut out for ever
+            raise RedisUnavailable
         previous, current = (min(max(0, texts), self._max_texts) for texts in (previous, current))
         return bool(allowed), _Window(previous, previous_life_s, current, current_life_s)
 
