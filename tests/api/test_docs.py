@@ -1,6 +1,14 @@
 """The documentation of the API, as far as it needs no browser."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
 from fastapi.testclient import TestClient
+
+from lightsleeper.serving.app import create_app
+from lightsleeper.serving.settings import Settings
 
 
 def test_the_documentation_is_this_package_and_nothing_inline(client: TestClient) -> None:
@@ -14,3 +22,25 @@ def test_the_documentation_is_this_package_and_nothing_inline(client: TestClient
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js"):
         assert client.get(f"/web/docs/{name}").status_code == 200
     assert client.get("/redoc").status_code == 404
+
+
+def test_others_are_answered_while_the_document_is_made_and_it_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    making, may_go_on, made = threading.Event(), threading.Event(), list[str]()
+    app = create_app(Settings(root_path="/below"))
+    openapi = app.openapi
+
+    def held() -> dict[str, Any]:
+        made.append(threading.current_thread().name)
+        making.set()
+        assert may_go_on.wait(timeout=20)
+        return openapi()
+
+    monkeypatch.setattr(app, "openapi", held)
+    with TestClient(app) as client, ThreadPoolExecutor() as threads:
+        asked = [threads.submit(client.get, "/openapi.json") for _ in range(3)]
+        assert making.wait(timeout=20)
+        assert client.get("/livez").status_code == 200
+        may_go_on.set()
+        documents = {each.result().content for each in asked}
+    assert len(documents) == len(made) == 1
+    assert b'"servers":[{"url":"/below"}]' in documents.pop()

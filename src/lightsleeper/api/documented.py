@@ -4,6 +4,8 @@ Imported after the first answer: FastAPI takes half of hello world's wake. The d
 request is answered twice in two ways; what is written here is read by the document, and by Starlette for its 405s.
 """
 
+import asyncio
+import json
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Send
 
 from lightsleeper.api import routes
+from lightsleeper.api.asgi import Response as DirectResponse
 from lightsleeper.api.direct_route import DirectRoute, answer_to
 from lightsleeper.api.refusals import JSON, refuse
 from lightsleeper.api.schemas import ErrorResponse, ModelResponse, PredictRequest, PredictResponse
@@ -68,6 +71,7 @@ class DirectFirst:
 def add_routes(app: FastAPI) -> None:
     """Put the direct routes in front of `app`'s, document our own, and answer every other path in our words."""
     app.router.routes[:0] = [_Direct(route) for route in routes.ROUTES]
+    app.add_route("/openapi.json", _Document(app).answer, include_in_schema=False)
     app.include_router(_own_routes())
     app.add_exception_handler(LightsleeperError, _lightsleeper_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -114,6 +118,26 @@ def _own_routes() -> APIRouter:
 async def _unreached(request: Request) -> Response:
     """Behind the direct route of the same path, which takes every request of the same method."""
     raise NotImplementedError(request.url.path)  # not unfinished: a call of it would be a bug of the routing
+
+
+class _Document:
+    """The OpenAPI document, made when somebody first asks for it: 0.2 s of work, during which others are answered."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._made: asyncio.Task[bytes] | None = None
+
+    async def answer(self, _: Request) -> Any:  # noqa: ANN401  # see `_lightsleeper_error`
+        """Its bytes."""
+        # One for all: whoever comes meanwhile waits for the same thread.
+        self._made = self._made or asyncio.create_task(asyncio.to_thread(self._make))
+        return DirectResponse(await asyncio.shield(self._made), media_type=JSON)
+
+    def _make(self) -> bytes:
+        document = self._app.openapi()
+        if self._app.root_path:
+            document = {**document, "servers": [{"url": self._app.root_path}]}
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _document_requests(app: FastAPI) -> None:

@@ -56,6 +56,7 @@ def whole_app(
         version=__version__,
         description="Sentiment of texts, from a service that sleeps at zero.",
         lifespan=lifespan,
+        openapi_url=None,  # `api.documented` has it, made in a thread
         docs_url=None,  # `api.page` has it, with nothing from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # `api.documented` does it, without the caller's `Host`
