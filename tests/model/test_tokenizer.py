@@ -125,7 +125,8 @@ def test_a_special_token_that_somebody_types_is_text(model: Model, special: str)
     assert model.tokenizer.cut_at(f"a {special} film") == len(f"a {special} film")
 
 
-@pytest.mark.parametrize(
+#: Long ones, of which the start is read first, and others.
+LONG_TEXTS = pytest.mark.parametrize(
     "text",
     [
         "A quiet film that stays with you. " * 300,
@@ -137,9 +138,47 @@ def test_a_special_token_that_somebody_types_is_text(model: Model, special: str)
         "q" * 9_000,
         ("a" + "\u0301" * 30 + " ") * 600,
         "good \n\t " * 505 + "caf\u00e9 " * 9,
+        "good " * 700 + " " * 9_000 + "word " * 600,
+        ("q" * 98 + "\u13a0 ") * 400,
+        "long " * 100 + ("q" * 98 + "\u13a0 ") * 300,
     ],
     ids=lambda text: repr(text[:9]),
 )
+
+
+@LONG_TEXTS
+def test_of_a_long_text_the_same_is_read_as_if_all_of_it_were(model: Model, text: str) -> None:
+    whole = tokenizers.Tokenizer.from_file(str(EMBEDDED / "tokenizer.json"))
+    whole.no_truncation()
+    ids = whole.encode(text).ids
+    (read,) = model.tokenizer.encode([text])
+    assert list(read.ids) == (ids if len(ids) <= 512 else [*ids[:511], ids[-1]])
+    assert read.truncated == (len(ids) > 512)
+    assert read.total_tokens == len(ids) or (not read.whole and 512 < read.total_tokens < len(ids))
+
+
+@pytest.mark.parametrize("word", ["good", "antidisestablishmentarianism", "q" * 99], ids=["short", "long", "in pieces"])
+def test_no_more_of_a_text_is_read_than_the_model_does(
+    model: Model, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    read: list[str] = []
+    encode = model.tokenizer._encode  # noqa: SLF001  # what it reads has no other face
+
+    def noted(texts: list[str]) -> list[tokenizers.Encoding]:
+        read.extend(texts)
+        return encode(texts)
+
+    monkeypatch.setattr(model.tokenizer, "_encode", noted)
+    model.tokenizer.encode([f"{word} " * (50_000 // len(word))])
+    assert sum(map(len, read)) <= 8 * 512
+
+
+def test_refusing_truncation_of_a_text_that_was_not_read_to_its_end_says_so(model: Model) -> None:
+    with pytest.raises(InvalidInput, match=r"text 0 has more than \d+ tokens; the model reads 512"):
+        model.tokenizer.require_whole(model.tokenizer.encode(["good " * 9_000]))
+
+
+@LONG_TEXTS
 def test_where_a_text_is_cut_is_found_in_its_start_as_in_all_of_it(model: Model, text: str) -> None:
     whole = tokenizers.Tokenizer.from_file(str(EMBEDDED / "tokenizer.json"))
     whole.no_truncation()
