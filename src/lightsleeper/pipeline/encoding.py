@@ -5,18 +5,17 @@ In place of the text, its digest and its token ids are kept.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple, TypeVar
-from weakref import WeakValueDictionary
 
 from lightsleeper.cache.cache import KeyMaker
 from lightsleeper.cache.lru import Lru
 from lightsleeper.model.tokenizer import TokenizedText, Tokenizer, parts, reading_cost
 from lightsleeper.pipeline.admission import CLIENT
-from lightsleeper.pipeline.priority import stand_back
+from lightsleeper.pipeline.reading_turns import ReadingTurns
 
 Read = TypeVar("Read")
 Result = TypeVar("Result")
@@ -59,9 +58,8 @@ class Encoder:
         self._keys = keys
         self._seen = Lru(max_entries, REMEMBERED_BYTES, _size) if max_entries else None
         self._short = ThreadPoolExecutor(threads, thread_name_prefix="tokenize")
-        self._long = ThreadPoolExecutor(threads, thread_name_prefix="tokenize-long", initializer=stand_back)
-        #: Of each client, whose long texts are read a slice at a time: nobody's wait for all of somebody else's.
-        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+        #: A slice at a time: nobody's long texts wait for all of somebody else's.
+        self._turns = ReadingTurns(threads)
         #: Tokenised in this turn of the event loop.
         self._cost = 0
 
@@ -102,9 +100,7 @@ class Encoder:
         return [EncodedText(text, self._keys.key(text.ids)) for text in tokenized]
 
     async def _run_long(self, read: Callable[[Read], Result], what: Read) -> Result:
-        turn = self._turns.setdefault(CLIENT.get(), asyncio.Lock())
-        async with turn:
-            return await asyncio.get_running_loop().run_in_executor(self._long, read, what)
+        return await self._turns.run(CLIENT.get(), read, what)
 
     def _may_take(self, cost: int, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether the turn has room for so much more, which is then counted."""
