@@ -352,6 +352,52 @@ def test_a_head_that_waits_for_the_answers_before_it_is_not_late(face: Face, mon
         assert [answer.status for answer in answers(client)] == [200, 200, 200]
 
 
+class ClockOfBodies(RequestClock):
+    """Looks at bodies all the time, in which an hour passes when a test says so."""
+
+    looked: threading.Event
+    passed_s: float
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._loop, self._real = self, loop  # type: ignore[assignment]  # as much of one as is used
+
+    def time(self) -> float:
+        return self._real.time() + self.passed_s
+
+    def call_later(self, seconds: float, ended: Callable[..., None], *args: Any) -> asyncio.TimerHandle:  # noqa: ANN401  # as asyncio has it
+        return self._real.call_later(seconds, ended, *args)
+
+    def start(self, seconds: float, ended: Callable[[], None]) -> None:
+        super().start(0.001 if ended.__name__ == "_check_rate" else seconds, ended)
+
+    def ring_in(self, seconds: float, ended: Callable[[], None]) -> None:
+        super().ring_in(0.001 if ended.__name__ == "_check_rate" else seconds, ended)
+        if ended.__name__ == "_check_rate":
+            self.looked.set()
+
+
+def test_a_body_that_waited_for_the_answer_before_it_has_all_its_time(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ClockOfBodies.looked, ClockOfBodies.passed_s = threading.Event(), 0.0
+    monkeypatch.setattr("lightsleeper.serving.http_protocol.RequestClock", ClockOfBodies)
+    app = SlowApp(face(Settings()))
+    with served(app, DoorLimits(body_grace_s=PATIENCE_S)) as port, connected(port) as client:
+        client.sendall(request("GET", "/livez?slow") + request(headers=sized(TEXT), body=TEXT[:20]))
+        assert ClockOfBodies.looked.wait(PATIENCE_S)
+        ClockOfBodies.passed_s = 3_600.0
+        app.may_answer.set()
+        came = b""
+        while not came.endswith(b"ok"):
+            came += client.recv(999)
+        for _ in range(20):  # by then the body is read again
+            ClockOfBodies.looked.clear()
+            assert ClockOfBodies.looked.wait(PATIENCE_S)
+        client.sendall(TEXT[20:] + LAST)
+        assert [answer.status for answer in answers(client)] == [200, 200]
+
+
 @pytest.mark.parametrize("framing", [f"Content-Length: {12_000_000}", "Transfer-Encoding: chunked"])
 def test_a_refusal_reaches_a_client_that_sends_to_the_end_before_it_reads(port: int, framing: str) -> None:
     part = b"x" * 60_000

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from lightsleeper.errors import BodyTooLarge, LightsleeperError
 from lightsleeper.serving.door import UNCOUNTED_BODY_BYTES, Door, DoorLimits
+from lightsleeper.serving.http_clock import RequestClock
 
 if TYPE_CHECKING:
     from collections.abc import Sized
@@ -108,9 +109,13 @@ class OrderedFlow(FlowControl):
     Nor does the kernel in its place, or hold much of an answer that nobody reads: both are the pod's memory.
     """
 
-    def __init__(self, transport: asyncio.Transport, waiting: "Sized", buffer_bytes: int) -> None:
-        """`waiting` is the connection's queue; the kernel buffers `buffer_bytes` of what waits, each way."""
+    def __init__(self, transport: asyncio.Transport, waiting: "Sized", buffer_bytes: int, clock: RequestClock) -> None:
+        """`waiting` is the connection's queue; the kernel buffers `buffer_bytes` of what waits, each way.
+
+        While nothing is read, the client's `clock` stands still: it is we who take the time.
+        """
         super().__init__(transport)
+        self._clock = clock
         self._waiting = waiting
         self._socket: socket.socket | None = transport.get_extra_info("socket")
         self._buffer_bytes = buffer_bytes
@@ -121,10 +126,16 @@ class OrderedFlow(FlowControl):
         self.pause_reading()
         self._bound_buffer(socket.SO_RCVBUF)  # as long as everything is read, the kernel holds next to nothing
 
+    def pause_reading(self) -> None:
+        """See `FlowControl`."""
+        super().pause_reading()
+        self._clock.pause()
+
     def resume_reading(self) -> None:
         """See `FlowControl`."""
         if self.read_paused and not self._waiting:
             super().resume_reading()
+            self._clock.go_on()
 
     def _bound_buffer(self, which: int) -> None:
         """https://man7.org/linux/man-pages/man7/socket.7.html."""
@@ -158,7 +169,8 @@ class LingeringTransport:
         self._loop = loop
         self._linger_s = linger_s
         self._may_be_sending = may_be_sending
-        self._end: asyncio.TimerHandle | None = None
+        self._ended = False
+        self._look: asyncio.TimerHandle | None = None
 
     def _write(self, data: bytes) -> None:
         """Unless the connection is gone, of which its requests learn a turn of the loop later: uvloop raises then."""
@@ -180,12 +192,36 @@ class LingeringTransport:
 
         self.write = write_both
 
+    def watch(self) -> None:
+        """From now on the client reads some of what is written in each time to linger, or the connection ends.
+
+        How slowly is its own affair, and others' only once connections are short: then it gives way. The kernel takes
+        more in pieces of 40 kB, so it is told from one that reads nothing at 1.5 kB a second.
+        """
+        if self._look is None:
+            unread_bytes = self._transport.get_write_buffer_size()
+            self._look = self._loop.call_later(self._linger_s, self._check_reading, unread_bytes)
+
+    def _check_reading(self, unread_bytes: int) -> None:
+        self._look = None
+        if self._transport.get_write_buffer_size() < unread_bytes:
+            self.watch()
+        else:
+            self._transport.abort()
+
+    def unwatch(self) -> None:
+        """Enough was read; unless it is the end, at which all must be."""
+        if self._look and not self._ended:
+            self._look.cancel()
+            self._look = None
+
     def close(self) -> None:
-        """Once all is written; after the time to linger also if the client does not read it, or goes on sending."""
-        if self._end is not None or self._transport.is_closing():
+        """Once all is written; `watch` goes on, and is over a client that goes on sending as well."""
+        if self._ended or self._transport.is_closing():
             return
         self.write(b"")  # a head that is held, without what should have followed it
-        self._end = self._loop.call_later(self._linger_s, self._transport.abort)
+        self._ended = True
+        self.watch()
         if self._may_be_sending():
             self.lingering = True
             self.is_closing = lambda: True
@@ -196,5 +232,5 @@ class LingeringTransport:
 
     def lost(self) -> None:
         """There is nothing left to end."""
-        if self._end is not None:
-            self._end.cancel()
+        if self._look:
+            self._look.cancel()

@@ -36,7 +36,6 @@ class HttpProtocol(HttpToolsProtocol):
         self._limits = door.limits
         self._max_headers = door.limits.max_headers
         self._clock = RequestClock(self.loop)
-        self._stalled: asyncio.TimerHandle | None = None
         self._in_head = self._in_body = False
         #: Nothing more is read: the last request was refused, or was whole.
         self._deaf = self._refused = self._draining = False
@@ -52,7 +51,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """See `asyncio.Protocol`."""
         super().connection_made(transport)
-        self.flow = OrderedFlow(transport, self.pipeline, self._limits.socket_buffer_bytes)
+        self.flow = OrderedFlow(transport, self.pipeline, self._limits.socket_buffer_bytes, self._clock)
         self.transport = LingeringTransport(
             transport, loop=self.loop, linger_s=self._limits.linger_s, may_be_sending=self._may_be_sending
         )
@@ -69,8 +68,6 @@ class HttpProtocol(HttpToolsProtocol):
         """See `asyncio.Protocol`."""
         self._clock.stop()
         self._unset_keepalive_if_required()
-        if self._stalled:
-            self._stalled.cancel()
         self._door.idle.pop(self, None)
         for waiting, _ in self.pipeline:
             assert isinstance(waiting, RequestCycle)  # noqa: S101  # uvicorn's type is wider
@@ -103,12 +100,11 @@ class HttpProtocol(HttpToolsProtocol):
         """See `asyncio.Protocol`: the client does not read what it is answered."""
         super().pause_writing()
         self._door.idle.setdefault(self)
-        self._stalled = self.loop.call_later(self._limits.linger_s, self.transport.abort)
+        self.transport.watch()
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
-        if self._stalled:
-            self._stalled.cancel()
+        self.transport.unwatch()
         super().resume_writing()
         if self.cycle and not self.cycle.response_complete:
             self._be_busy()
@@ -283,8 +279,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _end_slow_head(self) -> None:
         limit_s = self._limits.head_timeout_s
-        if self.flow.read_paused:  # it waits for us
-            self._clock.ring_in(limit_s, self._end_slow_head)
+        left_s = limit_s if self.flow.read_paused else self._clock.excused_s  # it waits for us, or did
+        if left_s > 0:
+            self._clock.ring_in(left_s, self._end_slow_head)
         else:
             self._refuse(TooSlow(f"the head took longer than {limit_s:g} s", limit=limit_s))
 
