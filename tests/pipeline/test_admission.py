@@ -88,6 +88,32 @@ def test_a_client_that_waits_for_less_than_its_share_comes_in_when_another_has_f
         door.enter("greedy", 10)
 
 
+def test_who_would_wait_for_too_many_turns_of_others_is_refused_though_there_is_room() -> None:
+    door = Door()
+    for number in range(25):
+        door.enter(f"client {number}", 10)
+    assert door.enter_all("patient", 10) == 2  # each of 26 is served three times before the third would be
+    with pytest.raises(Overloaded, match=r"0\.78 s of work would wait; the limit is 0\.75 s"):
+        door.enter("patient", 10)
+    assert door.enter("new", 10) is Lane.EXPRESS
+    assert door.queue.cost(Lane.EXPRESS) < door.admission.bound(Lane.EXPRESS)
+    assert door.admission.crowded  # whoever refuses early has to ask
+
+
+def test_in_a_queue_that_is_half_empty_anybody_may_wait_for_his_turns() -> None:
+    door = Door()
+    for number in range(20):
+        door.enter(f"client {number}", 1)
+    assert door.enter_all("patient", 10) == 23
+
+
+def test_of_large_requests_one_may_wait_behind_many() -> None:
+    door = Door()
+    for number in range(9):
+        door.enter(f"client {number}", 300)
+    assert door.enter_all("patient", 300) == 4
+
+
 def test_many_clients_together_end_at_the_bound_and_a_half() -> None:
     door = Door()
     for number in range(10_000):

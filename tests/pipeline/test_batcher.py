@@ -158,6 +158,31 @@ async def test_who_has_waited_for_too_long_is_told_so_and_the_others_are_served(
     assert gated.batches == [["x"], ["a"]]
 
 
+async def test_who_has_waited_for_too_long_is_told_before_it_is_his_turn() -> None:
+    clock, began, may_end = Clock(), threading.Semaphore(0), threading.Semaphore(0)
+
+    def run(items: Sequence[str]) -> Sequence[str]:
+        began.release()
+        may_end.acquire()
+        return items
+
+    async with batching(run, clock=clock, max_batch=1, max_wait_s=60) as batcher:
+        CLIENT.set("many")
+        first, late, latest = (batcher.submit([item])[0] for item in "xac")
+        assert await asyncio.to_thread(began.acquire, timeout=300)
+        clock.now_s += 1_000
+        CLIENT.set("new")
+        (next_one,) = batcher.submit(["b"])
+        may_end.release()
+        await first
+        assert await asyncio.to_thread(began.acquire, timeout=300)
+        for each in (late, latest):  # of which the second comes after the new one
+            assert isinstance(each.exception(), Overloaded)
+        assert not next_one.done()
+        may_end.release()
+        await next_one
+
+
 async def test_withdrawn_work_makes_room_at_once() -> None:
     run = GatedRun()
     async with batching(run, max_batch=4, max_wait_s=0) as batcher:

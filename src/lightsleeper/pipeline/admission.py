@@ -108,7 +108,7 @@ class Admission:
     def crowded(self) -> bool:
         """Whether so much waits that the next small request may be refused: the least that can be asked about it."""
         waiting = self._queue.cost(Lane.EXPRESS)
-        return waiting > 0 and waiting + self._max_batch_cost > self.bound(Lane.EXPRESS)
+        return waiting > 0 and 2 * (waiting + self._max_batch_cost) > self.bound(Lane.EXPRESS)
 
     def refusal(self, client: Hashable, cost: int) -> Overloaded | None:
         """Why that client's request may not wait, if it may not."""
@@ -117,11 +117,16 @@ class Admission:
     def _refusal(self, client: Hashable, cost: int, lane: Lane) -> Overloaded | None:
         waiting = self._queue.cost(lane)
         bound = self.bound(lane) if waiting else self._alone(lane)
-        if waiting + cost <= bound:
-            return None
         own = self._queue.cost_of(client, lane)
-        share = bound / (self._queue.clients(lane) + (not own))
-        if own + cost <= share and waiting + cost <= _OVERDRAFT * bound:
+        clients = self._queue.clients(lane) + (not own)
+        if waiting + cost <= bound:
+            # Everybody else's turns come before the last of one's own. Who is let in to wait for more than that is told
+            # to come again once it has waited: at 1 to 2 times the capacity that was said after 1 to 2 s.
+            before = (own + cost) * clients
+            if lane is Lane.BULK or not own or 2 * (waiting + cost) <= bound or before <= _OVERDRAFT * bound:
+                return None
+            return self._overloaded(lane, before, round(_OVERDRAFT * bound))
+        if (own + cost) * clients <= bound and waiting + cost <= _OVERDRAFT * bound:
             return None
         return self._overloaded(lane, waiting + cost, bound)
 

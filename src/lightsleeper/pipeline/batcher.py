@@ -13,6 +13,7 @@ sentence rose from 11 ms to 145, 336 and 489 where one thread served everybody, 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ class Batcher(Generic[Item, Value]):
         self._origin = origin
         self._clock = clock
         self._closing = False
+        #: Who waits, or did, in the order in which their patience ends, but for what a request's size adds to it.
+        self._patient = {lane: deque[_Entry[Item, Value]]() for lane in (Lane.EXPRESS, Lane.LONG)}
         # Both by the lanes that they serve.
         self._arrived = {lanes: asyncio.Event() for lanes in (AT_ONCE, STANDING_BACK)}
         self._threads = {
@@ -132,6 +135,8 @@ class Batcher(Generic[Item, Value]):
             place = Place(entry, self._kind(entry.item), entry.cost, lane, client)
             self._queue.push(place)
             entry.future.add_done_callback(partial(self._withdraw, place))
+        if lane in self._patient:
+            self._patient[lane].extend(entries)
         self._arrived[SERVED_WITH[lane]].set()
         return [entry.future for entry in entries]
 
@@ -166,18 +171,20 @@ class Batcher(Generic[Item, Value]):
 
     def _next_batch(self, lanes: tuple[Lane, ...]) -> list[_Entry[Item, Value]]:
         """Whose turn it is, without those that nobody waits for any more and those that have waited for too long."""
+        self._dismiss_late()
         while (lane := self._queue.next_lane(lanes)) is not None:
-            batch: list[_Entry[Item, Value]] = []
-            now_s = self._clock()
-            for place in self._queue.take(lane, self.admission.batch_cost(lane)):
-                entry = place.item
-                if entry.expires_s < now_s:
-                    _fail([entry], Overloaded("the queue moved slower than expected", retry_after_s=1))
-                elif not entry.future.done():
-                    batch.append(entry)
+            taken = self._queue.take(lane, self.admission.batch_cost(lane))
+            batch = [place.item for place in taken if not place.item.future.done()]
             if batch:
                 return batch
         return []
+
+    def _dismiss_late(self) -> None:
+        """Now and not at their turn: that of a client with many others before it may never come."""
+        now_s = self._clock()
+        for entries in self._patient.values():
+            while entries and (entries[0].future.done() or entries[0].expires_s < now_s):
+                _fail([entries.popleft()], Overloaded("the queue moved slower than expected", retry_after_s=1))
 
     async def _run_batch(self, batch: list[_Entry[Item, Value]]) -> None:
         started_s = self._clock()
