@@ -6,7 +6,7 @@ import pytest
 from lightsleeper.bulk.records import Reading
 from lightsleeper.bulk.records.table import Choices
 from lightsleeper.errors import ConfigurationError, InvalidInput
-from lightsleeper.training.augment import CHANGES, WRITERS
+from lightsleeper.training.augment import CHANGES, WRITERS, templates
 from lightsleeper.training.mix import (
     Augmentation,
     Row,
@@ -137,14 +137,28 @@ def test_what_is_written_has_words_and_a_probability(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_happens_and_keeps_most_of_the_text(name: str) -> None:
-    text = "I was not happy when John flew from Paris to London with 300 people."
+    text = "I was not happy when John flew from Paris to London with 300 people, and the film was over."
     changed = [CHANGES[name](text, Random(seed)) for seed in range(20)]
     assert any(other != text for other in changed)
     assert all("happ" in other or name == "typos" for other in changed)
     assert all(len(other) > 40 for other in changed)
 
 
+def test_names_are_exchanged_for_names_of_their_kind_and_for_some_that_no_list_holds() -> None:
+    known = set(templates().words["first"])
+    (names,) = zip(*(CHANGES["swaps"]("Peter is here", Random(seed)).split()[:1] for seed in range(200)), strict=True)
+    assert 0.5 < sum(name in known for name in names) / len(names) < 0.9
+    assert all(name[0].isupper() for name in names)
+
+
+def test_what_is_said_of_a_film_is_said_of_something_else() -> None:
+    changed = {CHANGES["things"]("Two films, one MOVIE: a filmed play.", Random(seed)) for seed in range(20)}
+    assert len(changed) > 10
+    assert all("Two" in text and "film," not in text and "MOVIE" not in text and "filmed" in text for text in changed)
+
+
 def test_a_text_without_anything_to_change_is_left_alone() -> None:
+    assert CHANGES["things"]("A filmed play", Random(0)) == "A filmed play"
     for name in ("typos", "swaps"):
         assert CHANGES[name]("", Random(0)) == ""
 

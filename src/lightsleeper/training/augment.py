@@ -44,6 +44,42 @@ _CONTRACTIONS = (
     *(("cannot", "can't"), ("could not", "couldn't"), ("will not", "won't"), ("have not", "haven't")),
 )
 _SWAPPED = ("first", "last", "city", "country", "people")
+#: Ends of words that no list holds: what is learned of a list then holds for any name.
+_ENDS = {
+    "first": ("", "", "a", "o", "i", "ah", "ine", "el"),
+    "last": ("", "son", "ov", "ez", "ski", "sen", "ini", "oglu"),
+    "city": ("", "", "burg", "ville", "ton", "grad", "abad", "o"),
+    "country": ("ia", "stan", "land", "a"),
+    "people": ("ian", "ese", "ish", "i", "an", "ite", "ean", "ist"),
+}
+_INVENTED_SHARE = 0.3
+_ONSETS = (
+    "b",
+    "br",
+    "ch",
+    "d",
+    "f",
+    "g",
+    "h",
+    "j",
+    "k",
+    "kh",
+    "l",
+    "m",
+    "n",
+    "p",
+    "qu",
+    "r",
+    "s",
+    "sh",
+    "t",
+    "th",
+    "v",
+    "z",
+)
+_RHYMES = ("a", "ai", "an", "ar", "e", "el", "en", "i", "im", "in", "o", "on", "or", "u", "ul", "un")
+#: What films are called, exchanged for other things: most of the labelled rows are about films.
+_FILMS = re.compile(r"\b(film|movie|flick)(s?)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
@@ -162,10 +198,25 @@ def _handles(text: str, draw: Random) -> str:
 
 
 def _swaps(text: str, draw: Random) -> str:
-    """Names, places and peoples exchanged for others of their list, numbers for others."""
-    text = _swappable().sub(lambda word: draw.choice(_lists_of()[word[0]]), text)
+    """Names, places and peoples exchanged for others of their list or for invented ones, numbers for others."""
+    text = _swappable().sub(lambda word: _another(word[0], draw), text)
     # Small ones may be ratings.
     return _NUMBER.sub(lambda number: number[0] if len(number[0]) < 3 else str(draw.randint(100, 2000)), text)
+
+
+def _another(word: str, draw: Random) -> str:
+    """A name of the same kind."""
+    kind = _kinds()[word]
+    if draw.random() < _INVENTED_SHARE:
+        stem = "".join(draw.choice(_ONSETS) + draw.choice(_RHYMES) for _ in range(draw.randint(1, 3)))
+        return (stem + draw.choice(_ENDS[kind])).capitalize()
+    return draw.choice(templates().words[kind])
+
+
+def _things(text: str, draw: Random) -> str:
+    """What is said of a film, of something else."""
+    thing = draw.choice([thing for thing in templates().words["thing"] if not _FILMS.search(thing)])
+    return _FILMS.sub(lambda film: thing + film[2], text)
 
 
 def _contractions(text: str, draw: Random) -> str:
@@ -183,14 +234,14 @@ def _beside(text: str, draw: Random) -> str:
 
 
 @cache
-def _lists_of() -> Mapping[str, list[str]]:
+def _kinds() -> Mapping[str, str]:
     words = templates().words
-    return {word: list(words[name]) for name in _SWAPPED for word in words[name] if word[0].isupper()}
+    return {word: kind for kind in _SWAPPED for word in words[kind] if word[0].isupper()}
 
 
 @cache
 def _swappable() -> re.Pattern[str]:
-    return re.compile(r"\b(" + "|".join(sorted(map(re.escape, _lists_of()), key=len, reverse=True)) + r")\b")
+    return re.compile(r"\b(" + "|".join(sorted(map(re.escape, _kinds()), key=len, reverse=True)) + r")\b")
 
 
 WRITERS: Mapping[str, Callable[[Random], Written]] = {
@@ -206,4 +257,5 @@ CHANGES: Mapping[str, Callable[[str, Random], str]] = {
     "swaps": _swaps,
     "contractions": _contractions,
     "beside": _beside,
+    "things": _things,
 }

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from transformers import DistilBertForSequenceClassification
+from transformers import PreTrainedModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 #: How good a model is on rows that it does not learn from; more is better, a later figure where those before are equal.
-Judge = Callable[[DistilBertForSequenceClassification], tuple[float, ...]]
+Judge = Callable[[PreTrainedModel], tuple[float, ...]]
 
 #: Looks of a judge per run, and how many without anything better end it.
 _JUDGEMENTS, _PATIENCE = 12, 4
@@ -31,7 +31,7 @@ class Best:
         """Whether it has not become better for long."""
         return self.waited >= _PATIENCE
 
-    def consider(self, model: DistilBertForSequenceClassification, step: int) -> None:
+    def consider(self, model: PreTrainedModel, step: int) -> None:
         """Look, if it is time."""
         if self._judge is None or step % self._every_steps:
             return

