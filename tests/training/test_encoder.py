@@ -66,7 +66,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "weights, cut": (lambda folder: (folder / WEIGHTS).write_bytes(b"{" * 100_000), r"safetensors cannot be loaded"),
     "no configuration": (lambda folder: (folder / "config.json").unlink(), r"config\.json is missing"),
     "a configuration, cut": (lambda folder: (folder / "config.json").write_text("{"), r"config\.json is not JSON"),
-    "another architecture": (configure(model_type="gpt2"), r"model_type is 'gpt2'; training starts from 'bert' or"),
+    "another architecture": (
+        configure(model_type="gpt2"),
+        r"model_type is 'gpt2'; training starts from distilbert, bert",
+    ),
     "no size": (configure(hidden_size=None), r"config\.json: hidden_size is None; expected a number"),
     "a size that is none": (configure(num_attention_heads=0), "describes no model that can be built"),
     "a huge size": (configure(vocab_size=10**12), r"config\.json describes [\d,]+ weights; the files"),

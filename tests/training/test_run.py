@@ -109,12 +109,6 @@ def test_training_may_start_from_an_earlier_checkpoint_with_its_head(tmp_path: P
     )
 
 
-def test_another_kind_of_encoder_is_refused(tmp_path: Path) -> None:
-    folder = write_checkpoint("roberta", tmp_path / "roberta")
-    with pytest.raises(BundleError, match="model_type is 'roberta'; training starts from"):
-        load_encoder(folder, ["a", "b"])
-
-
 def test_training_may_go_on_from_a_bundle_without_float_weights() -> None:
     embedded = load_model(EMBEDDED)
     found = load_encoder(EMBEDDED, ["NEGATIVE", "POSITIVE"]).eval()

@@ -78,6 +78,8 @@ def add_train(commands: "Commands") -> None:
     command.add_argument("--freeze-embeddings", action="store_true", help="leave what single words mean as it is")
     command.add_argument("--keep-start", type=float, metavar="X", help="share of the starting weights kept; 0")
     command.add_argument("--lean", type=float, metavar="X", help="of two labels: logits towards the second; 0")
+    command.add_argument("--sharpness", type=float, metavar="X", help="logits are multiplied by it in the end; 1")
+    command.add_argument("--hints", type=float, metavar="X", help="weight of the teacher's hidden states; 0")
     command.add_argument("--name", help="the model's name in the manifest; by default that of DIR")
     command.add_argument("--work", type=Path, metavar="DIR", help="where checkpoints are kept meanwhile")
     add_making(command)
@@ -104,6 +106,8 @@ def _train(options: argparse.Namespace) -> int:
         "averaged_steps": options.averaged_steps,
         "kept_share": options.keep_start,
         "lean": options.lean,
+        "sharpness": options.sharpness,
+        "hint_weight": options.hints,
         "tokens_per_batch": options.batch_tokens,
         "freeze_embeddings": options.freeze_embeddings,
     }

@@ -114,8 +114,8 @@ class Checkpoint:
         )
 
     @contextmanager
-    def opened(self) -> Iterator[Model]:
-        """The checkpoint at work in torch, float32: the reference for its bundle."""
+    def opened(self, device: str = "cpu") -> Iterator[Model]:
+        """The checkpoint at work in torch, float32: the reference for its bundle, or on CUDA a teacher in a hurry."""
         manifest = self.manifest()
         with TemporaryDirectory() as folder:
             tokenizer = Path(folder, TOKENIZER)
@@ -123,7 +123,7 @@ class Checkpoint:
             yield Model(
                 Bundle(self.folder, manifest, hashlib.sha256(self.revision.encode()).hexdigest()),
                 BundleTokenizer(tokenizer, manifest.max_tokens),
-                TorchEngine(self.model(), manifest.pad_token_id),
+                TorchEngine(self.model().to(device), manifest.pad_token_id),
             )
 
     @cached_property

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from lightsleeper.bulk.records import Reading
@@ -54,5 +55,5 @@ def _opened(teacher: Path) -> Iterator[Model]:
     if (teacher / MANIFEST).exists():
         yield load_model(teacher)
     else:
-        with find_checkpoint(str(teacher)).opened() as model:
+        with find_checkpoint(str(teacher)).opened("cuda" if torch.cuda.is_available() else "cpu") as model:
             yield model

@@ -17,6 +17,8 @@ _RANGES: dict[str, tuple[str, float, float]] = {
     "word_dropout": ("--word-dropout", 0, 1),
     "kept_share": ("--keep-start", 0, 1),
     "lean": ("--lean", -100, 100),
+    "sharpness": ("--sharpness", 1e-3, 1e3),
+    "hint_weight": ("--hints", 0, 1e3),
 }
 
 
@@ -56,6 +58,11 @@ class Recipe:
     #: Of two labels: by how much the second one's logit is moved away from the first one's, once all is learnt. Texts
     #: without a sentiment then lie beside one half and not on it, where another name or number turns their label.
     lean: float = 0.0
+    #: What the logits are multiplied by once all is learnt: who learns from a teacher's doubts doubts more than he errs
+    #: (temperature scaling: Guo et al. 2017, arXiv:1706.04599).
+    sharpness: float = 1.0
+    #: How much the teacher's hidden states count beside its answers, see `hints`.
+    hint_weight: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -15,14 +15,15 @@ from transformers import PreTrainedModel
 
 from lightsleeper.bulk.records import Reading
 from lightsleeper.errors import BundleError, ConfigurationError, InvalidInput
-from lightsleeper.model.bundle import MANIFEST, TOKENIZER, Bundle
+from lightsleeper.model.bundle import CHECKPOINT, MANIFEST, TOKENIZER, Bundle
 from lightsleeper.model.cpu_quota import cpus, worker_count
 from lightsleeper.training import augment
 from lightsleeper.training.batches import Example, tokenize
-from lightsleeper.training.checkpoint import Checkpoint, local_revision
+from lightsleeper.training.checkpoint import Checkpoint, find_checkpoint, local_revision
 from lightsleeper.training.distil import labelled_by
 from lightsleeper.training.encoder import load_encoder, packaged_encoder
 from lightsleeper.training.held_out import Split, Verdict, best, judge, label_weights, score, split
+from lightsleeper.training.hints import MASKS, Hints, same_tokens
 from lightsleeper.training.hub_tokenizer import fast_form, read_tokenizer, save_tokenizer
 from lightsleeper.training.labels import describe, names_of
 from lightsleeper.training.made_from import Run, claim, facts_of, note_maker, sha256_of
@@ -32,7 +33,6 @@ from lightsleeper.training.train import fine_tune, log_probabilities
 from lightsleeper.training.vocabulary import add_emoji
 
 _CALIBRATION_TEXTS = 300
-_MASKS = ("[MASK]", "<mask>")
 
 #: What there is to learn from, by where it is from.
 Rows = list[tuple[Source, Sequence[Row]]]
@@ -192,9 +192,9 @@ def _fine_tuned(
     model, tokenizer = start
     recipe = run.recipe
     folder = work / "model"
-    mask_token_id = next(filter(None, map(tokenizer.token_to_id, _MASKS)), None)
+    mask_token_id = next(filter(None, map(tokenizer.token_to_id, MASKS)), None)
     if mask_token_id is None:
-        raise BundleError(f"the encoder's tokenizer has no {' or '.join(_MASKS)}")
+        raise BundleError(f"the encoder's tokenizer has no {' or '.join(MASKS)}")
 
     def epoch(number: int) -> list[Example]:
         return tokenize(tokenizer, epoch_rows(rows, run.augmentations, seed=recipe.seed, epoch=number))
@@ -214,6 +214,7 @@ def _fine_tuned(
         mask_token_id=mask_token_id,
         label_weights=label_weights(parts.train, model.config.num_labels) if parts else None,
         judge=(lambda model: judged(model, parts.stop)) if parts else None,
+        hints=_hints(model, tokenizer, run) if recipe.hint_weight else None,
     )
     tuned.save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
@@ -222,6 +223,14 @@ def _fine_tuned(
         predicted = log_probabilities(tuned, tokenize(tokenizer, parts.report), recipe).argmax(axis=1)
         verdict = judge(parts, predicted, tuned.config.num_labels)
     return Checkpoint(folder, name, local_revision(folder)), verdict
+
+
+def _hints(model: PreTrainedModel, tokenizer: Tokenizer, run: Run) -> Hints:
+    if run.teacher is None:
+        raise ConfigurationError("--hints needs a --teacher to give them")
+    teacher = find_checkpoint(str(run.teacher / CHECKPOINT if (run.teacher / MANIFEST).exists() else run.teacher))
+    padding = model.config.pad_token_id, teacher.config().pad_token_id
+    return Hints(model, teacher.model(), same_tokens(tokenizer, teacher.tokenizer(), padding))
 
 
 def _calibration(rows: Rows, run: Run) -> list[str]:

@@ -6,7 +6,7 @@ window of most long texts instead of the whole of them. What is kept is an expon
 the weights (Polyak averaging), which varies less from run to run than the last step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 from lightsleeper.errors import BundleError
 from lightsleeper.training.batches import Batch, Epochs, Example, cut, plan_of
 from lightsleeper.training.early_stopping import Best, Judge
+from lightsleeper.training.hints import Hints
 from lightsleeper.training.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
@@ -36,12 +37,13 @@ def fine_tune(
     mask_token_id: int,
     label_weights: Sequence[float] | None = None,
     judge: Judge | None = None,
+    hints: Hints | None = None,
     checkpoint_every_steps: int = 100,
 ) -> PreTrainedModel:
     """Train `model` on `epochs` and return its averaged copy; continue from `out/checkpoint.pt` if there.
 
     Runs on CUDA where there is one. `label_weights` scale the loss of each label, 1 by default. With a `judge` the run
-    ends early once it finds nothing better, and what it found best is returned.
+    ends early once it finds nothing better, and what it found best is returned. `hints` add to the loss.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     plan = plan_of(epochs, recipe, mask_token_id)
@@ -49,13 +51,16 @@ def fine_tune(
     start = {name: tensor.clone() for name, tensor in model.state_dict().items()} if recipe.kept_share else {}
     weights = torch.tensor(label_weights, device=device) if label_weights else None
     model.base_model.embeddings.requires_grad_(not recipe.freeze_embeddings)
+    learned = {"model": model, **({"hints": hints} if hints else {})}
+    if hints:
+        hints.place(device)
     optimizer = torch.optim.AdamW(
-        _parameter_groups(model, recipe.weight_decay), lr=recipe.peak_learning_rate, fused=True
+        _parameter_groups(learned.values(), recipe.weight_decay), lr=recipe.peak_learning_rate, fused=True
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(plan), recipe))
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_decay(recipe, len(plan))))
     checkpoint = out / CHECKPOINT
-    parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
+    parts = {**learned, "average": average, "optimizer": optimizer, "schedule": schedule}
     found = Best(judge, len(plan))
     done = _restore(checkpoint, parts, recipe, len(plan), found) if checkpoint.exists() else 0
     model.train()
@@ -63,7 +68,7 @@ def fine_tune(
         for step in range(done, len(plan)):
             # Seeded per step: a resumed run draws the same dropout as an uninterrupted one.
             torch.manual_seed(recipe.seed + step)
-            loss = _step(model, plan[step], recipe, weights)
+            loss = _step(model, plan[step], recipe, weights, hints)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
@@ -76,14 +81,28 @@ def fine_tune(
                 break
             if (step + 1) % checkpoint_every_steps == 0 or step + 1 == len(plan):
                 _save(checkpoint, parts, recipe, (step + 1, len(plan)), found)
-    averaged: PreTrainedModel = average.module
+    return _finished(average.module, found, start, recipe)
+
+
+def _finished(
+    averaged: PreTrainedModel, found: Best, start: Mapping[str, torch.Tensor], recipe: Recipe
+) -> PreTrainedModel:
+    """What the run is for: the best weights, or the last ones, as the recipe wants them in the end."""
     if found.weights is not None:
         averaged.load_state_dict(found.weights)
     averaged.load_state_dict(averaged.state_dict() | _between(start, averaged.state_dict(), recipe.kept_share))
-    if recipe.lean:
-        with torch.no_grad():
-            averaged.classifier.bias += torch.tensor([-recipe.lean / 2, recipe.lean / 2], device=device)
+    head = _last_layer(averaged)
+    with torch.no_grad():
+        if recipe.lean:
+            head.bias += torch.tensor([-recipe.lean / 2, recipe.lean / 2], device=head.bias.device)
+        head.weight *= recipe.sharpness
+        head.bias *= recipe.sharpness
     return averaged.cpu().eval()
+
+
+def _last_layer(model: PreTrainedModel) -> torch.nn.Linear:
+    """What the logits come out of."""
+    return [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1]
 
 
 def _between(
@@ -107,13 +126,16 @@ def log_probabilities(model: PreTrainedModel, examples: Sequence[Example], recip
     return answers
 
 
-def _step(model: PreTrainedModel, batch: Batch, recipe: Recipe, weights: torch.Tensor | None) -> float:
+def _step(
+    model: PreTrainedModel, batch: Batch, recipe: Recipe, weights: torch.Tensor | None, hints: Hints | None
+) -> float:
     device = model.device
     ids, mask = _padded(batch.rows, model)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=_has_bfloat16(device)):
-        logits = model(input_ids=ids, attention_mask=mask).logits
-    loss = torch.nn.functional.cross_entropy(
-        logits.float(),
+        answer = model(input_ids=ids, attention_mask=mask, output_hidden_states=hints is not None)
+        hinted = recipe.hint_weight * hints(ids, mask, answer.hidden_states) if hints else 0.0
+    loss = hinted + torch.nn.functional.cross_entropy(
+        answer.logits.float(),
         torch.tensor(batch.targets, device=device),
         weight=weights,
         label_smoothing=recipe.label_smoothing,
@@ -147,10 +169,11 @@ def _decay(recipe: Recipe, steps: int) -> float:
     return 1 - 1 / max(2.0, min(float(recipe.averaged_steps), 0.2 * steps))
 
 
-def _parameter_groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, object]]:
+def _parameter_groups(learned: Iterable[torch.nn.Module], weight_decay: float) -> list[dict[str, object]]:
     """Matrices decay; biases and LayerNorm gains do not (Devlin et al. 2019, appendix A.2)."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    parameters = [parameter for module in learned for parameter in module.parameters()]
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
