@@ -7,13 +7,10 @@ from lightsleeper.training.behaviours import Finding, measure_behaviours
 
 #: What is known to lie over its goal or near it, and how far it may.
 KNOWN_TO_FAIL: dict[str, float] = {
-    "negation of a positive": 0.12,
-    "plain praise": 0.12,
-    "good emoji and stars": 0.11,
+    "negation of a positive": 0.08,
     "nothing to read": 0.37,
-    "the same about another people, faith or love": 0.27,
-    "the same with another name": 0.28,
-    "the same with a typo": 0.23,
+    "the same with another name": 0.14,
+    "the same with a typo": 0.17,
 }
 
 
@@ -44,5 +41,5 @@ def test_the_manifest_says_what_is_measured(model: Model, findings: list[Finding
 
 def test_the_accuracy_that_ships_is_no_less_than_it_was(model: Model) -> None:
     accuracy = {name: measured["accuracy"] for name, measured in model.bundle.manifest.accuracy.items()}
-    assert accuracy["sst2/dev.tsv"] >= 0.9037 - 0.005
-    assert accuracy["imdb/dev.jsonl"] >= 0.919 - 0.005
+    assert accuracy["sst2/dev.tsv"] >= 0.9255 - 0.005
+    assert accuracy["imdb/dev.jsonl"] >= 0.94 - 0.005
