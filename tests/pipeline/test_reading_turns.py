@@ -64,6 +64,34 @@ async def test_who_comes_again_with_one_slice_after_the_other_has_no_more_of_the
     assert again[1] - again[0] >= 5
 
 
+async def test_who_sends_one_slice_after_the_other_keeps_his_turn_between_them() -> None:
+    reader = Reader()
+
+    async def again_and_again() -> None:
+        for _ in range(9):
+            await reader.turns.run("cheap", reader.read, ("cheap", 1.0))
+
+    asked = [await reader.begin("costly", 10.0), *reader.ask("costly", 10.0, 9), *reader.ask("other", 10.0, 9)]
+    cheap = asyncio.create_task(again_and_again())
+    await asyncio.sleep(0)
+    reader.gate.set()
+    await asyncio.gather(*asked, cheap)
+    last = max(index for index, name in enumerate(reader.order) if name == "cheap")
+    assert last <= 10  # 9 of them, and one of each other
+
+
+async def test_what_a_client_had_while_others_asked_for_little_keeps_it_waiting_behind_nobody_who_is_new() -> None:
+    reader = Reader()
+    much = [await reader.begin("much", 1.0), *reader.ask("much", 1.0, 109)]
+    await asyncio.sleep(0)
+    reader.gate.set()
+    await asyncio.gather(*much[:100])
+    new = reader.ask("new", 1.0, 60)
+    await asyncio.gather(*much, *new)
+    first = reader.order.index("new")
+    assert reader.order.index("much", first) <= first + 2
+
+
 async def test_whoever_is_new_is_next() -> None:
     reader = Reader()
     asked = [await reader.begin("much", 1.0), *reader.ask("much", 1.0, 50), *reader.ask("more", 1.0, 50)]

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 from lightsleeper.pipeline.priority import stand_back
@@ -24,11 +23,13 @@ _KEPT = 1_000
 class _Client:
     """Where its next slice stands, and what waits for its turn."""
 
-    __slots__ = ("at_s", "reading", "waiting")
+    __slots__ = ("at_s", "away", "reading", "took_s", "waiting")
 
     def __init__(self, at_s: float) -> None:
         self.at_s = at_s
-        self.reading = False
+        self.away = self.reading = False
+        #: By the slice that was read last.
+        self.took_s = 0.0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
 
@@ -50,41 +51,52 @@ class ReadingTurns:
         """`read(what)` in a thread once it is the turn of `client`, which has one at a time."""
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
-        self._wait(client, turn)
+        known = self._wait(client, turn)
         try:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():  # it had just come
-                self._end(client, 0.0)
+                known.took_s = 0.0
+                self._end(client)
             raise
+        reading = loop.run_in_executor(self._threads, self._timed, known, read, what)
         # Shielded: what a thread has begun is read to its end, and counted, also when nobody waits for it any more.
-        return await asyncio.shield(loop.run_in_executor(self._threads, self._timed, loop, client, read, what))
+        read_whole = asyncio.shield(reading)
+        reading.add_done_callback(lambda _: self._end(client))  # after the shield's own, which lets the caller go on
+        return await read_whole
 
-    def _timed(
-        self, loop: asyncio.AbstractEventLoop, client: Hashable, read: Callable[[Read], Result], what: Read
-    ) -> Result:
+    def _timed(self, known: _Client, read: Callable[[Read], Result], what: Read) -> Result:
         began_s = self._clock()
         try:
             return read(what)
         finally:
-            with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(self._end, client, self._clock() - began_s)
+            known.took_s = self._clock() - began_s
 
-    def _wait(self, client: Hashable, turn: asyncio.Future[None]) -> None:
+    def _wait(self, client: Hashable, turn: asyncio.Future[None]) -> _Client:
         known = self._clients.setdefault(client, _Client(self._now_s))
+        if known.away:  # which saves nothing up
+            known.at_s = max(known.at_s, self._now_s)
+            known.away = False
         known.waiting.append(turn)
         if not known.reading:
             self._ready[client] = known
         self._begin()
+        return known
 
-    def _end(self, client: Hashable, took_s: float) -> None:
+    def _end(self, client: Hashable) -> None:
         known = self._clients[client]
         known.reading = False
-        known.at_s += took_s
+        known.at_s += known.took_s
+        self._now_s += known.took_s / (len(self._ready) + self._workers - self._free)
+        self._free += 1
         if known.waiting:
             self._ready[client] = known
-        self._now_s += took_s / (len(self._ready) + self._workers - self._free)
-        self._free += 1
+        # After its caller, who may come again: without that each of his slices would wait for one of somebody else's,
+        # of whom more are waiting.
+        asyncio.get_running_loop().call_soon(self._go_on, known)
+
+    def _go_on(self, known: _Client) -> None:
+        known.away = not (known.reading or known.waiting)
         self._begin()
         self._forget()
 
@@ -96,10 +108,13 @@ class ReadingTurns:
                 first.waiting.popleft()
             del self._ready[client]
             if first.waiting:
-                first.at_s = max(first.at_s, self._now_s)
+                # Nobody owes more than his last slice: what he had while others asked for little was free.
+                self._now_s = max(self._now_s, first.at_s)
                 first.reading = True
                 self._free -= 1
                 first.waiting.popleft().set_result(None)
+            else:
+                first.away = True
 
     def _forget(self) -> None:
         present = len(self._ready) + self._workers - self._free
@@ -107,7 +122,5 @@ class ReadingTurns:
             self._clients.clear()
         elif len(self._clients) > 2 * present + _KEPT:
             self._clients = {
-                who: each
-                for who, each in self._clients.items()
-                if each.reading or each.waiting or each.at_s > self._now_s
+                who: each for who, each in self._clients.items() if not each.away or each.at_s > self._now_s
             }
