@@ -70,6 +70,17 @@ def test_who_waits_is_served_however_many_new_ones_come() -> None:
     assert {"w0", "w1", "w2"} <= set(order)
 
 
+def test_what_a_client_had_while_others_were_on_their_way_keeps_it_waiting_behind_nobody_who_is_new() -> None:
+    queue = queue_of(("a0", "a", 10, Lane.BULK))
+    queue.hold("b", Lane.BULK, 1)
+    for n in range(100):
+        queue.push(Place(f"a{n + 1}", "a", 10, Lane.BULK, "a"))
+        queue.take(Lane.BULK, 1)
+    for n in range(1_000):
+        queue.push(Place(f"c{n}", "c", 1, Lane.BULK, "c"))
+    assert flat(served(queue)).split().index("a100") <= 10
+
+
 def test_who_was_served_is_forgotten_once_everybody_has_been() -> None:
     queue = queue_of(("w", "waiter", 1_000_000, Lane.BULK), ("v", "other", 1, Lane.EXPRESS))
     for n in range(10_000):

@@ -121,8 +121,10 @@ class _LaneQueue(Generic[Item]):
         taken: list[Place[Item]] = []
         cost = 0
         while heap and (not taken or cost + heap[0][2].cost <= max_cost):
-            place = heappop(heap)[2]
+            start, _, place = heappop(heap)
             if place.waiting:
+                if not taken:  # nobody owes more than he waits for: what he had while others asked for little was free
+                    self._now = max(self._now, start)
                 taken.append(place)
                 cost += place.cost
                 self._remove(place)
