@@ -183,6 +183,26 @@ async def test_who_has_waited_for_too_long_is_told_before_it_is_his_turn() -> No
         await next_one
 
 
+async def test_what_is_being_computed_is_answered_however_long_it_takes() -> None:
+    clock, began, gates = Clock(), threading.Semaphore(0), {"x": threading.Event(), "a": threading.Event()}
+
+    def run(items: Sequence[str]) -> Sequence[str]:
+        began.release()
+        assert gates[items[0]].wait(timeout=300)
+        return items
+
+    async with batching(run, clock=clock, workers=2, max_batch=1, max_wait_s=60) as batcher:
+        slow, other = (batcher.submit([item])[0] for item in "xa")
+        assert await asyncio.to_thread(began.acquire, timeout=300)
+        assert await asyncio.to_thread(began.acquire, timeout=300)
+        clock.now_s += 1_000
+        gates["a"].set()
+        await other  # whose worker has looked for more by now
+        assert not slow.done()
+        gates["x"].set()
+        assert (await slow).value == "x"
+
+
 async def test_withdrawn_work_makes_room_at_once() -> None:
     run = GatedRun()
     async with batching(run, max_batch=4, max_wait_s=0) as batcher:

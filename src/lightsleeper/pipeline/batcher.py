@@ -90,7 +90,7 @@ class Batcher(Generic[Item, Value]):
         self._clock = clock
         self._closing = False
         #: Who waits, or did, in the order in which their patience ends, but for what a request's size adds to it.
-        self._patient = {lane: deque[_Entry[Item, Value]]() for lane in (Lane.EXPRESS, Lane.LONG)}
+        self._patient = {lane: deque[Place[_Entry[Item, Value]]]() for lane in (Lane.EXPRESS, Lane.LONG)}
         # Both by the lanes that they serve.
         self._arrived = {lanes: asyncio.Event() for lanes in (AT_ONCE, STANDING_BACK)}
         self._threads = {
@@ -135,8 +135,8 @@ class Batcher(Generic[Item, Value]):
             place = Place(entry, self._kind(entry.item), entry.cost, lane, client)
             self._queue.push(place)
             entry.future.add_done_callback(partial(self._withdraw, place))
-        if lane in self._patient:
-            self._patient[lane].extend(entries)
+            if lane in self._patient:
+                self._patient[lane].append(place)
         self._arrived[SERVED_WITH[lane]].set()
         return [entry.future for entry in entries]
 
@@ -182,9 +182,11 @@ class Batcher(Generic[Item, Value]):
     def _dismiss_late(self) -> None:
         """Now and not at their turn: that of a client with many others before it may never come."""
         now_s = self._clock()
-        for entries in self._patient.values():
-            while entries and (entries[0].future.done() or entries[0].expires_s < now_s):
-                _fail([entries.popleft()], Overloaded("the queue moved slower than expected", retry_after_s=1))
+        for places in self._patient.values():
+            while places and not (places[0].waiting and places[0].item.expires_s >= now_s):
+                place = places.popleft()
+                if place.waiting:  # what is being computed waits no more, however long that takes
+                    _fail([place.item], Overloaded("the queue moved slower than expected", retry_after_s=1))
 
     async def _run_batch(self, batch: list[_Entry[Item, Value]]) -> None:
         started_s = self._clock()
