@@ -93,11 +93,22 @@ def test_who_would_wait_for_too_many_turns_of_others_is_refused_though_there_is_
     for number in range(25):
         door.enter(f"client {number}", 10)
     assert door.enter_all("patient", 10) == 2  # each of 26 is served three times before the third would be
-    with pytest.raises(Overloaded, match=r"0\.78 s of work would wait; the limit is 0\.75 s"):
+    with pytest.raises(Overloaded, match=r"0\.03 s of work of one client would wait; the limit is 0\.029 s"):
         door.enter("patient", 10)
     assert door.enter("new", 10) is Lane.EXPRESS
     assert door.queue.cost(Lane.EXPRESS) < door.admission.bound(Lane.EXPRESS)
     assert door.admission.crowded  # whoever refuses early has to ask
+
+
+def test_who_is_refused_for_the_turns_of_many_is_not_sent_away_for_longer_than_anything_waits() -> None:
+    door = Door()
+    for _ in range(20):
+        door.enter("patient", 10)
+    for number in range(100):
+        door.enter(f"client {number}", 1)
+    with pytest.raises(Overloaded) as refusal:
+        door.enter("patient", 10)
+    assert refusal.value.retry_after_s == 1
 
 
 def test_in_a_queue_that_is_half_empty_anybody_may_wait_for_his_turns() -> None:

@@ -122,10 +122,11 @@ class Admission:
         if waiting + cost <= bound:
             # Everybody else's turns come before the last of one's own. Who is let in to wait for more than that is told
             # to come again once it has waited: at 1 to 2 times the capacity that was said after 1 to 2 s.
-            before = (own + cost) * clients
-            if lane is Lane.BULK or not own or 2 * (waiting + cost) <= bound or before <= _OVERDRAFT * bound:
+            share = round(_OVERDRAFT * bound / clients)
+            if lane is Lane.BULK or not own or 2 * (waiting + cost) <= bound or own + cost <= share:
                 return None
-            return self._overloaded(lane, before, round(_OVERDRAFT * bound))
+            # Not all of those turns: others do not go on for ever, and all that waits now is soon answered or told off.
+            return self._overloaded(lane, own + cost, share, " of one client")
         if (own + cost) * clients <= bound and waiting + cost <= _OVERDRAFT * bound:
             return None
         return self._overloaded(lane, waiting + cost, bound)
@@ -197,11 +198,11 @@ class Admission:
     def _cost_of(self, lane: Lane, seconds: float) -> int:
         return round(seconds * self._workers / self._pace_s[lane])
 
-    def _overloaded(self, lane: Lane, cost: int, bound: int) -> Overloaded:
+    def _overloaded(self, lane: Lane, cost: int, bound: int, whose: str = "") -> Overloaded:
         token_s = self._pace_s[lane] / self._workers
         seconds, limit_s = cost * token_s, bound * token_s
         return Overloaded(
-            f"{seconds:.2g} s of work would wait; the limit is {limit_s:.2g} s",
+            f"{seconds:.2g} s of work{whose} would wait; the limit is {limit_s:.2g} s",
             limit=round(limit_s, 3),
             retry_after_s=min(_MAX_RETRY_S, max(1, math.ceil(seconds - limit_s))),
         )
