@@ -153,6 +153,18 @@ def test_a_pause_of_ours_is_none_of_the_client_s_time() -> None:
     assert (clock.elapsed_s(), clock.excused_s) == (2, 0)
 
 
+def test_of_a_pause_only_what_follows_a_ring_is_excused_at_the_next() -> None:
+    timers = Timers()
+    clock = RequestClock(timers)  # type: ignore[arg-type]  # as much of one as is used
+    clock.start(10, lambda: None)
+    clock.pause()
+    timers.now_s = 600.0
+    clock.ring_in(10, lambda: None)
+    timers.now_s = 605.0
+    clock.go_on()
+    assert (clock.elapsed_s(), clock.excused_s) == (0, 5)
+
+
 def write_answers(transport: LingeringTransport) -> None:
     for written in (b"head", b"body", b"more", b"head", LARGE):
         if written == b"head":

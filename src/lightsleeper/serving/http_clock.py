@@ -31,6 +31,9 @@ class RequestClock:
 
     def ring_in(self, seconds: float, ended: Callable[[], None]) -> None:
         """Call `ended` in so many seconds from now, whenever it was started."""
+        if self._paused_at_s is not None:  # what is over of a pause is no excuse for what comes
+            self.go_on()
+            self.pause()
         self.excused_s = 0.0
         self._timer = self._loop.call_later(seconds, self._look_again, ended)
 
