@@ -113,6 +113,30 @@ async def test_long_texts_of_clients_are_read_in_turns(model: Model) -> None:
     assert len(order) == 7
 
 
+@pytest.mark.parametrize("letters", [1_900, 6_000], ids=["small", "short"])
+async def test_nobody_waits_for_all_that_another_sends_at_once(model: Model, letters: int) -> None:
+    whole, tokenizer = encoder(model, 0)
+    may_go_on, order = threading.Event(), list[str]()
+    encode = tokenizer.encode
+
+    def held(texts: Sequence[str]) -> list[TokenizedText]:
+        if threading.current_thread() is not threading.main_thread():
+            may_go_on.wait()
+        order.append(texts[0].split()[0])
+        return encode(texts)
+
+    tokenizer.encode = held  # type: ignore[method-assign]  # the order is what is tested
+    asked = []
+    for client, requests in (("much", 200), ("little", 1)):
+        CLIENT.set(client)
+        text = f"{client} " * (letters // (1 + len(client)))
+        asked += [asyncio.create_task(whole.encode([text])) for _ in range(requests)]
+        await asyncio.sleep(0)
+    may_go_on.set()
+    await asyncio.gather(*asked)
+    assert order.index("little") <= 40
+
+
 async def test_a_short_text_does_not_wait_for_a_long_one_to_be_read(model: Model) -> None:
     whole, tokenizer = encoder(model, 0)
     reading, may_go_on = threading.Event(), threading.Event()

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,11 +14,11 @@ pytestmark = pytest.mark.anyio
 class Reader:
     """One thread whose clock is moved by what it reads; nothing is read before `open`."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: int = 1) -> None:
         self.now_s = 0.0
         self.order: list[str] = []
         self.begun, self.gate = threading.Event(), threading.Event()
-        self.turns = ReadingTurns(1, clock=lambda: self.now_s)
+        self.turns = ReadingTurns(ThreadPoolExecutor(1), turns, each=turns, clock=lambda: self.now_s)
 
     def read(self, what: tuple[str, float]) -> str:
         self.begun.set()
@@ -90,6 +91,20 @@ async def test_what_a_client_had_while_others_asked_for_little_keeps_it_waiting_
     await asyncio.gather(*much, *new)
     first = reader.order.index("new")
     assert reader.order.index("much", first) <= first + 2
+
+
+async def test_who_sends_much_of_what_is_short_is_read_beforehand_but_not_before_everybody() -> None:
+    reader = Reader(turns=4)
+    asked = [await reader.begin("much", 1.0), *reader.ask("much", 1.0, 100)]
+    left, *staying = reader.ask("leaving", 1.0, 2)
+    await asyncio.sleep(0)
+    asked += reader.ask("new", 1.0, 2)
+    left.cancel()
+    reader.gate.set()
+    await asyncio.gather(*asked, *staying)
+    assert max(index for index, name in enumerate(reader.order) if name != "much") <= 4 + 3 * 2
+    await asyncio.sleep(0)
+    assert not reader.turns._clients  # noqa: SLF001  # nobody is counted for ever
 
 
 async def test_whoever_is_new_is_next() -> None:
