@@ -174,8 +174,10 @@ def test_no_more_of_a_text_is_read_than_the_model_does(
 
 
 def test_refusing_truncation_of_a_text_that_was_not_read_to_its_end_says_so(model: Model) -> None:
-    with pytest.raises(InvalidInput, match=r"text 0 has more than \d+ tokens; the model reads 512"):
+    with pytest.raises(InvalidInput, match=r"text 0 has at least \d+ tokens; the model reads 512"):
         model.tokenizer.require_whole(model.tokenizer.encode(["good " * 9_000]))
+    with pytest.raises(InvalidInput, match="text 0 has at least 602 tokens"):  # and no more: blanks are none
+        model.tokenizer.require_whole(model.tokenizer.encode(["good " * 600 + " " * 9_000]))
 
 
 @LONG_TEXTS

@@ -124,7 +124,7 @@ class Tokenizer:
         for index, text in enumerate(texts):
             if text.truncated:
                 raise InvalidInput(
-                    f"text {index} has {'' if text.whole else 'more than '}{text.total_tokens} tokens; "
+                    f"text {index} has {'' if text.whole else 'at least '}{text.total_tokens} tokens; "
                     f"the model reads {self._max_tokens}",
                     code="too_many_tokens",
                     field=f"text[{index}]",
