@@ -88,6 +88,16 @@ def test_a_client_that_waits_for_less_than_its_share_comes_in_when_another_has_f
         door.enter("greedy", 10)
 
 
+def test_one_long_text_comes_in_beside_another_client_s_where_both_are_more_than_may_wait() -> None:
+    slow = Door()
+    for _ in range(100):
+        slow.admission.ran(Lane.LONG, cost=1_000, seconds=4)
+    assert slow.enter_all("greedy", 100, longest=129) == 1
+    assert slow.enter_all("modest", 100, longest=129) == 1
+    with pytest.raises(Overloaded):
+        slow.enter("another", 100, longest=129)
+
+
 def test_who_would_wait_for_too_many_turns_of_others_is_refused_though_there_is_room() -> None:
     door = Door()
     for number in range(25):
