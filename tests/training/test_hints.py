@@ -110,7 +110,8 @@ def test_a_larger_encoder_is_trained_and_teaches_a_smaller_one(encoder: Path, tm
 
     teacher = train(Run([Source(rows)], encoder=encoder, recipe=quick), tmp_path / "teacher", keep_checkpoint=True)
     sources = [Source(rows), Source(tmp_path / "texts.txt", kind="unlabelled")]
-    run = Run(sources, encoder=encoder, teacher=teacher.folder, recipe=replace(quick, hint_weight=0.05))
+    recipe = replace(quick, epochs=8, hint_weight=0.05)
+    run = Run(sources, encoder=encoder, teacher=teacher.folder, recipe=recipe)
     made_by = train(run, tmp_path / "taught").manifest.made_by
     assert made_by["recipe"]["hint_weight"] == 0.05
     assert made_by["teacher"]["digest"] == teacher.digest
