@@ -44,3 +44,19 @@ def test_others_are_answered_while_the_document_is_made_and_it_is_made_once(monk
         documents = {each.result().content for each in asked}
     assert len(documents) == len(made) == 1
     assert b'"servers":[{"url":"/below"}]' in documents.pop()
+
+
+def test_a_document_that_could_not_be_made_is_made_when_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(Settings())
+    openapi, tries = app.openapi, list[int]()
+
+    def failing_once() -> dict[str, Any]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise MemoryError
+        return openapi()
+
+    monkeypatch.setattr(app, "openapi", failing_once)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/openapi.json").status_code == 500
+        assert client.get("/openapi.json").status_code == 200

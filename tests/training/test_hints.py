@@ -1,5 +1,6 @@
 """A teacher: any encoder of the families, trained as the small one is, and what its layers tell of every token."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from checkpoints import byte_pairs, word_pieces, write_checkpoint
 from families import write_untrained
 from labelled_texts import write_labelled
 from lightsleeper.errors import BundleError, ConfigurationError
+from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.training.batches import Example
 from lightsleeper.training.encoder import load_encoder
 from lightsleeper.training.hints import Hints, same_tokens
@@ -92,6 +94,20 @@ def test_tokens_are_matched_by_what_they_are_called_and_ends_by_what_they_do(tmp
 def test_a_teacher_that_splits_texts_otherwise_gives_no_hints() -> None:
     with pytest.raises(BundleError, match=r"hints need a teacher of the encoder's vocabulary: it knows [\d,]+ of"):
         same_tokens(word_pieces(), byte_pairs(), (0, 1))
+
+
+def test_a_teacher_that_hides_no_tokens_gives_hints_all_the_same() -> None:
+    small, teacher = word_pieces(), json.loads(word_pieces().to_str())
+    teacher["model"]["vocab"]["[HIDDEN]"] = teacher["model"]["vocab"].pop("[MASK]")
+    table = same_tokens(small, Tokenizer.from_str(json.dumps(teacher)), (0, 0))
+    assert table[small.token_to_id("[MASK]")] == small.token_to_id("[UNK]")
+
+
+def test_a_bundle_that_kept_no_checkpoint_gives_no_hints(encoder: Path, tmp_path: Path) -> None:
+    (rows := tmp_path / "rows.csv").write_text("text,label\n" + "good,POSITIVE\nbad,NEGATIVE\n" * 30)
+    run = Run([Source(rows)], encoder=encoder, teacher=EMBEDDED, recipe=Recipe(steps=1, hint_weight=1))
+    with pytest.raises(BundleError, match="no checkpoint/ to give hints: make it with --keep-checkpoint"):
+        train(run, tmp_path / "bundle")
 
 
 def test_hints_need_somebody_to_give_them(encoder: Path, tmp_path: Path) -> None:

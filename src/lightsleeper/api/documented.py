@@ -130,7 +130,8 @@ class _Document:
     async def answer(self, _: Request) -> Any:  # noqa: ANN401  # see `_lightsleeper_error`
         """Its bytes."""
         # One for all: whoever comes meanwhile waits for the same thread.
-        self._made = self._made or asyncio.create_task(asyncio.to_thread(self._make))
+        if self._made is None or (self._made.done() and self._made.exception()):
+            self._made = asyncio.create_task(asyncio.to_thread(self._make))
         return DirectResponse(await asyncio.shield(self._made), media_type=JSON)
 
     def _make(self) -> bytes:

@@ -65,7 +65,10 @@ def add_train(commands: "Commands") -> None:
     )
     command.add_argument("--emoji", action="store_true", help="give the most used emoji tokens of their own")
     command.add_argument(
-        "--encoder", type=Path, metavar="DIR", help="BERT encoder, earlier checkpoint, or bundle to start from"
+        "--encoder",
+        type=Path,
+        metavar="DIR",
+        help="encoder of prepare's families, earlier checkpoint, or bundle to start from",
     )
     command.add_argument("--epochs", type=int, metavar="N", help="times every text is read; 3, or more for few")
     command.add_argument("--steps", type=int, metavar="N", help="batches to learn from, instead of --epochs")

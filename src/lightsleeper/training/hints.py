@@ -67,7 +67,7 @@ def same_tokens(student: Tokenizer, teacher: Tokenizer, padding: tuple[int, int]
             f"hints need a teacher of the encoder's vocabulary: it knows {len(shared):,} of those {len(own):,} tokens"
         )
     ends = [(student.encode("").ids[end], teacher.encode("").ids[end]) for end in (0, -1)]
-    masks = [next(vocabulary[mask] for mask in MASKS if mask in vocabulary) for vocabulary in (own, other)]
+    masks = [next((vocabulary[mask] for mask in MASKS if mask in vocabulary), unknown) for vocabulary in (own, other)]
     for index, aim in [*shared.items(), *ends, (masks[0], masks[1]), padding]:
         table[index] = aim
     return table

@@ -228,7 +228,10 @@ def _fine_tuned(
 def _hints(model: PreTrainedModel, tokenizer: Tokenizer, run: Run) -> Hints:
     if run.teacher is None:
         raise ConfigurationError("--hints needs a --teacher to give them")
-    teacher = find_checkpoint(str(run.teacher / CHECKPOINT if (run.teacher / MANIFEST).exists() else run.teacher))
+    kept = run.teacher / CHECKPOINT
+    if (run.teacher / MANIFEST).exists() and not kept.is_dir():
+        raise BundleError(f"{run.teacher} has no {CHECKPOINT}/ to give hints: make it with --keep-checkpoint")
+    teacher = find_checkpoint(str(kept if kept.is_dir() else run.teacher))
     padding = model.config.pad_token_id, teacher.config().pad_token_id
     return Hints(model, teacher.model(), same_tokens(tokenizer, teacher.tokenizer(), padding))
 
