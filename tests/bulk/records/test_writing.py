@@ -156,7 +156,7 @@ def test_what_is_written_is_read_again_with_every_cell(name: str, output_format:
 @example([["", "\r\r"], ["\r\r", "\n\r"]])
 def test_any_cell_survives_csv(rows: list[list[str]]) -> None:
     source = io.StringIO(newline="")
-    csv.writer(source, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["a", "b"], *rows])
+    csv.writer(source, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["first", "second"], *rows])
     out = written(source.getvalue().encode(), "csv", choices=Choices(header=True, delimiter=","))
     read = list(csv.reader(io.StringIO(out, newline=""), strict=True))
     assert [row[:2] for row in read[1:]] == rows
