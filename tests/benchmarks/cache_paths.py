@@ -6,6 +6,7 @@ TEXTS is a file with one text a line, or a table with a header and a column `tex
 made up. Requests per second of the server's own CPU time do not depend on what else the machine is doing.
 """
 
+import argparse
 import csv
 import itertools
 import random
@@ -51,7 +52,10 @@ class Measured:
 
 def main() -> None:
     """Measure all paths in turn, and print the tables."""
-    texts = read_texts(Path(sys.argv[1])) if len(sys.argv) > 1 else mixed_texts(5_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", nargs="?", type=Path, help="a file of them")
+    file = parser.parse_args().texts
+    texts = read_texts(file) if file else mixed_texts(5_000)
     with RedisServer(port=free_port()) as redis:
         url = f"redis://127.0.0.1:{redis.port}/0"
         with every_path(url) as servers:

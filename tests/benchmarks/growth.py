@@ -7,6 +7,7 @@ which hardly depends on what else the machine is doing; a cliff is a step after 
 was, for work that is counted alike on both sides. With PICTURE the table is drawn, too (needs the group `load`).
 """
 
+import argparse
 import os
 import random
 import shutil
@@ -21,12 +22,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
 from lightsleeper.cache.cache import LruCache
 from lightsleeper.model.bundle import EMBEDDED, MODEL, open_bundle, write_manifest
-from lightsleeper.training.export import save
 from load import Server, drive, mixed_texts, one_each, serving, texts_of_length
 
 OURS = [sys.executable, "-m", "lightsleeper", "serve"]
@@ -62,6 +60,9 @@ class Point:
 
 def main() -> None:
     """Measure every axis, print the table, draw it if asked to; exit 1 at a cliff."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("picture", nargs="?", type=Path, help="where to draw the table")
+    picture = parser.parse_args().picture
     points: list[Point] = []
     print("| axis | at | counted | per s | per CPU second | resident MB |\n|---|---|---|---|---|---|")
     for each in chain(_cores(), _tokens(), _in_flight(), _labels(), _entries()):
@@ -71,8 +72,8 @@ def main() -> None:
             f"| {each.resident_mb:,.0f} |",
             flush=True,
         )
-    if len(sys.argv) > 1:
-        _draw(points, Path(sys.argv[1]))
+    if picture:
+        _draw(points, picture)
     cliffs = [
         f"{after.axis}: {before.at:,} → {after.at:,}"
         for before, after in pairwise(points)
@@ -152,6 +153,11 @@ def _service(*, cores: int = 1, bundle: Path = EMBEDDED) -> Iterator[Server]:
 
 def _with_labels(labels: int, folder: Path) -> Path:
     """The embedded bundle with so many labels: the rows of its classifier, over and over."""
+    import onnx  # noqa: PLC0415  # of the group `torch`, which --help does without
+    from onnx import numpy_helper  # noqa: PLC0415  # see above
+
+    from lightsleeper.training.export import save  # noqa: PLC0415  # see above
+
     shutil.copytree(EMBEDDED, folder)
     model = onnx.load(folder / MODEL)
     for tensor in model.graph.initializer:

@@ -245,16 +245,16 @@ async def measure(server: Server, seconds: float, parts: Sequence[str]) -> None:
 
 def main() -> None:
     """The service on the first core, the load on the last."""
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("seconds", nargs="?", type=float, default=10.0)
-    arguments.add_argument("--part", choices=PARTS, action="append")
-    asked = arguments.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("seconds", nargs="?", type=float, default=10.0, help="of each level; by default %(default)s")
+    parser.add_argument("--part", choices=PARTS, action="append", help="may be given again; by default all")
+    options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])  # inherited
     command = [sys.executable, "-m", "lightsleeper", "serve"]
     with serving(command, {"LIGHTSLEEPER_WORKERS": "1", "LIGHTSLEEPER_CACHE_ENTRIES": "0"}) as server:
         os.sched_setaffinity(0, cores[-1:])
-        uvloop.run(measure(server, asked.seconds, asked.part or list(PARTS)))
+        uvloop.run(measure(server, options.seconds, options.part or list(PARTS)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 Without a checkpoint the peer serves the weights of the embedded bundle, in float32.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -24,8 +25,11 @@ REQUESTS = {1: 150, 32: 600}
 
 def main() -> None:
     """Measure both, alternating, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", nargs="?", help="a folder that transformers loads")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        checkpoint = sys.argv[1] if len(sys.argv) > 1 else save_checkpoint(Path(scratch))
+        checkpoint = options.checkpoint or save_checkpoint(Path(scratch))
         peer = [sys.executable, str(Path(__file__).with_name("plain_app.py")), checkpoint]
         wakes = _wakes(peer)
         rows = [_row(f"exec → first answer, s (median of {WAKES})", wakes["plain"], wakes["ours"], better="less")]

@@ -5,6 +5,7 @@
 Answers from the cache are the worst case: nothing is cheaper to answer, so nothing shows the cost more.
 """
 
+import argparse
 import statistics
 import sys
 import threading
@@ -39,7 +40,9 @@ WORKLOADS = (Workload("cached", 2000, 50), Workload("computed", 100, None))
 
 def main() -> None:
     """Alternate between the services, round by round, and print medians and ratios."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", nargs="?", type=int, default=7, help="by default %(default)s, and one to warm up")
+    rounds = parser.parse_args().rounds
     with ExitStack() as stack:
         endpoint = stack.enter_context(_collector())
         port = free_port()

@@ -20,6 +20,7 @@ What did not help: the model opened on the main thread (within the noise), one m
 as a dictionary from Python's JSON (as slow as the library's own). Weights packed in advance save 2 ms and cost 11 MB.
 """
 
+import argparse
 import json
 import os
 import socket
@@ -88,13 +89,9 @@ class Wake(NamedTuple):
 
 def main() -> None:
     """Print both tables."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    kinds = {
-        HELLO: ROOT,
-        HELLO_RUN: ROOT,
-        "lightsleeper": ROOT,
-        **{n: Path(p) for n, p in (each.split("=") for each in sys.argv[2:])},
-    }
+    options = _options()
+    rounds = options.rounds
+    kinds = {HELLO: ROOT, HELLO_RUN: ROOT, "lightsleeper": ROOT, **dict(options.checkout)}
     cpu = min(os.sched_getaffinity(0))
     wakes: dict[str, list[Wake]] = {kind: [] for kind in kinds}
     for number in tqdm(range(rounds + 1), desc="wakes"):
@@ -109,6 +106,20 @@ def main() -> None:
     print("\n| stage | CPU ms | share |\n|---|---|---|")
     for name, median_ms in _medians(stages, whole_ms):
         print(f"| {name} | {median_ms:.1f} | {median_ms / whole_ms:.0%} |")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rounds", nargs="?", type=int, default=15, help="wakes of each kind; by default %(default)s")
+    parser.add_argument("checkout", nargs="*", type=_named, metavar="NAME=CHECKOUT")
+    return parser.parse_args()
+
+
+def _named(argument: str) -> tuple[str, Path]:
+    name, is_named, checkout = argument.partition("=")
+    if not is_named:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not NAME=CHECKOUT")
+    return name, Path(checkout)
 
 
 def _command(kind: str, port: int) -> list[str]:
