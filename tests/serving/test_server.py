@@ -1,13 +1,18 @@
 """How the server gets at uvicorn; that it serves is in tests/integration/test_lifecycle.py."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 import uvicorn
 
+from lightsleeper.model.bundle import EMBEDDED
 from lightsleeper.serving.opening import open_model
 from lightsleeper.serving.server import import_uvicorn
 from lightsleeper.serving.settings import Settings
@@ -84,9 +89,61 @@ def test_a_uvicorn_that_is_there_is_taken_as_it_is() -> None:
 
 def test_the_model_is_opened_as_every_setting_of_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opened: list[tuple[object, ...]] = []
-    monkeypatch.setattr("lightsleeper.serving.opening.load_model", lambda *arguments: opened.append(arguments))
+
+    def note(*arguments: object, digests: bool) -> None:
+        opened.append((*arguments, digests))
+
+    monkeypatch.setattr("lightsleeper.serving.opening.load_model", note)
     open_model(Settings(bundle=tmp_path, engine="torch", torch_device="cuda", torch_dtype="bfloat16"))
-    assert opened == [(tmp_path, "torch", "cuda", "bfloat16")]
+    assert opened == [(tmp_path, "torch", "cuda", "bfloat16", True)]
+
+
+SERVING_ANOTHER = """
+import sys
+from pathlib import Path
+from lightsleeper.model import bundle
+bundle.EMBEDDED = Path(sys.argv[1])
+from lightsleeper.cli.main import main
+main(["serve"])
+"""
+
+
+@pytest.fixture
+def another(tmp_path: Path) -> Path:
+    """The embedded bundle with one weight's bits turned."""
+    folder = tmp_path / "embedded"
+    shutil.copytree(EMBEDDED, folder)
+    with (folder / "model.onnx.data").open("r+b") as weights:
+        weights.seek(5_000_000)
+        byte = weights.read(1)
+        weights.seek(5_000_000)
+        weights.write(bytes([byte[0] ^ 255]))
+    return folder
+
+
+@pytest.mark.parametrize("path", ["/predict", "/openapi.json"])  # answered by the porch, and by FastAPI
+def test_an_embedded_model_that_is_another_ends_the_service_after_its_first_answer(another: Path, path: str) -> None:
+    service = Service("-c", SERVING_ANOTHER, str(another))
+    service.start()
+    with suppress(httpx2.TransportError):  # it may have ended before it answered
+        httpx2.request("POST" if path == "/predict" else "GET", service.url + path, json={"text": ["A quiet film."]})
+    assert service.process.wait(timeout=300) == 1
+    service.stop()
+    said = r"lightsleeper: bundle .*: model\.onnx\.data has sha256 [0-9a-f]{64}, the manifest says"
+    assert re.search(said, service.output)
+    assert "Traceback" not in service.output
+
+
+def test_a_bundle_that_somebody_chose_does_not_start_with_another_model(another: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "lightsleeper", "serve"],
+        env={**os.environ, "LIGHTSLEEPER_BUNDLE": str(another), "PORT": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("lightsleeper: LIGHTSLEEPER_BUNDLE: bundle ")
 
 
 def test_what_comes_in_does_not_take_the_cpu_from_an_inference() -> None:

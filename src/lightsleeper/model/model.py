@@ -53,9 +53,14 @@ class Model:
                 raise BundleError(f"the model has {len(logits)} outputs, its manifest {len(self.labels)} labels")
 
 
-def load_model(folder: Path, engine: str = "onnx", device: str = "auto", cuda_dtype: str = "float32") -> Model:
-    """Open, verify and warm up the bundle in `folder`; BundleError with one clear line if it cannot work."""
-    bundle = open_bundle(folder)
+def load_model(
+    folder: Path, engine: str = "onnx", device: str = "auto", cuda_dtype: str = "float32", *, digests: bool = True
+) -> Model:
+    """Open, verify and warm up the bundle in `folder`; BundleError with one clear line if it cannot work.
+
+    `digests`: see `open_bundle`.
+    """
+    bundle = open_bundle(folder, digests=digests)
     manifest = bundle.manifest
     tokenizer = Tokenizer(bundle.tokenizer, manifest.max_tokens, manifest.languages)
     model = Model(bundle, tokenizer, open_engine(bundle, engine, device=device, cuda_dtype=cuda_dtype))

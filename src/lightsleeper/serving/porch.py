@@ -2,10 +2,13 @@
 
 Importing FastAPI takes as long as everything else that a wake needs. So it waits until the first answer is out and
 nobody is waiting for another, or until a path is asked for that is none of the direct routes; then it takes over.
+The embedded model's digests, a twelfth of a wake, are compared after that answer, too; one that is another ends the
+service.
 """
 
 import asyncio
 import logging
+import signal
 import time
 import traceback
 from functools import partial
@@ -16,10 +19,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lightsleeper.api.guard import FREE_METHODS
 from lightsleeper.api.last_resort import REFUSED
 from lightsleeper.api.routes import find
-from lightsleeper.errors import LightsleeperError
+from lightsleeper.errors import BundleError, LightsleeperError
 from lightsleeper.process import age_s
 from lightsleeper.serving.app import door, open_telemetry, whole_app
 from lightsleeper.serving.lifespan import serve_parts
+from lightsleeper.serving.opening import require_embedded
 from lightsleeper.serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +50,7 @@ class Porch:
         self._telemetry = open_telemetry(settings)
         self._parts = partial(serve_parts, settings, self._telemetry, loading, phases)
         self._takes_over = takes_over
-        #: What kept a part from opening.
+        #: What kept a part from opening, or ended the service.
         self.failure: BaseException | None = None
         self._front: ASGIApp = _direct
         for middleware, options in door(settings, self._telemetry):
@@ -55,6 +59,7 @@ class Porch:
         self._importing: asyncio.Task[ASGIApp] | None = None
         self._answering = 0
         self._quiet: asyncio.TimerHandle | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -83,7 +88,17 @@ class Porch:
         finally:
             self._answering -= 1
             if scope["method"] not in FREE_METHODS:  # a probe or a look at the page is no first answer
+                self._checking = self._checking or asyncio.create_task(self._check())
                 self._when_quiet()
+
+    async def _check(self) -> None:
+        """Once, however busy it is; a service with another model than it says ends as by SIGTERM."""
+        await asyncio.sleep(_QUIET_S)
+        try:
+            await asyncio.to_thread(require_embedded, self._settings)
+        except BundleError as error:
+            self.failure = error
+            signal.raise_signal(signal.SIGTERM)
 
     def _when_quiet(self) -> None:
         """Begin the import once nobody has been waiting for a while."""
@@ -100,6 +115,7 @@ class Porch:
     def _import(self) -> asyncio.Task[ASGIApp]:
         """The application on its way."""
         if self._importing is None:
+            self._checking = self._checking or asyncio.create_task(self._check())
             self._importing = asyncio.create_task(self._import_in_thread())
         return self._importing
 
@@ -125,6 +141,8 @@ class Porch:
                 await receive()
                 if self._quiet:
                     self._quiet.cancel()
+                if self._checking:
+                    self._checking.cancel()
         except BaseException as error:
             self.failure = error
             # An error of ours says all in its one line, which ends the process.

@@ -91,6 +91,8 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
     try:
         server.run()
     except SystemExit as end:
+        if server.started and isinstance(porch.failure, LightsleeperError):
+            raise porch.failure from None
         if server.started or not end.code:
             raise
         # uvicorn has said why, and would exit with a status of its own.
