@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import shops
 from service import Service
 
 if TYPE_CHECKING:
@@ -106,3 +107,13 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 @pytest.fixture
 def page(open_page: OpenPage, service: Service) -> Page:
     return open_page(service.url)
+
+
+@pytest.fixture
+def done(page: Page) -> Page:
+    """With the reviews of three shops on it, classified."""
+    from journey import classify, load_content  # noqa: PLC0415  # needs playwright, as the tests that ask for it do
+
+    load_content(page, "shops.csv", shops.as_csv())
+    classify(page)
+    return page

@@ -1,4 +1,3 @@
-import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +10,7 @@ from service import Service
 
 pytestmark = pytest.mark.browser
 
+
 ATTACKS = [
     "<img src=x onerror=window.hacked=1>",
     "<script>window.hacked=1</script>",
@@ -18,13 +18,13 @@ ATTACKS = [
     "javascript:window.hacked=1//",
     "{{constructor.constructor('window.hacked=1')()}}",
 ]
+
+
 INLINE_SCRIPT = """() => {
     const script = document.createElement("script");
     script.text = "window.ran = 1";
     document.body.append(script);
 }"""
-KEY = "a-key-for-this-test"
-KEY_DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
 
 
 def in_empty(page: Page) -> None:
@@ -283,34 +283,3 @@ def test_the_page_works_below_the_root_path_the_service_was_given(open_page: Ope
     with Service(root_path="/sentiment") as service:
         page = open_page(f"{service.url}/sentiment/")
         ask(page, "Below a path.")
-
-
-def test_a_key_is_asked_for_used_and_kept_for_this_tab_only(open_page: OpenPage) -> None:
-    with Service(api_key_digests=KEY_DIGEST) as service:
-        page = open_page(service.url)
-        page.fill("#text", "Loved it.")
-        page.wait_for_selector("#answer[data-state=error]")
-        expect(page.locator("#verdict")).to_have_text("This service wants a key")
-        page.click("#problem-action")
-        page.fill("#key", KEY)
-        page.keyboard.press("Enter")
-        answered(page)
-        assert page.evaluate("[Object.values(sessionStorage), Object.values(localStorage)]") == [[KEY], []]
-        assert KEY not in str(page.text_content("#snippet"))
-        assert "Authorization: Bearer $LIGHTSLEEPER_KEY" in str(page.text_content("#snippet"))
-        page.click("#key-open")
-        page.click("#key-remove")
-        page.wait_for_selector("#answer[data-state=error]")
-
-
-def test_a_run_that_needs_a_key_waits_for_it_and_goes_on(open_page: OpenPage) -> None:
-    with Service(api_key_digests=KEY_DIGEST) as service:
-        page = open_page(service.url)
-        load_content(page, "lines.txt", b"good\nbad")
-        page.click("#start")
-        expect(page.locator("#run-note")).to_contain_text("This service wants a key")
-        page.click("#run-action")
-        page.fill("#key", KEY)
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#run[data-state=done]")
-        expect(page.locator("#run-title")).to_have_text("Done: 2 of 2 rows")

@@ -1,59 +1,17 @@
-"""When it is done: the result first, charts and facets that narrow the table, and labels of one's own."""
+"""When it is done: the result first, charts and facets that narrow the table."""
 
 import csv
 import io
 from collections import Counter
-from itertools import product
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from journey import OpenPage, classify, download, downloaded_rows, load_content, table
-from lightsleeper.bulk.records.label_meanings import meaning_of
+from journey import OpenPage, classify, download, downloaded_rows, load_content, shown, table
 from service import Service
+from shops import DATES, ROWS, SHOPS, TEXTS
 
 pytestmark = pytest.mark.browser
-
-TEXTS = [
-    "A lovely, quiet film that stays with you.",
-    "Arrived broken, and nobody answers the phone.",
-    "Two hours I will never get back.",
-    "Best purchase of the year; my mother wants one too.",
-    "It arrived on Tuesday.",
-]
-SHOPS = ["Graz", "Cork", "Lyon"]
-MONTHS = [f"2026-0{month}-1{day}" for month in range(1, 5) for day in (1, 5)]
-
-
-@pytest.fixture(scope="module")
-def rows() -> list[dict[str, str]]:
-    pairs = enumerate(product(TEXTS, SHOPS))
-    marks = ["5", "1", "1", "5", "3"]
-    return [
-        {
-            "id": str(n),
-            "shop": shop,
-            "date": MONTHS[n % 8],
-            "stars": marks[TEXTS.index(text)],
-            "review": f"{text} ({n})",
-        }
-        for n, (text, shop) in pairs
-    ]
-
-
-@pytest.fixture
-def done(page: Page, rows: list[dict[str, str]]) -> Page:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    load_content(page, "shops.csv", out.getvalue().encode())
-    classify(page)
-    return page
-
-
-def shown(page: Page) -> str:
-    return page.inner_text("#shown")
 
 
 def facet(page: Page) -> dict[str, str]:
@@ -109,10 +67,10 @@ def test_a_download_says_which_rows_the_model_hardly_knows(page: Page, service: 
     assert header[1:] == ["predicted_label", "predicted_score", "truncated", "unfamiliar", "error"]
 
 
-def test_the_table_has_the_columns_of_the_file(done: Page, rows: list[dict[str, str]]) -> None:
+def test_the_table_has_the_columns_of_the_file(done: Page) -> None:
     expect(done.locator("#table .of-file:is(th)")).to_have_text(["id", "shop", "date", "stars"])
     first = table(done)[0][4:]
-    assert first == [rows[0][name] for name in ("id", "shop", "date", "stars")]
+    assert first == [ROWS[0][name] for name in ("id", "shop", "date", "stars")]
 
 
 def test_the_table_is_sorted_by_any_column_of_the_file(page: Page) -> None:
@@ -159,7 +117,7 @@ def test_a_category_shows_counts_and_the_share_that_is_negative(done: Page) -> N
 def test_dates_are_a_chart_by_time_that_filters(done: Page) -> None:
     done.select_option("#facet", label="date")
     assert done.get_attribute("#facet-groups", "data-kind") == "time"
-    counts = Counter(MONTHS[n % 8][:7] for n in range(15))
+    counts = Counter(DATES[n % 8][:7] for n in range(15))
     assert {name: value.split(" ")[0] for name, value in facet(done).items()} == {
         month: str(count) for month, count in sorted(counts.items())
     }
@@ -255,77 +213,6 @@ def test_the_band_is_set_by_keys_and_the_chart_tells_what_is_under_the_pointer(d
     assert box
     done.mouse.move(box["x"] + box["width"] * 0.99, box["y"] + 5)
     expect(done.locator("#spectrum-note")).to_contain_text("96.7 % to 100.0 % positive")
-
-
-def own(page: Page, column: str) -> None:
-    page.click("#own summary")
-    page.select_option("#own-column", label=column)
-
-
-def test_labels_of_ones_own_are_mapped_and_compared(done: Page) -> None:
-    own(done, "stars")
-    # 1 star is not the label with the index 1
-    expect(done.locator("#own-accuracy")).to_have_text("Say what the values mean")
-    meaning = {"5": "POSITIVE", "1": "NEGATIVE"}
-    for value, label in meaning.items():
-        done.get_by_label(value, exact=True).select_option(label=label)
-    found = downloaded_rows(done)
-    pairs = Counter((meaning[row["stars"]], row["predicted_label"]) for row in found if row["stars"] in meaning)
-    right = pairs["NEGATIVE", "NEGATIVE"] + pairs["POSITIVE", "POSITIVE"]
-    share = "100.0" if right == 12 else f"{100 * right / 12:.1f}"
-    expect(done.locator("#own-accuracy")).to_have_text(f"{share} % right of 12 rows")
-    expect(done.locator("#own-note")).to_have_text("3 answered rows left out.")
-    names = ["NEGATIVE", "POSITIVE"]
-    cells = [row.locator("td").all_inner_texts() for row in done.locator("#confusion tbody tr").all()]
-    assert cells == [[str(pairs[said, given]) for given in names] for said in names]
-
-
-def test_the_rows_that_disagree_are_shown(page: Page) -> None:
-    load_content(page, "labelled.csv", ("label,text\n" + "pos,Horrible and sad\nneg,Horrible and sad\n" * 3).encode())
-    classify(page)
-    own(page, "label")
-    expect(page.locator("#own-accuracy")).to_have_text("50.0 % right of 6 rows")
-    page.click("#disagreements")
-    expect(page.locator("#disagreements")).to_have_text("Show the 3 rows that disagree")
-    assert shown(page) == "3 of 6 rows"
-    assert {cell for row in table(page) for cell in row[4:]} == {"pos"}
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        ("positive", "Negative"),
-        ("TRUE", "FALSE"),
-        ("1.0", "0.0"),
-        ("1", "-1"),
-        ("-1", "0", "1"),
-        ("1", "2", "3", "4", "5"),
-        ("POS", "neutral"),
-        ("yes", "no", "0"),
-        ("positivo", "négatif", "👍🏽"),
-        ("LABEL_0", "LABEL_1"),
-        ("LABEL_1", "LABEL_2"),
-        ("\N{MINUS SIGN}1", "1"),
-    ],
-    ids=", ".join,
-)
-def test_what_labels_are_called_is_known_where_the_command_knows_it(page: Page, values: tuple[str, ...]) -> None:
-    same_label_as_the_command(page, values, "sentiment")
-
-
-@pytest.mark.parametrize(("column", "values"), [("Star rating", ("0", "1")), ("score", ("1", "unknown"))])
-def test_the_worst_star_is_no_label_here_either(page: Page, column: str, values: tuple[str, ...]) -> None:
-    same_label_as_the_command(page, values, column)
-
-
-def same_label_as_the_command(page: Page, values: tuple[str, ...], column: str) -> None:
-    rows = "".join(f"{value},A fine text to read {n}\n" for n in range(3) for value in values)
-    load_content(page, "labelled.csv", f"{column},text\n{rows}".encode())
-    classify(page)
-    own(page, column)
-    known = meaning_of(dict.fromkeys(values, 3), ["NEGATIVE", "POSITIVE"], skip_other=True, column=column)
-    chosen = page.locator("#own-map option:checked").all_inner_texts()
-    assert chosen == [known.get(value, "left out") for value in values]
 
 
 def test_a_row_on_a_phone_has_two_lines(open_page: OpenPage, service: Service) -> None:

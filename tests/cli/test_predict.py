@@ -255,36 +255,6 @@ def test_standard_output_under_its_other_name_is_added_to_and_never_replaced(tmp
     assert subprocess.run(command, capture_output=True, check=True, timeout=100).stdout.startswith(b"text,")
 
 
-@pytest.mark.parametrize(
-    "command", ["predict Great", "evaluate labelled.csv", "plan --rate 1/s --service-ms 5 --hours 1"]
-)
-def test_what_is_said_onto_a_full_disk_is_one_line(tmp_path: Path, command: str) -> None:
-    (tmp_path / "labelled.csv").write_text("text,label\nGreat,POSITIVE\nDull,NEGATIVE\n")
-    shell = f'exec "$0" -m lightsleeper {command} >/dev/full'
-    done = subprocess.run(
-        ["sh", "-c", shell, sys.executable], capture_output=True, check=False, timeout=100, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert done.stderr.decode().splitlines()[-1] == "lightsleeper: No space left on device"
-    assert b"Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("closed", "complaint"),
-    [
-        ("<&-", b"standard input is closed"),
-        (">&-", b"standard output is closed"),
-        (">/dev/full", b"standard output: No space"),
-    ],
-)
-def test_streams_that_are_not_there_are_one_line_each(closed: str, complaint: bytes) -> None:
-    command = f'printf "Great\\n" | exec "$0" -m lightsleeper predict --quiet --file - {closed}'
-    done = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, check=False, timeout=100)
-    assert done.returncode == 1
-    assert done.stderr.startswith(b"lightsleeper: " + complaint)
-    assert done.stderr.count(b"\n") == 1
-
-
 def test_a_damaged_input_is_not_laid_to_the_result(tmp_path: Path) -> None:
     source = tmp_path / "s.csv.gz"
     source.write_bytes(gzip.compress(b"text\nGreat\n" * 50_000)[:-8])

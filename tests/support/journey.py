@@ -95,6 +95,11 @@ def downloaded_rows(page: Page) -> Rows:
     return [json.loads(line) for line in download(page, "jsonl").splitlines()]
 
 
+def shown(page: Page) -> str:
+    """How many of its rows the table shows."""
+    return page.inner_text("#shown")
+
+
 def table(page: Page) -> list[list[str]]:
     """The rows in sight, once what was asked for is drawn: number, text, label, score, and what the file says."""
     page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
