@@ -1,5 +1,6 @@
 """What an early refusal leaves behind: counters, and a bounded memory of whom it met."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -59,3 +60,23 @@ def test_what_proxies_said_is_asked_once_a_client_and_remembered_of_a_bounded_nu
     for _ in range(2):
         refusals(scope(None, headers=[(b"x-forwarded-for", b"1" * 5_000)]))
     assert asked[-2:] == [b"1" * 5_000] * 2
+
+
+async def test_of_all_that_come_in_one_turn_of_the_loop_as_many_are_let_in_as_there_is_room_for() -> None:
+    queue: FairQueue[str] = FairQueue()
+    queue.hold("192.0.2.1", Lane.EXPRESS, 1_600)  # whoever has nothing waiting may go beyond the bound
+    admission = open_admission(queue, max_wait_s=0.1, max_batch=100)
+    room = admission.bound(Lane.EXPRESS) - queue.cost(Lane.EXPRESS)
+    body_bytes = 100
+    fits = room // admission.expected_cost(body_bytes)
+
+    async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        """Of what proxies say."""
+
+    refusals = EarlyRefusals(None, nothing, lambda app: app, "")
+    headers = [(b"content-length", b"%d" % body_bytes)]
+    state = {"admission": admission, "limits": LIMITS, "metrics": None}
+    for _ in range(2):
+        answers = [refusals({**scope(None, headers=headers), "state": state}) for _ in range(2 * fits)]
+        assert [answer is None for answer in answers] == [True] * fits + [False] * fits
+        await asyncio.sleep(0)  # their applications have been asked, and have not come

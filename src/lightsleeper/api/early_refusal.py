@@ -6,8 +6,9 @@ refused before (`serving.refused_heads`) 22 (medians of 3 in turns, no metrics).
 `pipeline.admission`'s to say, how that is worded `refusals`'; and whatever is unusual takes the long way.
 """
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,7 +75,11 @@ class EarlyRefusals:
         if not self._is_usual(asked):
             return None
         asked[DIALECT] = identify(asked)
-        return self._refusal(asked, client_of(asked), declared_bytes(asked["headers"]))
+        client, body_bytes = client_of(asked), declared_bytes(asked["headers"])
+        refusal = self._refusal(asked, client, body_bytes)
+        if refusal is None:
+            _announce(asked["state"], client, body_bytes)
+        return refusal
 
     def _refusal(self, asked: Scope, client: str, body_bytes: int) -> Refusal | None:
         started_s = time.perf_counter()
@@ -144,6 +149,17 @@ class EarlyRefusals:
         start, body = sent
         lines = [b"%b: %b\r\n" % header for header in (*start["headers"], *API_HEADERS)]
         return start["status"], b"".join(lines), body["body"]
+
+
+def _announce(state: "Mapping[str, Any]", client: str, body_bytes: int) -> None:
+    """Count who is let in until its application runs, a turn of the event loop later.
+
+    All that came meanwhile is decided about before that: each found the same room, and those for whom there was none
+    learnt it from the middleware, an eighth of all. At ten times the capacity of a busy core 283 of 18,000 were
+    answered and p99 of the refusals was 1 s; counted, 962 and 0.1 s (medians of 3 in turns).
+    """
+    admission: Admission = state["admission"]
+    asyncio.get_running_loop().call_soon(admission.announce(client, admission.expected_cost(body_bytes)))
 
 
 def _run(middleware: Any) -> None:  # noqa: ANN401  # `Awaitable`, as ASGI has it, is more than can be sent to

@@ -6,9 +6,10 @@ texts are tokenised; and when their cost in tokens is known. Knows no HTTP and n
 """
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from lightsleeper.errors import Overloaded
@@ -133,6 +134,12 @@ class Admission:
         if lane is Lane.LONG and not own and waiting + cost <= bound + self._max_batch_cost:
             return None
         return self._overloaded(lane, waiting + cost, bound)
+
+    def announce(self, client: Hashable, cost: int) -> Callable[[], None]:
+        """Count a request of that client which is about to come, until what is returned is called."""
+        lane = self.lane(cost)
+        self._queue.hold(client, lane, cost)
+        return partial(self._queue.release, client, lane, cost)
 
     def expecting(self, chars: int, longest: int) -> AbstractContextManager[None]:
         """While so many characters are tokenised and looked up, their work is counted; Overloaded if there is no room.
