@@ -154,3 +154,24 @@ def test_what_comes_in_does_not_take_the_cpu_from_an_inference() -> None:
         policies = {thread: os.sched_getscheduler(thread) for thread in threads}
     assert before == os.SCHED_OTHER
     assert policies[service.process.pid] == policies[max(policies)] == os.SCHED_BATCH
+
+
+READING = """
+from pathlib import Path
+from lightsleeper.model.bundle import EMBEDDED
+from lightsleeper.serving.server import _import_engine
+_import_engine()
+from lightsleeper.model.tokenizer import Tokenizer
+tokenizer = Tokenizer(EMBEDDED / "tokenizer.json", 512)
+threads = Path("/proc/self/task")
+before = len(list(threads.iterdir()))
+tokenizer.encode(["A quiet film that stays with you."] * 64)
+print(len(list(threads.iterdir())) - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_texts_are_read_by_no_other_threads_than_ours_whatever_the_environment_says() -> None:
+    """They would read on the clock of nobody's turn."""
+    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "true"}
+    assert subprocess.check_output([sys.executable, "-c", READING], env=environment, text=True).strip() == "0"

@@ -160,8 +160,9 @@ def _door_limits(settings: "Settings") -> DoorLimits:
 
 def _import_engine() -> None:
     """The imports that need no setting; errors surface when the model is opened."""
-    # Threads belong to the batcher's workers; left alone, these libraries start one per core of the node.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Threads belong to the batcher's workers; left alone, these libraries start one per core of the node. Not whatever
+    # the environment says: what other threads read is on the clock of nobody's turn, and turns are given by time.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import lightsleeper.model.model  # noqa: F401, PLC0415  # in this thread on purpose
 
