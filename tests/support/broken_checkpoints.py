@@ -7,13 +7,18 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import (
-    AutoModelForSequenceClassification,
-)
+from transformers import AutoModelForSequenceClassification
 
 from checkpoints import word_pieces
+from lightsleeper.training.checkpoint import find_checkpoint
 
 WEIGHTS = "model.safetensors"
+
+
+def read_whole(folder: Path) -> None:
+    """All of a checkpoint that `prepare` reads."""
+    with find_checkpoint(str(folder)).opened() as model:
+        model.run(model.tokenizer.encode(["A quiet film."]))
 
 
 def configure(folder: Path, **change: object) -> None:

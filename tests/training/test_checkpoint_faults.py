@@ -1,10 +1,8 @@
 """What is wrong with a checkpoint, in one line that names the file, before anything is run or written."""
 
-import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,6 +26,7 @@ from broken_checkpoints import (
     outside,
     pickled,
     poison,
+    read_whole,
     remove,
     replace,
     setting,
@@ -43,13 +42,6 @@ from lightsleeper.errors import BundleError
 from lightsleeper.training.checkpoint import find_checkpoint
 
 pytestmark = pytest.mark.torch
-
-
-def read_whole(folder: Path) -> None:
-    """All of a checkpoint that `prepare` reads."""
-    with find_checkpoint(str(folder)).opened() as model:
-        model.run(model.tokenizer.encode(["A quiet film."]))
-
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -260,26 +252,6 @@ def test_what_is_wrong_with_a_checkpoint_is_said_in_one_line(source: Path, fault
         read_whole(source)
     assert "\n" not in refusal.value.message
     assert len(refusal.value.message) < 500
-
-
-class _Trap:
-    """Unpickled by whoever trusts a file, it leaves a mark."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (open, (str(self.mark), "w"))
-
-
-@pytest.mark.parametrize("write", [torch.save, lambda trap, file: file.write_bytes(pickle.dumps(trap))])
-def test_a_pickled_checkpoint_runs_nothing(source: Path, tmp_path: Path, write: Callable[[Any, Path], None]) -> None:
-    (source / WEIGHTS).unlink()
-    write({"classifier.weight": _Trap(tmp_path / "sprung")}, source / "pytorch_model.bin")
-    with pytest.raises(BundleError, match=r"pytorch_model\.bin cannot be loaded") as refusal:
-        read_whole(source)
-    assert "\n" not in refusal.value.message
-    assert not (tmp_path / "sprung").exists()
 
 
 def test_fewer_tokens_than_a_text_needs_are_refused(source: Path) -> None:

@@ -1,15 +1,10 @@
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 
@@ -22,10 +17,8 @@ from lightsleeper.bulk.records.table import Choices
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.bundle import Bundle, write_manifest
 from lightsleeper.model.model import Model, load_model
-from lightsleeper.model.tokenizer import TokenizedText
 from lightsleeper.training.checkpoint import Checkpoint
 from lightsleeper.training.prepare import own_texts, prepare
-from lightsleeper.training.verify import check_agreement, check_company, check_export
 
 pytestmark = pytest.mark.torch
 
@@ -225,64 +218,6 @@ def test_a_model_that_the_exporter_does_not_know_is_refused_in_one_line(
         prepare(str(source), tmp_path / "bundle")
 
 
-#: What a checkpoint's own module would do, had it the chance.
-TRAP = """
-import os, pathlib
-pathlib.Path(os.environ["TRAP"]).touch()
-from transformers import DistilBertConfig as Config, DistilBertForSequenceClassification as Model
-from transformers import DistilBertTokenizerFast as Tokenizer
-Config.model_type = "trap"
-"""
-#: All of a checkpoint that `prepare` opens.
-OPEN = """
-import sys
-from lightsleeper.errors import BundleError
-from lightsleeper.training.checkpoint import find_checkpoint
-try:
-    with find_checkpoint(sys.argv[1]).opened() as model:
-        model.run(model.tokenizer.encode(["fine"]))
-    print("opened")
-except BundleError as error:
-    print("refused:", error.message)
-"""
-AUTO_MAP = {
-    "AutoConfig": "trap.Config",
-    "AutoModelForSequenceClassification": "trap.Model",
-    "AutoTokenizer": ["trap.Tokenizer", "trap.Tokenizer"],
-}
-
-
-@pytest.mark.parametrize("model_type", ["distilbert", "trap"], ids=["of a known kind", "of a kind of its own"])
-@pytest.mark.parametrize("tokenizer_file", ["tokenizer.json", "vocab.txt"])
-def test_code_of_a_checkpoint_is_never_run_and_nobody_is_asked_whether_to(
-    source: Path, tmp_path: Path, model_type: str, tokenizer_file: str
-) -> None:
-    hostile, trap = tmp_path / "hostile", tmp_path / "sprung"
-    shutil.copytree(source, hostile)
-    (hostile / "trap.py").write_text(TRAP)
-    config = json.loads((hostile / "config.json").read_text())
-    (hostile / "config.json").write_text(json.dumps({**config, "model_type": model_type, "auto_map": AUTO_MAP}))
-    (hostile / "tokenizer_config.json").write_text(json.dumps({"auto_map": AUTO_MAP, "tokenizer_class": "Trap"}))
-    if tokenizer_file != "tokenizer.json":
-        words = json.loads((hostile / "tokenizer.json").read_text())["model"]["vocab"]
-        (hostile / "tokenizer.json").unlink()
-        (hostile / tokenizer_file).write_text("\n".join(sorted(words, key=words.get)))
-    done = subprocess.run(
-        [sys.executable, "-c", OPEN, hostile],
-        input="y\n" * 10,
-        env={**os.environ, "TRAP": str(trap), "HF_MODULES_CACHE": str(tmp_path / "modules")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert not trap.exists()
-    assert "[y/N]" not in done.stdout + done.stderr
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "opened\n" or done.stdout.startswith("refused: hostile"), done.stdout
-    assert done.stdout.count("\n") == 1
-
-
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"neither model\.safetensors nor pytorch_model\.bin"):
         prepare(str(tmp_path), tmp_path / "bundle")
@@ -291,56 +226,6 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
 def test_a_local_folder_has_no_revision(source: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="it has no revision main"):
         prepare(str(source), tmp_path / "bundle", revision="main")
-
-
-class _Skewed:
-    """An engine that adds something to another's logits."""
-
-    def __init__(self, model: Model, skew: float, *, per_text: bool = False) -> None:
-        self._model = model
-        self._skew = skew
-        self._per_text = per_text
-
-    def run(self, texts: Sequence[TokenizedText]) -> NDArray[np.float32]:
-        logits = np.array(self._model.run(texts), dtype=np.float32)
-        logits[:, 0] += self._skew * (len(texts) if self._per_text else 1)
-        return logits
-
-    def close(self) -> None:
-        pass
-
-
-def test_a_graph_with_other_logits_than_torch_is_refused(model: Model) -> None:
-    check_export(model.engine, _Skewed(model, 1e-4), model, TEXTS)
-    with pytest.raises(BundleError, match=r"moves logits by 0\.01"):
-        check_export(model.engine, _Skewed(model, 0.01), model, TEXTS)
-
-
-@pytest.mark.parametrize("skew", [float("nan"), float("inf")])
-def test_a_checkpoint_whose_answers_are_no_numbers_is_refused_by_that_reason(model: Model, skew: float) -> None:
-    with pytest.raises(BundleError, match="answers with what is no finite number"):
-        check_export(_Skewed(model, skew), model.engine, model, TEXTS)
-
-
-def test_a_checkpoint_that_answers_all_texts_alike_is_refused(model: Model) -> None:
-    with pytest.raises(BundleError, match="answers every text alike"):
-        check_export(_Skewed(model, 1), model.engine, model, TEXTS[:1] * 3)
-
-
-def test_an_engine_that_feels_its_company_is_refused(model: Model) -> None:
-    check_company(model, TEXTS * 2, workers=1)
-    sociable = Model(model.bundle, model.tokenizer, _Skewed(model, 0.01, per_text=True))
-    with pytest.raises(BundleError, match="with its batch-mates"):
-        check_company(sociable, TEXTS * 2, workers=1)
-
-
-def test_a_model_that_answers_something_else_is_refused(model: Model) -> None:
-    agreement = check_agreement(model, model, TEXTS, workers=1)
-    assert agreement.same_label == 1
-    assert agreement.largest_difference == 0
-    other = Model(model.bundle, model.tokenizer, _Skewed(model, 20))
-    with pytest.raises(BundleError, match="int8 lost too much"):
-        check_agreement(model, other, own_texts()[:30], workers=1)
 
 
 def test_own_texts_reach_from_a_word_to_the_longest_input(model: Model) -> None:
