@@ -18,7 +18,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from families import KINDS, odd_texts, texts_of, write_trained
+from families import KINDS, write_trained
+from family_texts import odd_texts, texts_of
 from lightsleeper.bulk.stream import classify_all
 from lightsleeper.model.model import load_model
 from lightsleeper.training.checkpoint import Checkpoint

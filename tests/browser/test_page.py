@@ -10,7 +10,6 @@ from service import Service
 
 pytestmark = pytest.mark.browser
 
-
 ATTACKS = [
     "<img src=x onerror=window.hacked=1>",
     "<script>window.hacked=1</script>",
@@ -18,8 +17,6 @@ ATTACKS = [
     "javascript:window.hacked=1//",
     "{{constructor.constructor('window.hacked=1')()}}",
 ]
-
-
 INLINE_SCRIPT = """() => {
     const script = document.createElement("script");
     script.text = "window.ran = 1";

@@ -3,45 +3,32 @@
 The weights are few, but what they answer is real: a word of a text decides each label.
 """
 
-import json
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from io import BytesIO
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import sentencepiece
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
-    BertTokenizer,
-    MPNetTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    PreTrainedTokenizerFast,
-    RobertaTokenizer,
 )
 
-from lightsleeper.training.prepare import own_texts
+from family_texts import SIGNALS, texts_of
+from family_tokenizers import (
+    ALBERT_PIECES,
+    DEBERTA_PIECES,
+    write_bert,
+    write_modern,
+    write_mpnet,
+    write_pieces,
+    write_roberta,
+)
 
-WORDS = 400
-#: Any of a text's words may be one of these; each speaks for the label of its place.
-SIGNALS = (("awful", "broken", "refund"), ("okay", "average", "usual"), ("lovely", "brilliant", "thanks"))
 LABELS = ("bad", "so-so", "good")
 _DRAWS = 4
-_FILLERS = (
-    "the film",
-    "this app",
-    "our train",
-    "it rained",
-    "my order",
-    "everything here",
-    "a keyboard",
-    "Nobody knew",
-)
 
 _SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 _DISTIL = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
@@ -68,16 +55,6 @@ class Kind:
         self.architecture = architecture
         self.sizes = sizes
         self.write_tokenizer = write_tokenizer
-
-
-def texts_of(count: int, *, seed: int = 0, signals: int = 1) -> Iterator[tuple[str, list[int]]]:
-    """Texts with as many words that speak for a label, and the labels that they speak for, sorted."""
-    draw = random.Random(seed)
-    for _ in range(count):
-        labels = sorted(draw.sample(range(len(SIGNALS)), signals or draw.randrange(3)))
-        words = [draw.choice(SIGNALS[label]) for label in labels] + draw.choices(_FILLERS, k=draw.randrange(1, 6))
-        draw.shuffle(words)
-        yield " ".join(words), labels
 
 
 def write_trained(kind: str, folder: Path, *, task: str = "single_label_classification", **config: object) -> Path:
@@ -151,195 +128,26 @@ def _targets(batch: Sequence[tuple[str, list[int]]], task: str) -> torch.Tensor:
     return torch.tensor([labels[0] for _, labels in batch])
 
 
-def odd_texts(count: int) -> list[str]:
-    """Texts as no data set has them: scripts, signs and blanks in any order, from nothing to a long line."""
-    draw = random.Random(1)
-    pieces = [
-        *(
-            "A film",
-            "DON'T",
-            "naïve café",
-            "Straße",
-            "ﬁne",
-            "I'm",
-            "it's",
-            "can't",
-            "e-mail@example.org",
-            "https://a.b/c?d=1",
-        ),
-        *(
-            "１２３",
-            "3.14",
-            "1,000",
-            "…",
-            "“quoted”",
-            "—",
-            "!!!",
-            "''",
-            "``",
-            "#tag",
-            "@user",
-            "\u200b",
-            "\u00a0",
-            "\ufeff",
-        ),
-        *(
-            "  ",
-            "\t",
-            "\n",
-            "\r\n",
-            "漢字かな",
-            "한국어",
-            "русский",
-            "العربية",
-            "ไทย",
-            "हिन्दी",
-            "Ελληνικά",
-            "İstanbul",
-            "ǅ",
-        ),
-        *(
-            "😀",
-            "👩‍👩‍👧",
-            "👍🏽",
-            "e\u0301",
-            "\u0301",
-            "a" * 60,
-            "x_y",
-            "<b>",
-            "&amp;",
-            "\\n",
-            "\x7f",
-            "\ufffd",
-            "\U0001f1e9\U0001f1ea",
-        ),
-        *("loved", "unbelievable", "Ünïcödé", "K", "ß", "…….", "½", "™", "٣", "-", "_", "(", ")", "/", "'", '"'),
-    ]
-    return [
-        "".join(draw.choice((" ", "", " ")) + piece for piece in draw.choices(pieces, k=draw.randrange(1, 30)))
-        for _ in range(count)
-    ]
-
-
-def sentence_pieces(file: Path, **options: Any) -> None:  # noqa: ANN401  # the trainer's own
-    """A SentencePiece model at `file`, learned from our texts by its own trainer."""
-    written = BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(_texts_to_learn_from()),
-        model_writer=written,
-        **{"vocab_size": WORDS, "model_type": "unigram", "minloglevel": 2, "hard_vocab_limit": False, **options},
-    )
-    file.write_bytes(written.getvalue())
-
-
-def _texts_to_learn_from() -> list[str]:
-    return [*own_texts()[:150], *(text for text, _ in texts_of(300))]
-
-
-def _word_pieces(special: Sequence[str], *, lowercase: bool, unknown: str = "[UNK]") -> dict[str, int]:
-    tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=WORDS, special_tokens=list(special), show_progress=False)
-    tokenizer.train_from_iterator(_texts_to_learn_from(), trainer)
-    vocabulary: dict[str, int] = tokenizer.get_vocab()
-    return vocabulary
-
-
-def _byte_pairs(special: Sequence[str]) -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=WORDS, special_tokens=list(special), initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator(_texts_to_learn_from(), trainer)
-    return tokenizer
-
-
-_BERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-
-def _write_bert(*, lowercase: bool) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        vocabulary = _word_pieces(_BERT_SPECIAL, lowercase=lowercase)
-        BertTokenizer(vocab=vocabulary, do_lower_case=lowercase).save_pretrained(folder)
-
-    return write
-
-
-def _write_roberta(folder: Path) -> None:
-    learned = json.loads(_byte_pairs(("<s>", "<pad>", "</s>", "<unk>", "<mask>")).to_str())["model"]
-    RobertaTokenizer(vocab=learned["vocab"], merges=[tuple(merge) for merge in learned["merges"]]).save_pretrained(
-        folder
-    )
-
-
-def _write_mpnet(folder: Path) -> None:
-    vocabulary = _word_pieces(("<s>", "<pad>", "</s>", "<unk>", "[UNK]", "<mask>"), lowercase=True)
-    MPNetTokenizer(vocab=vocabulary).save_pretrained(folder)
-
-
-def _write_modern(folder: Path) -> None:
-    tokenizer = _byte_pairs(_BERT_SPECIAL)
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        **{f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")},
-    ).save_pretrained(folder)
-
-
-def _write_pieces(name: str, tokenizer_class: str, **options: object) -> Callable[[Path], None]:
-    """The tokenizer's own SentencePiece file and nothing else but its class: the form of older checkpoints."""
-
-    def write(folder: Path) -> None:
-        sentence_pieces(folder / name, **options)
-        (folder / "tokenizer_config.json").write_text(f'{{"tokenizer_class": "{tokenizer_class}"}}')
-
-    return write
-
-
-_ALBERT_PIECES = {
-    "pad_id": 0,
-    "unk_id": 1,
-    "bos_id": -1,
-    "eos_id": -1,
-    "user_defined_symbols": ["[CLS]", "[SEP]", "[MASK]"],
-}
-_DEBERTA_PIECES = {
-    "pad_id": 0,
-    "bos_id": 1,
-    "eos_id": 2,
-    "unk_id": 3,
-    "pad_piece": "[PAD]",
-    "bos_piece": "[CLS]",
-    "eos_piece": "[SEP]",
-    "unk_piece": "[UNK]",
-}
-
 KINDS = {
-    "distilbert": Kind("distilbert", {**_DISTIL, "max_position_embeddings": 128}, _write_bert(lowercase=True)),
-    "bert": Kind("bert", _PLAIN, _write_bert(lowercase=True)),
-    "bert-cased": Kind("bert", _PLAIN, _write_bert(lowercase=False)),
-    "electra": Kind("electra", {**_PLAIN, "embedding_size": 16}, _write_bert(lowercase=True)),
-    "roberta": Kind("roberta", {**_OFFSET, "type_vocab_size": 1}, _write_roberta),
-    "mpnet": Kind("mpnet", _OFFSET, _write_mpnet),
+    "distilbert": Kind("distilbert", {**_DISTIL, "max_position_embeddings": 128}, write_bert(lowercase=True)),
+    "bert": Kind("bert", _PLAIN, write_bert(lowercase=True)),
+    "bert-cased": Kind("bert", _PLAIN, write_bert(lowercase=False)),
+    "electra": Kind("electra", {**_PLAIN, "embedding_size": 16}, write_bert(lowercase=True)),
+    "roberta": Kind("roberta", {**_OFFSET, "type_vocab_size": 1}, write_roberta),
+    "mpnet": Kind("mpnet", _OFFSET, write_mpnet),
     "xlm-roberta": Kind(
         "xlm-roberta",
         {**_OFFSET, "type_vocab_size": 1},
-        _write_pieces("sentencepiece.bpe.model", "XLMRobertaTokenizer"),
+        write_pieces("sentencepiece.bpe.model", "XLMRobertaTokenizer"),
     ),
     "camembert": Kind(
         "camembert",
         {**_OFFSET, "type_vocab_size": 1},
-        _write_pieces("sentencepiece.bpe.model", "CamembertTokenizer"),
+        write_pieces("sentencepiece.bpe.model", "CamembertTokenizer"),
     ),
     "albert": Kind(
-        "albert", {**_PLAIN, "embedding_size": 16}, _write_pieces("spiece.model", "AlbertTokenizer", **_ALBERT_PIECES)
+        "albert", {**_PLAIN, "embedding_size": 16}, write_pieces("spiece.model", "AlbertTokenizer", **ALBERT_PIECES)
     ),
-    "deberta-v3": Kind("deberta-v2", _RELATIVE, _write_pieces("spm.model", "DebertaV2Tokenizer", **_DEBERTA_PIECES)),
-    "modernbert": Kind("modernbert", _ROTARY, _write_modern),
+    "deberta-v3": Kind("deberta-v2", _RELATIVE, write_pieces("spm.model", "DebertaV2Tokenizer", **DEBERTA_PIECES)),
+    "modernbert": Kind("modernbert", _ROTARY, write_modern),
 }

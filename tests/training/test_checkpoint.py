@@ -23,7 +23,8 @@ from broken_checkpoints import (
     write_tweet_tokenizer,
 )
 from checkpoints import write_checkpoint
-from families import odd_texts, write_trained
+from families import write_trained
+from family_texts import odd_texts
 from lightsleeper.model.torch_engine import TorchEngine
 from lightsleeper.training.checkpoint import Checkpoint, find_checkpoint
 from lightsleeper.training.prepare import prepare

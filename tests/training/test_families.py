@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from families import KINDS, odd_texts, texts_of, write_trained
+from families import KINDS, write_trained
+from family_texts import odd_texts, texts_of
 from lightsleeper.bulk.stream import classify_all
 from lightsleeper.model.bundle import Bundle
 from lightsleeper.model.model import load_model

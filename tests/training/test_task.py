@@ -8,7 +8,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from families import texts_of, write_trained
+from families import write_trained
+from family_texts import texts_of
 from lightsleeper.bulk.library import load
 from lightsleeper.errors import BundleError, InvalidInput
 from lightsleeper.model.head import MANY_LABELS, ONE_LABEL, REGRESSION, SCORE
