@@ -12,13 +12,13 @@ from lightsleeper.bulk.records.described import Choices, Table, described
 from lightsleeper.bulk.records.dialect import decide, line_end, separator_line, with_carriage_returns
 from lightsleeper.bulk.records.header import header_of
 from lightsleeper.bulk.records.rows import OTHER_HEADER, OTHER_TABLE, Row, Shape, mend, table_rows
+from lightsleeper.bulk.records.rules import MOSTLY
 from lightsleeper.bulk.records.second_header import said_of, second_header_rows
 from lightsleeper.bulk.records.titles import Line, Lines, is_empty
 from lightsleeper.bulk.records.values import trimmed
 
 _LISTED: Final = 20
 _ROWS_NAMED: Final = 5
-_MOSTLY: Final = 0.9
 
 
 def from_text(
@@ -124,7 +124,7 @@ def _head_of(sample: Sequence[Cells], said: bool | None) -> _Head:  # noqa: FBT0
     header, width = header_of(table, said)
     body = table[1:] if header else table
     second = body[: second_header_rows(body)] if said is None and header else []
-    is_narrow = sum(any(map(trimmed, cells[width:])) for cells in body) >= _MOSTLY * len(body) > 0
+    is_narrow = sum(any(map(trimmed, cells[width:])) for cells in body) >= MOSTLY * len(body) > 0
     has_too_few = header is not None and len(header) > len(table[0])
     return _Head(lines.filled[:count], header, second, width, is_narrow, has_too_few)
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from lightsleeper.bulk.records.agreed_rows import agreed_cells, agreed_pattern
 from lightsleeper.bulk.records.encoding import is_damaged
-from lightsleeper.bulk.records.rules import MAX_ROW_CHARS
+from lightsleeper.bulk.records.rules import MAX_ROW_CHARS, MOSTLY
 from lightsleeper.errors import InvalidInput
 
 Quoting = Literal["doubled", "backslash", "none"]
@@ -51,7 +51,6 @@ class Cells:
 _MARK: Final = "\ufeff"
 _MORE: Final = -1
 _PLAIN: Final = -2
-_MOSTLY: Final = 0.9
 _ESCAPE = re.compile(r'\\(["\\])|""')
 
 
@@ -253,7 +252,7 @@ class CellReader:
     def _are_rows(self, lines: Sequence[str]) -> bool:
         """Whether nearly all of what a quoted cell makes one row has by itself as many tabs as the row above."""
         tabs = [line.count("\t") for line in lines]
-        return tabs.count(self._width - 1 if self._width else tabs[0]) >= _MOSTLY * len(tabs)
+        return tabs.count(self._width - 1 if self._width else tabs[0]) >= MOSTLY * len(tabs)
 
     def _line_of(self, quote: int, line: int, opening: int, row: Cells) -> int:
         """Where the line of `quote` begins; _PLAIN if one from `line` to there is a row: the cell swallowed it.

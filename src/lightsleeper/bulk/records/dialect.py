@@ -12,6 +12,7 @@ from lightsleeper.bulk.records.rules import (
     DELIMITERS,
     LAST_DELIMITERS,
     LEAST_FIT,
+    MOSTLY,
     ONE_COLUMN,
     RARE_DELIMITERS,
     TEXT_NAMES,
@@ -19,7 +20,6 @@ from lightsleeper.bulk.records.rules import (
 from lightsleeper.bulk.records.titles import Lines, is_empty
 
 _QUOTED: Final = re.compile(r'"[^"]*"')
-_MOSTLY: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class _Trial:
         """Whether nearly all rows are as wide as the first, or all others one wider: R does not name its row names."""
         widths = [len(row.cells) for row in self.rows]
         shifted = widths.count(self.width + 1) == len(widths) - 1 > 0
-        return self.width > 1 and (shifted or widths.count(self.width) >= _MOSTLY * len(widths))
+        return self.width > 1 and (shifted or widths.count(self.width) >= MOSTLY * len(widths))
 
     @property
     def is_set_apart(self) -> bool:
@@ -144,7 +144,7 @@ def looks_like_table(text: str, *, whole: bool) -> bool:
         return False
     if trial.width == 1:
         return cells[0][0].strip().lower() in TEXT_NAMES
-    if (trial.fit < _MOSTLY and not trial.is_even) or trial.dialect.delimiter == ":":
+    if (trial.fit < MOSTLY and not trial.is_even) or trial.dialect.delimiter == ":":
         return False
     return trial.dialect.delimiter == "\t" or (is_header(cells) and any(map(is_named, cells[0])))
 

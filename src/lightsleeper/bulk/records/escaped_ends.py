@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lightsleeper.bulk.records.cells import Cells
+from lightsleeper.bulk.records.rules import MOSTLY
 
-_MOSTLY: Final = 0.9
 _PAIR = re.compile(r"\\([\s\S])")
 #: No text holds half a surrogate: what stands for an escaped end until the cells are told apart.
 _HELD: Final = {"\n": "\udc0a", "\t": "\udc09"}
@@ -18,7 +18,7 @@ def are_usual(text: str, *, whole: bool, delimiter: str | None) -> bool:
     if delimiter not in {None, "\t"} or "\t" not in text or not re.search(r"\\[\n\t]", text):
         return False
     as_it_is, changed = _evenness(text, whole=whole), _evenness(exchanged(text), whole=whole)
-    return changed >= _MOSTLY and changed > as_it_is
+    return changed >= MOSTLY and changed > as_it_is
 
 
 def _evenness(text: str, *, whole: bool) -> float:

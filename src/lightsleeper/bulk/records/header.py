@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Final
 
 from lightsleeper.bulk.records.columns import is_called_text, words_of_name
-from lightsleeper.bulk.records.rules import OTHER_NAMES, TEXT_NAMES
+from lightsleeper.bulk.records.rules import MOSTLY, OTHER_NAMES, TEXT_NAMES
 from lightsleeper.bulk.records.values import are_values, is_value, is_year, trimmed
 
 #: Rows that the header is compared with.
@@ -18,7 +18,6 @@ _SENTENCE_WORDS: Final = 8
 _LONG_NAME_CHARS: Final = 60
 #: A question above so many cells without one is what they answer.
 _FEW_CELLS: Final = 3
-_MOSTLY: Final = 0.9
 #: Of a number that counts rows; `int` takes long over thousands, and then raises.
 _MOST_DIGITS: Final = 18
 #: What a known name says for a header.
@@ -47,7 +46,7 @@ def header_of(rows: Sequence[list[str]], said: bool | None) -> tuple[list[str] |
     usual, times = counts.most_common(1)[0] if counts else (len(rows[0]), 0)
     if header is None:
         return None, usual
-    is_usual = usual > len(header) and times >= _MOSTLY * len(body)
+    is_usual = usual > len(header) and times >= MOSTLY * len(body)
     if is_usual and not _is_prose(header, body, usual) and any(map(trimmed, chain(*map(surplus, body)))):
         # R names no column for the names of its rows.
         header = ["", *header] if usual == len(header) + 1 else header
@@ -62,7 +61,7 @@ def _is_prose(header: Sequence[str], body: Sequence[Sequence[str]], usual: int) 
     they are numbers below `id` with none beside them.
     """
     alike = [row for row in body if len(row) == usual]
-    begins = [sum(row[index].startswith(" ") for row in alike) >= _MOSTLY * len(alike) for index in range(usual)]
+    begins = [sum(row[index].startswith(" ") for row in alike) >= MOSTLY * len(alike) for index in range(usual)]
     if any(begins) and not any(name.startswith(" ") for name in header):
         return True
     first, second = ([trimmed(row[index]) for row in alike] for index in (0, 1))

@@ -29,6 +29,9 @@ ONE_COLUMN: Final = "\x1f"
 #: Share of the rows that must have the first one's width before a character is taken for a delimiter.
 LEAST_FIT: Final = 0.4
 
+#: Share of the rows, lines or cells that must be so before the table is taken to be so, in spite of the others.
+MOSTLY: Final = 0.9
+
 #: What programs write where nothing was: pandas' list, databases, spreadsheets' errors. Compared in small letters.
 PLACEHOLDERS: Final = frozenset(
     {

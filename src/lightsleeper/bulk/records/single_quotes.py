@@ -6,16 +6,15 @@ from typing import Final
 
 from lightsleeper.bulk.records.cells import CellReader, Cells
 from lightsleeper.bulk.records.dialect import decide
-from lightsleeper.bulk.records.rules import DELIMITERS
+from lightsleeper.bulk.records.rules import DELIMITERS, MOSTLY
 
-_MOSTLY: Final = 0.9
 _EXCHANGED: Final = str.maketrans("'\"", "\"'")
 _BEGINS = re.compile(f"(?:^|[{re.escape(''.join(DELIMITERS))}])'", re.MULTILINE)
 
 
 def are_usual(text: str, *, whole: bool, delimiter: str | None) -> bool:
     """Whether a table that begins with `text` has them in nearly every row, closes all and is even that way alone."""
-    if len(_BEGINS.findall(text)) < max(1, _MOSTLY * (text.count("\n") - 1)):
+    if len(_BEGINS.findall(text)) < max(1, MOSTLY * (text.count("\n") - 1)):
         return False
     dialect = decide(exchanged(text), whole=whole, delimiter=delimiter)
     if dialect.delimiter is None or f'{dialect.delimiter}"' in text or text.startswith('"'):
@@ -24,7 +23,7 @@ def are_usual(text: str, *, whole: bool, delimiter: str | None) -> bool:
     width = len(rows[0].cells) if rows else 0
     even = sum(len(row.cells) == width for row in rows)
     quoted = len(re.findall(f"(?:^|{re.escape(dialect.delimiter)})'", text, re.MULTILINE))
-    is_even = even >= _MOSTLY * len(rows) and quoted >= _MOSTLY * (len(rows) - 1) > 0
+    is_even = even >= MOSTLY * len(rows) and quoted >= MOSTLY * (len(rows) - 1) > 0
     return width > 1 and is_even and dialect.quoting == "doubled" and not any(row.odd_quotes for row in rows)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lightsleeper.bulk.records.header import evidences, is_named
-from lightsleeper.bulk.records.rules import OTHER_NAMES, TEXT_NAMES
+from lightsleeper.bulk.records.rules import MOSTLY, OTHER_NAMES, TEXT_NAMES
 from lightsleeper.bulk.records.values import are_values, is_value, trimmed
 
 #: Lines above the header.
@@ -15,7 +15,6 @@ _MOST_PAIRS: Final = 10
 _KNOWN: Final = TEXT_NAMES | OTHER_NAMES
 _NAME_WORDS: Final = 4
 _PAIR: Final = 2
-_MOSTLY: Final = 0.9
 _COMMENTS: Final = ("# ", "// ", "-- ", "% ")
 
 Line = Sequence[str]
@@ -111,7 +110,7 @@ class Lines:
         """Whether what surely is a header stands there, above rows that are as wide."""
         head, *body = self.table(index)
         even = sum(len(row) == len(head) for row in body)
-        return len(body) > 0 and even >= _MOSTLY * len(body) and sum(evidences([head, *body])) > 0
+        return len(body) > 0 and even >= MOSTLY * len(body) and sum(evidences([head, *body])) > 0
 
     def _is_better_head(self, index: int) -> bool:
         """Whether it looks more like names than the first line, which then has no table of its own."""

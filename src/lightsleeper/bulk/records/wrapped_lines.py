@@ -3,14 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final
 
 from lightsleeper.bulk.records.cells import CellReader, Cells, Dialect
 from lightsleeper.bulk.records.dialect import decide, line_end
 from lightsleeper.bulk.records.header import evidences
-from lightsleeper.bulk.records.rules import ONE_COLUMN
+from lightsleeper.bulk.records.rules import MOSTLY, ONE_COLUMN
 
-_MOSTLY: Final = 0.9
 _QUOTED = re.compile(r'"(?:[^"]|"")*"\r?')
 
 
@@ -22,7 +20,7 @@ def dialects(text: str, *, whole: bool, delimiter: str | None) -> tuple[Dialect,
     outer = Dialect(ONE_COLUMN, "doubled", line_end(text))
     rows = [row for row in CellReader(outer).push(text, last=whole) if row.cells not in ([""], [])]
     quoted = sum(lines[row.line - 1].startswith('"') for row in rows)
-    if len(rows) < 2 or quoted < _MOSTLY * (len(rows) - 1) or any(row.odd_quotes for row in rows):  # noqa: PLR2004  # a header and a row
+    if len(rows) < 2 or quoted < MOSTLY * (len(rows) - 1) or any(row.odd_quotes for row in rows):  # noqa: PLR2004  # a header and a row
         return None
     inner = replace(decide("\n".join(row.cells[0] for row in rows), whole=True, delimiter=delimiter), line_end="\n")
     has_quotes = any('"' in row.cells[0] for row in rows)
@@ -32,7 +30,7 @@ def dialects(text: str, *, whole: bool, delimiter: str | None) -> tuple[Dialect,
     is_sure = sum(evidences(cells)) > 0 or (
         has_quotes and even == len(cells) and not any(row.odd_quotes for row in table)
     )
-    is_table = len(cells[0]) > 1 and even >= _MOSTLY * len(cells) and is_sure
+    is_table = len(cells[0]) > 1 and even >= MOSTLY * len(cells) and is_sure
     return (outer, inner) if is_table else None
 
 

@@ -7,7 +7,7 @@ import { decide, lineEnd, separatorLine } from "./dialect.js";
 import { areEscaped, escapeHolder, escapeReleaser, escapesHeld } from "./escaped_ends.js";
 import { headerOf } from "./header.js";
 import { mend, OTHER_HEADER, OTHER_TABLE, TableRows } from "./rows.js";
-import { ONE_COLUMN } from "./rules.js";
+import { MOSTLY, ONE_COLUMN } from "./rules.js";
 import { saidOf, secondHeaderRows } from "./second_header.js";
 import { areUsual, cellsExchanged, exchanged } from "./single_quotes.js";
 import { isEmpty, Lines } from "./titles.js";
@@ -23,7 +23,6 @@ import { splitLines, wrappedDialects } from "./wrapped_lines.js";
 
 const LISTED = 20;
 const ROWS_NAMED = 5;
-const MOSTLY = 0.9;
 
 /**
  * @param {Source} source

@@ -2,7 +2,7 @@
 
 import { isDamaged } from "./encoding.js";
 import { breaks, QuickRows } from "./quick_rows.js";
-import { MAX_ROW_CHARS } from "./rules.js";
+import { MAX_ROW_CHARS, MOSTLY } from "./rules.js";
 
 /**
  * @typedef {object} Dialect
@@ -23,7 +23,6 @@ const MARK = "\ufeff";
 const MARKS = /^\ufeff+/;
 const MORE = -1;
 const PLAIN = -2;
-const MOSTLY = 0.9;
 
 /** Takes a file in pieces; gives every row that is complete. */
 export class CellReader {

@@ -2,10 +2,8 @@
 
 import { CellReader } from "./cells.js";
 import { evidences, isHeader, isNamed, sum } from "./header.js";
-import { DELIMITERS, LAST_DELIMITERS, LEAST_FIT, ONE_COLUMN, RARE_DELIMITERS, TEXT_NAMES } from "./rules.js";
+import { DELIMITERS, LAST_DELIMITERS, LEAST_FIT, MOSTLY, ONE_COLUMN, RARE_DELIMITERS, TEXT_NAMES } from "./rules.js";
 import { isEmpty, Lines } from "./titles.js";
-
-const MOSTLY = 0.9;
 
 /** @typedef {import("./cells.js").Dialect} Dialect */
 

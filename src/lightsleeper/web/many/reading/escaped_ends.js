@@ -1,6 +1,6 @@
 /** Tab-separated files whose texts hold line ends and tabs behind a backslash, as MySQL writes them. As `bulk/records/escaped_ends.py`. */
 
-const MOSTLY = 0.9;
+import { MOSTLY } from "./rules.js";
 
 /**
  * Whether nearly all rows of `text` have as many tabs as the first only if a backslash before an end escapes it.

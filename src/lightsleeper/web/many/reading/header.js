@@ -1,7 +1,7 @@
 /** Whether a first row names the columns, and how many columns there are. As `bulk/records/header.py`. */
 
 import { hasWordOf, isCalledText } from "./columns.js";
-import { OTHER_NAMES, TEXT_NAMES } from "./rules.js";
+import { MOSTLY, OTHER_NAMES, TEXT_NAMES } from "./rules.js";
 import { areValues, isValue, isYear, trimmed } from "./values.js";
 
 /** Rows that the header is compared with. */
@@ -16,7 +16,6 @@ const STATED = /\s\S{4,}\.$|\u3002$/;
 const LONG_NAME_CHARS = 60;
 /** A question above so many cells without one is what they answer. */
 const FEW_CELLS = 3;
-const MOSTLY = 0.9;
 const IDS = new Set(["id", "nr", "no", "number", "index", "key", "row", "#"]);
 
 /**

@@ -21,6 +21,9 @@ export const ONE_COLUMN = "\x1f";
 /** Share of the rows that must have the first one's width before a character is taken for a delimiter. */
 export const LEAST_FIT = 0.4;
 
+/** Share of the rows, lines or cells that must be so before the table is taken to be so, in spite of the others. */
+export const MOSTLY = 0.9;
+
 /** What programs write where nothing was. Compared in small letters. */
 export const PLACEHOLDERS = new Set([
   "#div/0!", "#n/a", "#n/a n/a", "#na", "#name?", "#null!", "#num!", "#ref!", "#value!", "(null)", "-", "--", "---",

@@ -2,9 +2,8 @@
 
 import { CellReader } from "./cells.js";
 import { decide } from "./dialect.js";
-import { DELIMITERS } from "./rules.js";
+import { DELIMITERS, MOSTLY } from "./rules.js";
 
-const MOSTLY = 0.9;
 /** @param {string} text */
 const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 const BEGINS = new RegExp(`(?:^|[${escaped(DELIMITERS.join(""))}])'`, "gm");

@@ -1,6 +1,7 @@
 /** What fills each column of a whole file: cells that hold something, different ones, dates. */
 
 import { isFilled } from "./columns.js";
+import { MOSTLY } from "./rules.js";
 import { isDate } from "./values.js";
 
 /** More different cells are not held; nor are more counted once a column is no category after many rows. */
@@ -9,7 +10,6 @@ const MANY_DISTINCT = 1000;
 const MANY_ROWS = 20_000;
 /** Dates are known by a column's first cells. */
 const DATES_LOOKED_AT = 200;
-const MOSTLY = 0.9;
 
 /**
  * @typedef {object} Filling of one column

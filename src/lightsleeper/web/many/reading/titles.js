@@ -1,7 +1,7 @@
 /** Where a table begins and ends in a file that holds more: titles, comments, names and values above, tables below. As `bulk/records/titles.py`. */
 
 import { evidences, isNamed, mostCommon, sum, wordCount } from "./header.js";
-import { OTHER_NAMES, TEXT_NAMES } from "./rules.js";
+import { MOSTLY, OTHER_NAMES, TEXT_NAMES } from "./rules.js";
 import { areValues, isValue, trimmed } from "./values.js";
 
 /** Lines above the header. */
@@ -10,7 +10,6 @@ const MOST_TITLES = 30;
 const MOST_PAIRS = 10;
 const NAME_WORDS = 4;
 const PAIR = 2;
-const MOSTLY = 0.9;
 
 /**
  * Whether a line has nothing on it.

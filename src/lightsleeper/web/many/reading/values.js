@@ -1,5 +1,7 @@
 /** Cells that are no texts and no names: numbers, dates, addresses. As `bulk/records/values.py`. */
 
+import { MOSTLY } from "./rules.js";
+
 const DAY = "[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?";
 const VALUES = [
   /^[-+]?[$€£]?[ ]?[0-9][0-9.,' ]*([eE][-+]?[0-9]+)?[ ]?[%$€£]?$/,
@@ -7,7 +9,6 @@ const VALUES = [
   /^((https?:\/\/|www\.)\S+|[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+)$/i,
 ];
 const DATE = new RegExp(`^${DAY}$`);
-const MOSTLY = 0.9;
 
 /** Blanks, among which are those that only Python counts. */
 const BLANK = /[\s\x1c-\x1f\x85]/;

@@ -3,11 +3,10 @@
 import { CellReader } from "./cells.js";
 import { decide, lineEnd } from "./dialect.js";
 import { evidences, sum } from "./header.js";
-import { ONE_COLUMN } from "./rules.js";
+import { MOSTLY, ONE_COLUMN } from "./rules.js";
 
 /** @typedef {import("./cells.js").Dialect} Dialect */
 
-const MOSTLY = 0.9;
 const QUOTED = /^"(?:[^"]|"")*"\r?$/;
 
 /**
