@@ -10,7 +10,7 @@ from typing import Any
 from lightsleeper.api.asgi import Headers, Request
 from lightsleeper.api.bounded_json import beginning, most_marks, too_many_values
 from lightsleeper.api.refusals import JSON
-from lightsleeper.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType
+from lightsleeper.errors import BodyTooLarge, InvalidInput, UnsupportedMediaType, shortened
 
 #: What a page may send to another site without that site's leave: https://fetch.spec.whatwg.org/#simple-header
 _FORM_TYPES = {"", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
@@ -39,7 +39,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     encoding = _encoding_of(request.headers)
     if encoding and encoding not in {"gzip", "x-gzip", "deflate"}:
         raise UnsupportedMediaType(
-            f"content-encoding {encoding[:100]!r} is not read: send gzip, deflate or none", field="content-encoding"
+            f"content-encoding {shortened(encoding)!r} is not read: send gzip, deflate or none",
+            field="content-encoding",
         )
     return await _receive(request, limit)
 
@@ -178,7 +179,7 @@ def refuse_charset(body: bytes, headers: Headers) -> None:
         return
     charset = content_type.partition("charset")[2].lstrip(" =").partition(";")[0].strip(" \"'")
     if charset not in {"utf-8", "utf8", "us-ascii", "ascii"} and not body.isascii():
-        raise UnsupportedMediaType(f"charset {charset[:100]!r} is not read: send UTF-8", field="content-type")
+        raise UnsupportedMediaType(f"charset {shortened(charset)!r} is not read: send UTF-8", field="content-type")
 
 
 def _media_type(content_type: str) -> str:

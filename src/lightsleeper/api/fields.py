@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from lightsleeper.errors import InvalidInput
+from lightsleeper.errors import InvalidInput, shortened
 
 #: What other APIs call the texts.
 _TEXT_NAMES = {
@@ -12,8 +12,8 @@ _TEXT_NAMES = {
     *("document", "documents", "prompt", "query", "review", "message", "string", "strings", "body"),
 }
 
-#: As much of a name as an error repeats: enough to recognise it.
-_NAME_CHARS = 100
+#: As much of a name as is compared with others: difflib takes long over more.
+_COMPARED_CHARS = 100
 
 #: difflib's ratio from which on a name is a slip of another's: `topk`, `truncat`, `raw_score`, not `padding`.
 _NEAR = 0.8
@@ -103,8 +103,8 @@ def refuse_slips(fields: Mapping[str, Any], known: Collection[str], parameters: 
 def unknown(name: str, meant: str | None = None) -> InvalidInput:
     """There is no field `name`; perhaps `meant` was. The start of a long name is said once: it names no field."""
     hint = f": did you mean {meant!r}?" if meant else ""
-    field = name if len(name) <= _NAME_CHARS else None
-    return InvalidInput(f"unknown field {name[:_NAME_CHARS]!r}{hint}", field=field)
+    shown = shortened(name)
+    return InvalidInput(f"unknown field {shown!r}{hint}", field=name if shown == name else None)
 
 
 def near(name: str, known: Collection[str], text: str | None = None) -> str | None:
@@ -112,5 +112,5 @@ def near(name: str, known: Collection[str], text: str | None = None) -> str | No
     from difflib import get_close_matches  # noqa: PLC0415  # only a mistake needs it
 
     names = (*known, *_TEXT_NAMES) if text else known
-    found = next(iter(get_close_matches(name[:_NAME_CHARS].lower(), names, 1, _NEAR)), None)
+    found = next(iter(get_close_matches(name[:_COMPARED_CHARS].lower(), names, 1, _NEAR)), None)
     return found if found is None or found in known else text

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lightsleeper.errors import BundleError
+from lightsleeper.errors import BundleError, shortened
 from lightsleeper.model.head import REGRESSION, SCORE
 from lightsleeper.model.manifest_fields import KINDS
 
@@ -32,7 +32,6 @@ CHECKPOINT = "checkpoint"
 
 #: The embedded one has 4 kB.
 _MAX_MANIFEST_BYTES = 1 << 20
-_SHOWN_CHARS = 100
 
 #: What `quantization.sums` says of a graph that is exact on every CPU; see `OnnxEngine`.
 FITS_16_BITS = "two products fit 16 bits"
@@ -138,16 +137,16 @@ def parse_manifest(raw: bytes, folder: Path) -> Manifest:
         raise BundleError(f"bundle {folder}: {MANIFEST} is not JSON: {error}") from error
     version = content.get("manifest_version") if isinstance(content, dict) else None
     if type(version) is not int or version != MANIFEST_VERSION:
-        found = repr(version)[:_SHOWN_CHARS]
+        found = shortened(repr(version))
         raise BundleError(f"bundle {folder}: manifest_version is {found}; this version reads {MANIFEST_VERSION}")
     content = {**_SILENT, **content}
     names = {each.name for each in fields(Manifest)}
     if content.keys() != names:
-        difference = repr(sorted(names.symmetric_difference(content)))[:_SHOWN_CHARS]
+        difference = shortened(repr(sorted(names.symmetric_difference(content))))
         raise BundleError(f"bundle {folder}: {MANIFEST} misses or has too many of the fields {difference}")
     for name, (fits, kind) in KINDS.items():
         if not fits(content[name]):
-            found = reprlib.repr(content[name])[:_SHOWN_CHARS]
+            found = shortened(reprlib.repr(content[name]))
             raise BundleError(f"bundle {folder}: {MANIFEST}: {name} is {found}, not {kind}")
     _require_head(content, folder)
     return Manifest(**{**content, **{name: tuple(content[name]) for name in ("labels", "languages", "score_range")}})
@@ -178,7 +177,7 @@ def require_made_for(bundle: Bundle, made_for: Mapping[str, str]) -> None:
         fewer = name == "max_tokens" and expected.isdecimal() and int(said) <= int(expected)
         if said != expected and not fewer:
             found = f"bundle {bundle.folder}: {MANIFEST}: {name} is {said}"
-            raise BundleError(f"{found}; the model was made for {expected[:_SHOWN_CHARS]!r}")
+            raise BundleError(f"{found}; the model was made for {shortened(expected)!r}")
 
 
 def record_behaviours(folder: Path, found: dict[str, dict[str, Any]]) -> Bundle:

@@ -17,7 +17,7 @@ from cloudevents.core.v1.event import CloudEvent
 from lightsleeper.api.asgi import Headers
 from lightsleeper.api.body import load_json
 from lightsleeper.api.fields import mapping
-from lightsleeper.errors import InvalidInput, UnsupportedMediaType
+from lightsleeper.errors import InvalidInput, UnsupportedMediaType, shortened
 
 _STRUCTURED = "application/cloudevents+json"
 
@@ -64,7 +64,7 @@ def texts_in(data: object, content_type: str | None, max_texts: int) -> tuple[li
     json = media_type.endswith(("/json", "+json"))
     if isinstance(data, bytes):
         if not json and media_type not in _SAYS_NOTHING and not media_type.startswith("text/"):
-            raise InvalidInput(f"data of type {media_type[:100]!r} is not read: send JSON or text", field="data")
+            raise InvalidInput(f"data of type {shortened(media_type)!r} is not read: send JSON or text", field="data")
         data = load_json(data, max_texts) if json else _json_or_text(data, max_texts)
     fields: Mapping[str, Any] = {}
     if isinstance(data, dict):
@@ -124,7 +124,8 @@ def _document(body: bytes, max_texts: int) -> tuple[dict[str, Any], Any]:
             raise InvalidInput("data_base64 is not base64", field="data_base64") from None
     for name, value in attributes.items():
         if not isinstance(value, (str, int, bool)):
-            raise InvalidInput(f"attribute {name[:100]!r} must be a string, a number or a boolean", field=name[:100])
+            shown = shortened(name)
+            raise InvalidInput(f"attribute {shown!r} must be a string, a number or a boolean", field=shown)
     if "time" in attributes:
         _check_time(attributes.pop("time"))
     return _valid(lambda: _event(attributes)), data
@@ -158,5 +159,5 @@ def _valid(read: Callable[[], BaseCloudEvent]) -> dict[str, Any]:
     try:
         return read().get_attributes()
     except CloudEventValidationError as error:
-        name = next(iter(error.errors))[:100]
+        name = shortened(next(iter(error.errors)))
         raise InvalidInput(f"attribute {name!r} is not valid", field=name) from None

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lightsleeper.api.asgi import Request
-from lightsleeper.errors import NotFound
+from lightsleeper.errors import NotFound, shortened
 
 if TYPE_CHECKING:
     from lightsleeper.api.facts import Facts
@@ -29,7 +29,9 @@ def require_model(request: Request, unknown: str) -> None:
     name = request.path_params.get("name")
     names: tuple[str, ...] = request.state.dialect_options.model_names
     if name is not None and name not in names:
-        raise NotFound(unknown.format(name[:100]), code="unknown_model", field="name")
+        raise NotFound(unknown.format(shortened(name)), code="unknown_model", field="name")
     asked = request.path_params.get("version")
     if asked not in (None, version(request)):
-        raise NotFound(f"version {asked[:100]} of {name} is not served: {version(request)} is", code="unknown_version")
+        raise NotFound(
+            f"version {shortened(asked)} of {name} is not served: {version(request)} is", code="unknown_version"
+        )

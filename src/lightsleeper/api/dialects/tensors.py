@@ -16,7 +16,7 @@ from lightsleeper.api.body import load_json
 from lightsleeper.api.dialects.model_names import served_name
 from lightsleeper.api.fields import flag, mapping, options, refuse_slips, required, share, whole
 from lightsleeper.api.predict_request import Limits, check_texts
-from lightsleeper.errors import InvalidInput
+from lightsleeper.errors import InvalidInput, shortened
 from lightsleeper.model.head import Head
 
 #: Bytes of the JSON head of a body that has tensors behind it.
@@ -27,8 +27,6 @@ _DEFAULT_OUTPUTS = ("label", "selected", "scores")
 #: Of a BYTES element's length.
 _LENGTH_BYTES = 4
 
-#: Of a name that an error repeats.
-_SHOWN_CHARS = 100
 #: An id comes back in the answer: enough for any that somebody makes, too little to echo a text with.
 _MAX_ID_CHARS = 256
 
@@ -158,7 +156,7 @@ def _texts(inputs: object, tail: bytes, limits: Limits) -> list[str]:
     name = tensor.get("name", "inputs[0]")
     if not isinstance(name, str):
         raise InvalidInput("inputs[0].name must be a string", field="name")
-    name = name[:_SHOWN_CHARS]
+    name = shortened(name)
     if tensor.get("datatype") != "BYTES":
         raise InvalidInput(f"input {name!r}: datatype must be BYTES", field="datatype")
     parameters = options(tensor, "parameters", "inputs[0].")
@@ -239,8 +237,8 @@ def _outputs(fields: Mapping[str, Any], request: Request, *, binary: bool) -> di
             raise InvalidInput(f"outputs[{index}].name must be a string", field="outputs")
         if name not in known or name in outputs:
             twice = ": it is asked for twice" if name in outputs else ""
-            shown = repr(name[:_SHOWN_CHARS])
-            raise InvalidInput(f"unexpected inference output {shown} for model {model!r}{twice}", field="output")
+            shown = shortened(name)
+            raise InvalidInput(f"unexpected inference output {shown!r} for model {model!r}{twice}", field="output")
         outputs[name] = _output(options(output, "parameters", f"outputs[{index}]."), name, binary)
     return outputs
 

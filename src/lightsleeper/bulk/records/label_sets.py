@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lightsleeper.bulk.records.label_meanings import fold, known_names
 from lightsleeper.bulk.records.labels import Reading, Record, Records, label_column_of
-from lightsleeper.errors import InvalidInput
+from lightsleeper.errors import InvalidInput, shortened
 
 #: Between the labels of a cell; a comma may be part of a name.
 _BETWEEN = ("|", ";")
@@ -78,7 +78,7 @@ def _applies(record: Record, column: str) -> bool:
     cell = record.columns[column].strip().casefold()
     if cell not in _YES | _NO:
         raise _OtherLabel(
-            f"{record.place}: {cell[:100]!r} stands in the column of a label; expected 0 or 1", cell, column
+            f"{record.place}: {shortened(cell)!r} stands in the column of a label; expected 0 or 1", cell, column
         )
     return cell in _YES
 
@@ -87,7 +87,7 @@ def _named(record: Record, column: str, known: Mapping[str, int], labels: Sequen
     names = _names(record.columns.get(column, ""), known)
     for name in names:
         if fold(name) not in known:
-            message = f"{record.place}: {name[:100]!r} is none of {', '.join(labels)}"
+            message = f"{record.place}: {shortened(name)!r} is none of {', '.join(labels)}"
             raise _OtherLabel(message, name, column)
     return {name: known[fold(name)] for name in names}
 
