@@ -100,7 +100,8 @@ class EarlyRefusals:
             metrics.request_ended("POST", scheme, status, None, error=error.code, dialect=dialect, duration_s=took_s)
         named = b"%bx-request-id: %b\r\n" % (headers, request_id(asked))
         # Without the headers, of which one may be a key: that they are the same is all that matters from here on.
-        return Refusal(status, named, body, partial(self._refusal, {**asked, "headers": ()}, client))
+        again = {**asked, "headers": ()} if asked["headers"] else asked
+        return Refusal(status, named, body, partial(self._refusal, again, client))
 
     def _is_usual(self, asked: Scope) -> bool:
         """Whether it may be refused here. Who asks is known after that."""
