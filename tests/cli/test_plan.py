@@ -8,6 +8,7 @@ import pytest
 
 import lightsleeper
 from lightsleeper.capacity.plan.report import CPU_HOUR_PRICE
+from lightsleeper.capacity.plan.simulation import WAKE_S
 from lightsleeper.cli.main import main
 from named_pipe import pipe_with
 
@@ -35,6 +36,15 @@ class Runner:
         said = self._capsys.readouterr()
         complaint = said.err if not isinstance(ended.value.code, str) else f"{ended.value.code}\n"
         return ended.value.code, said.out, complaint
+
+
+def test_help_says_the_wake_and_the_price_that_are_taken_unless_one_is_given(run: Runner) -> None:
+    _, out, _ = run("--help")
+    said = " ".join(out.split())
+    assert f"until a new pod is ready; {WAKE_S}" in said
+    assert f"of one CPU for an hour; {CPU_HOUR_PRICE} (dollars)" in said
+    traffic = ("--rate", "5/s", "--hours", "0.01", *FAST, "--json")
+    assert run(*traffic) == run(*traffic, "--wake-s", f"{WAKE_S}")
 
 
 def test_a_day_with_a_night_is_a_table(run: Runner) -> None:

@@ -103,7 +103,7 @@ def _add_pod(command: argparse.ArgumentParser) -> None:
     pod.add_argument("--service-p99-ms", type=float, metavar="MS", help="of the slowest of 100; else all are equal")
     pod.add_argument("--bench", type=Path, metavar="FILE", help="what `lightsleeper bench --json` printed")
     pod.add_argument("--max-queue-s", type=float, metavar="S", help="work that waits, else 503; 0.3, or the manifest's")
-    pod.add_argument("--wake-s", type=float, default=1.4, metavar="S", help="until a new pod is ready; 1.4")
+    pod.add_argument("--wake-s", type=float, metavar="S", help="until a new pod is ready; 1.4")
     pod.add_argument("--cpus", type=float, metavar="N", help="measured and paid for; the manifest's, the bench's, or 1")
     pod.add_argument("--cpu-hour-price", type=float, metavar="N", help="of one CPU for an hour; 0.043 (dollars)")
 
@@ -150,13 +150,13 @@ def _prepared(options: argparse.Namespace) -> tuple["Callable[[Scaling], Plan]",
     from lightsleeper.capacity.plan.manifest import read_manifests  # noqa: PLC0415  # see `main`
     from lightsleeper.capacity.plan.report import CPU_HOUR_PRICE, Plan  # noqa: PLC0415  # see above
     from lightsleeper.capacity.plan.scaling import Scaling  # noqa: PLC0415  # see above
-    from lightsleeper.capacity.plan.simulation import simulate  # noqa: PLC0415  # see above
+    from lightsleeper.capacity.plan.simulation import WAKE_S, simulate  # noqa: PLC0415  # see above
 
     manifest = read_manifests(options.service)
     manifest.settings |= _overrides(options)
     given = manifest.over(Scaling())
     traffic = _traffic(options)
-    wake_s = _positive("--wake-s", options.wake_s, most=3600)
+    wake_s = _positive("--wake-s", WAKE_S if options.wake_s is None else options.wake_s, most=3600)
     price = CPU_HOUR_PRICE if options.cpu_hour_price is None else options.cpu_hour_price
     if price:
         _positive("--cpu-hour-price", price)
