@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
-from time import time_ns
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.metrics import MeterProvider
@@ -116,8 +115,7 @@ class Telemetry:
         await _bounded(self._shut_down, FLUSH_TIMEOUT_S)
 
     def _shut_down(self) -> None:
-        milliseconds = FLUSH_TIMEOUT_S * 1e3
-        self._meters.shutdown(timeout_millis=milliseconds)
+        self._meters.shutdown(timeout_millis=FLUSH_TIMEOUT_S * 1e3)
         if self.tracers:
             self.tracers.shutdown()
         if self._page:
@@ -172,7 +170,7 @@ class _Histograms:
     """Adds what `metrics` has counted in lists of its own to what the SDK has collected."""
 
     def __init__(self) -> None:
-        self._since_ns = time_ns()
+        self._since_ns = time.time_ns()
         self._read: Callable[[], Sequence[Histogram]] = list
 
     def begin(self, read: Callable[[], Sequence[Histogram]]) -> None:
@@ -197,7 +195,7 @@ class _Histograms:
         return HistogramDataPoint(
             attributes=series.labels,
             start_time_unix_nano=self._since_ns,
-            time_unix_nano=time_ns(),
+            time_unix_nano=time.time_ns(),
             count=sum(counts),
             sum=series.sum,
             bucket_counts=counts,

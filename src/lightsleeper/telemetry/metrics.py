@@ -56,11 +56,15 @@ _LIKELY_REASONS = (
 _SERVER_ERROR = 500
 #: The values of `HTTP_LABELS`.
 _RequestKey = tuple[str, str, int, str | None, str | None, str | None]
-#: Any other verb is the invention of whoever sent it.
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 #: Steps of the range of a regression, in which its scores are counted.
 _SCORE_STEPS = 10
+
+
+def named_method(method: str) -> str:
+    """It, or `_OTHER`: any other verb is the invention of whoever sent it, and would be a series of its own."""
+    return method if method in _METHODS else "_OTHER"
 
 
 def _score_of(head: Head) -> Instrument:
@@ -97,7 +101,7 @@ class _Counts:
         self._totals[values] = self._totals.get(values, 0) + amount
 
     def _observe(self, _: CallbackOptions) -> Iterator[Observation]:
-        for values, total in list(self._totals.items()):
+        for values, total in list(self._totals.items()):  # at once: the event loop may add a series meanwhile
             yield Observation(total, dict(zip(self._labels, values, strict=True)))
 
 
@@ -164,7 +168,8 @@ class Metrics:
     def histograms(self) -> list[Histogram]:
         """Every series so far, those of an instrument in a row."""
         batches = (self._queue_wait, self._batch_texts, self._batch_tokens, self._token_duration)
-        return [*list(self._requests.values()), *self._scores, *batches]
+        requests = list(self._requests.values())  # at once: the event loop may add one meanwhile
+        return [*requests, *self._scores, *batches]
 
     # The whole process: `app`
 
@@ -197,7 +202,7 @@ class Metrics:
         """Its last byte was handed over. `route` is the template, `error` our error code where there was one."""
         self._active -= 1
         error_type = (error or str(status)) if status >= _SERVER_ERROR else None
-        key = (method if method in METHODS else "_OTHER", scheme, status, route, error_type, dialect)
+        key = (named_method(method), scheme, status, route, error_type, dialect)
         (self._requests.get(key) or self._request_duration(key)).record(duration_s)
         if error:
             self._rejections.add(1, error)

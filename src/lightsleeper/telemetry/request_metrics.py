@@ -15,6 +15,11 @@ ERROR_CODE = "lightsleeper.error_code"
 DIALECT = "lightsleeper.dialect"
 
 
+def route_of(scope: Scope) -> str | None:
+    """The template of the path, once a route was found for it; None where there is no such path."""
+    return getattr(scope.get("route"), "path_format", None)
+
+
 class NotingStatus:
     """A `send` that notes the status it sends; until then it is what the server makes of an exception."""
 
@@ -56,7 +61,7 @@ class RequestMetrics:
                 scope["method"],
                 scope["scheme"],
                 noting.status,
-                getattr(scope.get("route"), "path_format", None),
+                route_of(scope),
                 error=scope.get(ERROR_CODE),
                 dialect=scope.get(DIALECT),
                 duration_s=time.perf_counter() - started_s,

@@ -26,8 +26,8 @@ from opentelemetry.trace import (
 )
 
 from lightsleeper.model.prediction import Classification, Logits
-from lightsleeper.telemetry.metrics import METHODS
-from lightsleeper.telemetry.request_metrics import ERROR_CODE, NotingStatus
+from lightsleeper.telemetry.metrics import named_method
+from lightsleeper.telemetry.request_metrics import ERROR_CODE, NotingStatus, route_of
 
 #: Nobody traces the platform's probes.
 _UNTRACED = ("/livez", "/readyz", "/health")
@@ -68,7 +68,7 @@ class Traced:
 
     async def _trace(self, caller: SpanContext | None, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # see ASGI
         noting = NotingStatus(send)
-        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+        method = named_method(scope["method"])
         span = self._tracer.start_span(
             method,
             context=set_span_in_context(NonRecordingSpan(caller)) if caller else Context(),
@@ -80,7 +80,7 @@ class Traced:
                 await self._app(scope, receive, noting)
             finally:
                 span.set_attributes(dict(_outcome(scope, noting.status)))
-                if route := _route(scope):
+                if route := route_of(scope):
                     span.update_name(f"{method} {route}")
                 if noting.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     span.set_status(StatusCode.ERROR)
@@ -102,15 +102,10 @@ class Traced:
         return any(address in network for network in self._trusted)
 
 
-def _route(scope: Any) -> str | None:  # noqa: ANN401  # see ASGI
-    """The template, as the metrics have it; none where there is no such path."""
-    return getattr(scope.get("route"), "path_format", None)
-
-
 def _outcome(scope: Any, status: int) -> Iterator[tuple[str, str | int]]:  # noqa: ANN401  # see ASGI
     """All that a server span says of its answer."""
     yield "http.response.status_code", status
-    if route := _route(scope):
+    if route := route_of(scope):
         yield "http.route", route
     if error := scope.get(ERROR_CODE):
         yield "error.type", error
@@ -155,7 +150,7 @@ class Spans:
         origins: Sequence[object],
     ) -> None:
         """One span per batch: in the first sampled request's trace, linked to the requests of all its texts."""
-        contexts = list({context.span_id: context for context in _contexts(origins)}.values())
+        contexts = list({each.span_id: each for each in origins if isinstance(each, SpanContext)}.values())
         if not contexts:
             return
         end_ns = time.time_ns()
@@ -166,7 +161,3 @@ class Spans:
             start_time=end_ns - round(run_s * 1e9),
             attributes={"lightsleeper.texts": items, "lightsleeper.tokens": cost},
         ).end(end_ns)
-
-
-def _contexts(origins: Sequence[object]) -> Iterator[SpanContext]:
-    yield from (origin for origin in origins if isinstance(origin, SpanContext))
