@@ -54,7 +54,10 @@ def measure(
     latency_target_ms: float = 250.0,
     seconds: float = 5,
 ) -> Capacity:
-    """Measure for about `seconds` per level of concurrency; LightsleeperError if the service does not start.
+    """Measure for about `seconds` per level of concurrency, with texts of so many tokens.
+
+    LightsleeperError if the service does not start, if this machine or the model has less than is asked for, and,
+    as Refused, if the service lets not even one request in.
 
     `cache_bytes` is what the pod is to keep answers in; 0 if it is to keep none, nor the tokens of their texts.
     """
@@ -172,7 +175,10 @@ def _until_open(process: "subprocess.Popen[bytes]", port: int) -> None:
 
 
 async def measure_levels(pid: int, port: int, words: int, target_ms: float, seconds: float) -> tuple[Level, ...]:
-    """More and more in flight, until twice the latency target or the first refusal; Refused if one is too many."""
+    """More and more texts of so many words in flight, for `seconds` each, until twice the target or the first refusal.
+
+    Refused if one is too many; LightsleeperError for any other answer that is none.
+    """
     dice = random.Random(2)  # noqa: S311  # not a secret
     levels: list[Level] = []
     for concurrency in CONCURRENCIES:

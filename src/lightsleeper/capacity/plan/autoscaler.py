@@ -156,7 +156,7 @@ class Reconciler:
         awake = max(scaling.initial_scale, scaling.min_scale) > 0
         self._state = _State.ACTIVE if awake else _State.INACTIVE
         self._since_s = 0.0 if awake else -math.inf
-        self._proxied_since_s = -math.inf
+        self._proxied_since_s = -math.inf  # inf while the activator is out of the path
         #: When to ask again though nothing has changed.
         self.due_s = math.inf
 
@@ -170,7 +170,7 @@ class Reconciler:
                 break
         if want and want > 0 and excess >= 0:
             self._proxied_since_s = math.inf
-        elif math.isinf(self._proxied_since_s) and self._proxied_since_s > 0:
+        elif self._proxied_since_s == math.inf:
             self._proxied_since_s = now_s
         return applied
 

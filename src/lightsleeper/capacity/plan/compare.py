@@ -49,12 +49,12 @@ class Comparison:
         for plan in sorted(self.tried, key=lambda plan: plan.outcome.pod_hours):
             found = plan.outcome
             numbers = f"{plan.cost:>8.2f}{found.pod_hours:>12.2f}{found.latencies.quantile_ms(0.5):>11,.1f}"
-            slow = f"{found.latencies.quantile_ms(_SLOWEST):>11,.1f}{found.woken:>20,}{found.lost:>17,}"
-            yield f"{numbers}{slow}   {self._changes(plan)}{' ←' if plan is self.best else ''}"
+            slow = f"{_slowest_ms(plan):>11,.1f}{found.woken:>20,}{found.lost:>17,}"
+            yield f"{numbers}{slow}   {self._written(plan)}{' ←' if plan is self.best else ''}"
         yield ""
         target = f"a p99 of {self.latency_target_ms:g} ms"
         kept = f"the cheapest that keeps {target}" if self.keeps(self.best) else f"none keeps {target}; the fastest"
-        yield f"{kept}, of {len(self.tried)} tried: {self._changes(self.best)}"
+        yield f"{kept}, of {len(self.tried)} tried: {self._written(self.best)}"
 
     def as_json(self) -> dict[str, object]:
         """The same."""
@@ -69,7 +69,7 @@ class Comparison:
                     "cost": plan.cost,
                     "pod_hours": plan.outcome.pod_hours,
                     "p50_ms": plan.outcome.latencies.quantile_ms(0.5),
-                    "p99_ms": plan.outcome.latencies.quantile_ms(_SLOWEST),
+                    "p99_ms": _slowest_ms(plan),
                     "waited_for_a_wake": plan.outcome.woken,
                     "timed_out": plan.outcome.timed_out,
                     "refused": plan.outcome.refused,
@@ -81,7 +81,7 @@ class Comparison:
     def _changed(self, plan: Plan) -> dict[str, float | str]:
         return changes(self.tried[0].scaling, plan.scaling)
 
-    def _changes(self, plan: Plan) -> str:
+    def _written(self, plan: Plan) -> str:
         return ", ".join(written(*each) for each in self._changed(plan).items()) or "as given"
 
 
@@ -136,7 +136,7 @@ def changes(given: Scaling, other: Scaling) -> dict[str, float | str]:
 
 
 def _keeps(plan: Plan, latency_target_ms: float) -> bool:
-    return plan.outcome.latencies.quantile_ms(_SLOWEST) <= latency_target_ms and not plan.outcome.lost
+    return _slowest_ms(plan) <= latency_target_ms and not plan.outcome.lost
 
 
 def _better(plan: Plan, than: Plan, latency_target_ms: float) -> bool:
@@ -148,7 +148,11 @@ def _better(plan: Plan, than: Plan, latency_target_ms: float) -> bool:
     lost, were_lost = _too_many(plan), _too_many(than)
     if lost != were_lost:
         return lost < _WORTH * were_lost
-    return plan.outcome.latencies.quantile_ms(_SLOWEST) < _WORTH * than.outcome.latencies.quantile_ms(_SLOWEST)
+    return _slowest_ms(plan) < _WORTH * _slowest_ms(than)
+
+
+def _slowest_ms(plan: Plan) -> float:
+    return plan.outcome.latencies.quantile_ms(_SLOWEST)
 
 
 def _too_many(plan: Plan) -> int:

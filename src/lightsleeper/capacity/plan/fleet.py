@@ -86,7 +86,7 @@ class Fleet:
         self._leaving_s = _NONE  # answers to come
         self._mixed = False  # whether a request of more than a batch has come
         self._next = 0  # whose turn it is
-        self._before = 0  # in flight
+        self._in_flight = 0  # at the end of the last step
         self.timed_out = 0
         self.refused = 0
         self.busy_s = 0.0
@@ -104,7 +104,7 @@ class Fleet:
     @property
     def in_flight(self) -> int:
         """Requests that have come and are not answered."""
-        return self._before
+        return self._in_flight
 
     def resize(self, pods: int, now_s: float) -> None:
         """So many are ready from now on. The newest go first, and answer what they hold."""
@@ -135,10 +135,10 @@ class Fleet:
             self._leaving_s = np.concatenate((self._leaving_s, answers))
         gone = self._leaving_s <= to_s
         left = self._leaving_s[gone]
-        held = self._before * (to_s - from_s) + float(np.sum(to_s - arrivals)) - float(np.sum(to_s - left))
+        held = self._in_flight * (to_s - from_s) + float(np.sum(to_s - arrivals)) - float(np.sum(to_s - left))
         if len(left):
             self._leaving_s = self._leaving_s[~gone]
-        self._before += len(arrivals) - len(left)
+        self._in_flight += len(arrivals) - len(left)
         return latencies, held
 
     def _work_s(self, sizes: Floats) -> Floats:
@@ -152,7 +152,7 @@ class Fleet:
         if len(came) and came[0] + self._timeout_s <= now_s:
             late = int(np.searchsorted(came, now_s - self._timeout_s, side="right"))
             self._queue = self._queue[:, late:]
-            self._before -= late
+            self._in_flight -= late
             self.timed_out += late
 
     def _deal(self, from_s: float, to_s: float) -> tuple[Floats, Floats]:

@@ -136,28 +136,24 @@ def _read_spec(file: Path, revision: Revision, found: Manifest) -> None:
         read = [read_setting(f"{file}: {name}", "timeout", value)[1] for name, value in (usual | timeouts).items()]
         found.settings["timeout_s"] = min(float(seconds) for seconds in read)
     cpu = mapping(mapping(container.get("resources")).get("limits")).get("cpu")
-    found.cpus = None if cpu is None else _cpus(file, str(cpu))
+    found.cpus = None if cpu is None else _positive(f"{file}: limits.cpu", str(cpu), _cpu)
     variables = container.get("env")
     for variable in variables if isinstance(variables, list) else []:
         if mapping(variable).get("name") == _MAX_QUEUE and "value" in variable:
-            found.max_queue_s = _seconds(file, str(variable["value"]))
+            found.max_queue_s = _positive(f"{file}: {_MAX_QUEUE}", str(variable["value"]))
 
 
-def _cpus(file: Path, given: str) -> float:
+def _cpu(given: str) -> float:
+    """`500m` is half of one."""
+    return float(given.removesuffix("m")) / (1000 if given.endswith("m") else 1)
+
+
+def _positive(where: str, given: str, read: Callable[[str], float] = float) -> float:
+    """What `read` makes of it; ConfigurationError unless that is above 0 and has an end."""
     try:
-        cpus = float(given.removesuffix("m")) / (1000 if given.endswith("m") else 1)
+        found = read(given)
     except ValueError:
-        cpus = math.nan
-    if not 0 < cpus < math.inf:
-        raise ConfigurationError(f"{file}: limits.cpu is {shortened(given)!r}, which is no value for it")
-    return cpus
-
-
-def _seconds(file: Path, given: str) -> float:
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise ConfigurationError(f"{file}: {_MAX_QUEUE} is {shortened(given)!r}, which is no value for it")
-    return seconds
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise ConfigurationError(f"{where} is {shortened(given)!r}, which is no value for it")
+    return found

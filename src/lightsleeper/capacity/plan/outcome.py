@@ -126,6 +126,15 @@ class Outcome:
         return self.pod_s / 3600
 
     @property
+    def mean_pods(self) -> float:
+        """Pods that were ready, on average over the time."""
+        return self.ready_pod_s / self.length_s if self.length_s else 0.0
+
+    def share(self, requests: int) -> float:
+        """Of all requests; 0 if there was none."""
+        return requests / self.requests if self.requests else 0.0
+
+    @property
     def utilisation(self) -> float:
         """Of the time that pods were ready, the share in which they worked."""
         return min(1.0, self.busy_s / self.ready_pod_s) if self.ready_pod_s else 0.0

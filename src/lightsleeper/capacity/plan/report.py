@@ -76,7 +76,7 @@ class Plan:
             "most_waiting": found.most_waiting,
             "pods": {
                 "most": found.most_pods,
-                "mean": found.ready_pod_s / found.length_s if found.length_s else 0.0,
+                "mean": found.mean_pods,
                 "hours": found.pod_hours,
                 "utilisation": found.utilisation,
                 "wakes": found.wakes,
@@ -101,16 +101,13 @@ class Plan:
         yield ""
         yield from self._over_time(line.most(line.ready, _PARTS, found.length_s))
         yield ""
-        mean = found.ready_pod_s / found.length_s if found.length_s else 0.0
         busy = f"busy {found.utilisation:.0%} of the time"
-        yield f"pods ready    {mean:.2f} on average, {found.most_pods} at most, {busy}"
+        yield f"pods ready    {found.mean_pods:.2f} on average, {found.most_pods} at most, {busy}"
         yield f"pod-hours     {found.pod_hours:.2f}, with waking and draining; {found.wakes:,} wakes from zero"
-        share = found.woken / found.requests if found.requests else 0.0
-        yield f"waited for a wake   {found.woken:,} requests ({share:.2%})"
+        yield f"waited for a wake   {found.woken:,} requests ({found.share(found.woken):.2%})"
         yield f"queue         {found.most_waiting:,} waiting at most; {found.timed_out:,} given up"
-        share = found.refused / found.requests if found.requests else 0.0
         limit = f"a pod lets {self.times.max_queue_s:g} s of work wait"
-        yield f"refused       {found.refused:,} requests ({share:.2%}) with 503: {limit}"
+        yield f"refused       {found.refused:,} requests ({found.share(found.refused):.2%}) with 503: {limit}"
         quantiles = (f"p{share} {found.latencies.quantile_ms(share / 100):,.1f} ms" for share in (50, 90, 99))
         yield f"latency       {', '.join(quantiles)}"
         yield f"activators    {found.activators} in the path at most"

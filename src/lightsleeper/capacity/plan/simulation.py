@@ -74,7 +74,10 @@ def simulate(
     wake_s: float = WAKE_S,
     phases: tuple[float, float] = (_REPORTS_AT_S, _TICKS_AT_S),
 ) -> Outcome:
-    """Every request of `traffic` through a service that is scaled so, whose pods need `wake_s` to become ready."""
+    """Every request of `traffic` through a service that is scaled so, whose pods need `wake_s` to become ready.
+
+    `phases` are the seconds at which the first report and the first tick are.
+    """
     return _Simulation(traffic, scaling, times, wake_s, phases).run()
 
 

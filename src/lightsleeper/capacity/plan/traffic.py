@@ -30,7 +30,8 @@ _EPOCH_FROM_S = 1e8
 _MILLISECONDS_FROM = 1e11
 #: A comma stands before three digits, or nobody knows whether it is a point.
 _RATE = re.compile(r"\s*(-?(?:\d{1,3}(?:,\d{3})+|[\d_]*)(?:\.\d*)?)\s*(?:/|per)\s*([a-z]+)\s*")
-_UNITS_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "day": 86400}
+_DAY_S = 86400.0
+_UNITS_S = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "day": _DAY_S}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Burst:
 
 
 def parse_rate(written: str) -> float:
-    """`500/s`, `30000/min`, `12/h` or `5000/day`, in requests per second."""
+    """`500/s`, `30000/min`, `12/h` or `5000/day`, in requests per second; ConfigurationError for what is no rate."""
     found = _RATE.fullmatch(written.lower())
     try:
         rate = float(found[1].replace(",", "").replace("_", "")) / _UNITS_S[found[2]] if found else math.nan
@@ -55,7 +56,7 @@ def parse_rate(written: str) -> float:
 
 
 def parse_burst(written: str) -> Burst:
-    """`400/s@09:00+30s`: that rate on top, from then on, for so long."""
+    """`400/s@09:00+30s`: that rate on top, from then on, for so long; ConfigurationError for what is no burst."""
     found = re.fullmatch(r"(.+)@(.+)\+(.+)", written.strip())
     if not found:
         raise ConfigurationError(f"burst {shortened(written)!r}: as in 400/s@09:00+30s, RATE@START+LENGTH")
@@ -66,7 +67,7 @@ def parse_burst(written: str) -> Burst:
 
 
 def parse_clock(written: str) -> float:
-    """`09:00` or `09:00:30`, in seconds from midnight; or a duration from the start."""
+    """`09:00` or `09:00:30`, in seconds from midnight; or a duration, as `parse_duration`, from the start."""
     parts = written.strip().split(":")
     if len(parts) in (2, 3) and all(part.isdecimal() for part in parts) and all(int(part) < 60 for part in parts[1:]):  # noqa: PLR2004  # minutes and seconds
         hours, minutes, *seconds = (int(part) for part in parts)
@@ -76,7 +77,7 @@ def parse_clock(written: str) -> float:
 
 
 def parse_duration(written: str) -> float:
-    """As Go and Knative write it, `1m30s`, `1.5h`, `90s`; or seconds."""
+    """Seconds, or as Go and Knative write them: `1m30s`, `1.5h`, `90s`; ConfigurationError for what is none."""
     parts = re.findall(r"([\d.]+)(h|ms|m|s)", written.strip())
     try:
         if parts and "".join(map("".join, parts)) == written.strip():
@@ -90,10 +91,10 @@ def parse_duration(written: str) -> float:
 
 
 def parse_between(written: str) -> tuple[float, float]:
-    """`07:00-23:00`, in seconds from midnight."""
+    """`07:00-23:00`, in seconds from midnight; ConfigurationError for what lies not within one day."""
     begin, _, end = written.partition("-")
     found = parse_clock(begin), parse_clock(end)
-    if not found[0] < found[1] <= 86400:  # noqa: PLR2004  # a day
+    if not found[0] < found[1] <= _DAY_S:
         raise ConfigurationError(f"between {shortened(written)!r}: as in 07:00-23:00, within one day")
     return found
 
@@ -104,7 +105,7 @@ class RandomTraffic:
 
     rate: float
     hours: float = 24
-    between_s: tuple[float, float] = (0.0, 86400.0)
+    between_s: tuple[float, float] = (0.0, _DAY_S)
     bursts: tuple[Burst, ...] = ()
     texts: int = 1
     seed: int = 1
@@ -141,12 +142,12 @@ class RandomTraffic:
 
     def _changes(self) -> set[float]:
         days = range(math.ceil(self.hours / 24))
-        changes = {0.0, self.length_s} | {86400.0 * day + edge for day in days for edge in self.between_s}
+        changes = {0.0, self.length_s} | {_DAY_S * day + edge for day in days for edge in self.between_s}
         changes |= {edge for burst in self.bursts for edge in (burst.from_s, burst.from_s + burst.length_s)}
         return {change for change in changes if change <= self.length_s}
 
     def _rate_at(self, at_s: float) -> float:
-        base = self.rate if self.between_s[0] <= at_s % 86400 < self.between_s[1] else 0.0
+        base = self.rate if self.between_s[0] <= at_s % _DAY_S < self.between_s[1] else 0.0
         return base + sum(each.rate for each in self.bursts if each.from_s <= at_s < each.from_s + each.length_s)
 
 
