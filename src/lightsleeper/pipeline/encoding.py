@@ -62,7 +62,7 @@ class Encoder:
         self._small, self._short = (
             ReadingTurns(short, ahead * threads, each=ahead * threads) for ahead in (_SMALL_AHEAD, _SHORT_AHEAD)
         )
-        long = ThreadPoolExecutor(threads, thread_name_prefix="tokenize-long", initializer=stand_back)
+        long = ThreadPoolExecutor(threads, thread_name_prefix="tokenize-long", initializer=stand_back, initargs=(2,))
         #: A slice at a time: nobody's long texts wait for all of somebody else's.
         self._long = ReadingTurns(long, threads)
         #: Tokenised in this turn of the event loop.
