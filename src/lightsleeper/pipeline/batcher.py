@@ -10,7 +10,8 @@ gives them the CPU when the others leave it. Beside two users who had three kind
 sentence rose from 11 ms to 145, 336 and 489 where one thread served everybody, and to 14–15, 17–21 and 27–43 so.
 
 The event loop comes before all of them. It needs little of the CPU, but had it at once only when no batch ran: p99 of
-the refusals at ten times the capacity of one core was 59 ms and is 32, of 18 times the capacity 12 % more is answered.
+the refusals at ten times the capacity of one core was 59 ms and is 32 (medians of 3 in turns), and at 18 times it a
+tenth more is answered.
 """
 
 import asyncio
