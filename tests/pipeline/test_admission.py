@@ -194,6 +194,16 @@ def test_a_pace_that_refuses_everybody_who_comes_alone_does_not_stay() -> None:
         Door().enter("a", 10**9)
 
 
+def test_nor_does_it_stay_for_who_is_refused_before_his_application_is_asked() -> None:
+    """Whose head was refused in a crowd, and comes again in the same words, is never asked about in another way."""
+    door = Door()
+    for _ in range(10):
+        door.admission.ran(Lane.BULK, cost=1, seconds=60)  # the machine stood still
+    refused = [door.admission.refusal("a", 5_000) is not None for _ in range(20)]
+    assert refused[:2] == [True, True]
+    assert not refused[-1]
+
+
 def test_nothing_larger_than_the_bound_is_let_into_an_empty_queue() -> None:
     with pytest.raises(Overloaded, match=r"5\.1 s of work would wait; the limit is 5 s"):
         Door().enter("a", 5_100)

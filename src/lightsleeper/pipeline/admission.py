@@ -99,9 +99,6 @@ class Admission:
         lane = self.lane(cost, longest)
         refused = self._refusal(CLIENT.get(), cost, lane)
         if refused:
-            if not self._queue.cost(lane) and cost <= self._max_alone_cost:
-                # Where nothing runs no pace is measured, and that of a bad moment would keep it so for ever.
-                self._pace_s[lane] /= 2
             raise refused
         return lane
 
@@ -116,6 +113,13 @@ class Admission:
         return self._refusal(client, cost, self.lane(cost))
 
     def _refusal(self, client: Hashable, cost: int, lane: Lane) -> Overloaded | None:
+        refused = self._found_full(client, cost, lane)
+        if refused and not self._queue.cost(lane) and cost <= self._max_alone_cost:
+            # Where nothing runs no pace is measured, and that of a bad moment would keep it so for ever.
+            self._pace_s[lane] /= 2
+        return refused
+
+    def _found_full(self, client: Hashable, cost: int, lane: Lane) -> Overloaded | None:
         waiting = self._queue.cost(lane)
         bound = self.bound(lane) if waiting else self._alone(lane)
         own = self._queue.cost_of(client, lane)
