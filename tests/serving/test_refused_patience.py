@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import uvicorn
@@ -29,11 +29,21 @@ class Timers:
     def time(self) -> float:
         return self.now_s
 
+    def create_task(self, answering: Coroutine[Any, Any, None]) -> "Timers.Endless":
+        answering.close()
+        return self.Endless()
+
     def call_later(self, seconds: float, ring: Callable[..., None], *told: object) -> "Timers.Handle":
         timer = (self.now_s + seconds, uuid.uuid4(), ring, told)
         self.waiting.append(timer)
         self.made += 1
         return self.Handle(lambda: self.waiting.remove(timer))
+
+    class Endless:
+        """A task."""
+
+        def add_done_callback(self, called: Callable[..., None]) -> None:
+            pass
 
     class Handle:
         def __init__(self, cancel: Callable[[], None]) -> None:
@@ -62,6 +72,9 @@ class Written(asyncio.Transport):
         return self.closed
 
     def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
         self.closed = True
 
     def get_write_buffer_size(self) -> int:
@@ -104,3 +117,13 @@ def test_refusals_share_a_timer() -> None:
     for _ in range(50):
         connection.data_received(ONE)
     assert (transport.answers, timers.made) == (51, made)
+
+
+def test_who_is_being_answered_after_a_refusal_in_the_same_packet_is_not_left() -> None:
+    timers = Timers()
+    connection, transport = refused_connection(timers)
+    connection.data_received(ONE + request("GET", "/page"))
+    assert transport.answers == 1
+    assert not connection.cycle.response_complete
+    timers.pass_until(2 * KEEP_ALIVE_S)
+    assert not transport.closed

@@ -103,6 +103,7 @@ class SheddingProtocol(HttpProtocol):
         if keep_alive and first and self._answers_at_once():
             self._refusal = self._refusals(self.scope)  # type: ignore[arg-type]  # uvicorn has a stricter type for it
         if not self._refusal:
+            self._unset_keepalive_if_required()  # which a refusal in the same packet has set
             super()._begin(keep_alive=keep_alive)
 
     def _answers_at_once(self) -> bool:
