@@ -12,7 +12,9 @@ import httpx2
 import pytest
 import uvicorn
 
+from lightsleeper.errors import BundleError
 from lightsleeper.model.bundle import EMBEDDED
+from lightsleeper.serving.app import create_app
 from lightsleeper.serving.opening import open_model
 from lightsleeper.serving.server import import_uvicorn
 from lightsleeper.serving.settings import Settings
@@ -94,8 +96,10 @@ def test_the_model_is_opened_as_every_setting_of_it_says(monkeypatch: pytest.Mon
         opened.append((*arguments, digests))
 
     monkeypatch.setattr("lightsleeper.serving.opening.load_model", note)
-    open_model(Settings(bundle=tmp_path, engine="torch", torch_device="cuda", torch_dtype="bfloat16"))
-    assert opened == [(tmp_path, "torch", "cuda", "bfloat16", True)]
+    settings = Settings(bundle=tmp_path, engine="torch", torch_device="cuda", torch_dtype="bfloat16")
+    for digests in (True, False):  # which only the embedded one can do without
+        open_model(settings, digests=digests)
+    assert opened == [(tmp_path, "torch", "cuda", "bfloat16", True)] * 2
 
 
 SERVING_ANOTHER = """
@@ -132,6 +136,17 @@ def test_an_embedded_model_that_is_another_ends_the_service_after_its_first_answ
     said = r"lightsleeper: bundle .*: model\.onnx\.data has sha256 [0-9a-f]{64}, the manifest says"
     assert re.search(said, service.output)
     assert "Traceback" not in service.output
+
+
+async def test_fastapi_alone_does_not_start_with_an_embedded_model_that_is_another(
+    another: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no porch, which would compare the digests later."""
+    monkeypatch.setattr("lightsleeper.serving.opening.EMBEDDED", another)
+    app = create_app(Settings())
+    with pytest.raises(BundleError, match="has sha256"):
+        async with app.router.lifespan_context(app):
+            pass
 
 
 def test_a_bundle_that_somebody_chose_does_not_start_with_another_model(another: Path) -> None:

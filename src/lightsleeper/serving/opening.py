@@ -6,16 +6,16 @@ from lightsleeper.model.model import Model, load_model
 from lightsleeper.serving.settings import Settings
 
 
-def open_model(settings: Settings) -> Model:
+def open_model(settings: Settings, *, digests: bool = True) -> Model:
     """Load and warm up the configured bundle; BundleError if it cannot work.
 
-    The digests of the embedded one, which came with this very code, are left to `require_embedded`.
+    Without `digests`, those of the embedded one, which came with this very code, are left to `require_embedded`.
     """
-    folder, is_embedded = settings.bundle or EMBEDDED, not settings.bundle
+    folder, digests = settings.bundle or EMBEDDED, digests or settings.bundle is not None
     try:
-        return load_model(folder, settings.engine, settings.torch_device, settings.torch_dtype, digests=not is_embedded)
+        return load_model(folder, settings.engine, settings.torch_device, settings.torch_dtype, digests=digests)
     except BundleError as error:
-        if is_embedded:
+        if not settings.bundle:
             raise
         raise BundleError(f"LIGHTSLEEPER_BUNDLE: {error.message}") from error
 
