@@ -1,5 +1,7 @@
 """Before FastAPI is there, and how it takes over. What both faces answer is in tests/api, which runs against both."""
 
+import errno
+import signal
 import subprocess
 import sys
 import textwrap
@@ -12,6 +14,7 @@ from fastapi.testclient import TestClient
 from lightsleeper.api.asgi import Request, Response
 from lightsleeper.api.direct_route import DirectRoute
 from lightsleeper.api.routes import ROUTES
+from lightsleeper.errors import BundleError
 from lightsleeper.process import free_port
 from lightsleeper.serving import porch
 from lightsleeper.serving.app import whole_app
@@ -117,6 +120,26 @@ def test_probes_and_the_page_begin_no_import(client: TestClient, gate: threading
     for path in ("/livez", "/readyz", "/health", "/", "/docs", "/model", "/who"):
         assert client.get(path).status_code == 200
     assert client.get("/who").text == "porch"
+
+
+def test_a_model_that_cannot_be_read_for_a_while_is_not_taken_for_another(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who holds connections open takes the files, and would end the service."""
+    checked: list[object] = []
+    over = threading.Event()
+
+    def require(settings: object) -> None:
+        checked.append(settings)
+        if len(checked) < 3:
+            raise BundleError("cannot read bundle.json") from OSError(errno.EMFILE, "Too many open files")
+        over.set()
+
+    monkeypatch.setattr(porch, "require_embedded", require)
+    monkeypatch.setattr(signal, "raise_signal", lambda _: over.set())
+    assert client.post("/predict", json={"text": "Fine."}).status_code == 200
+    assert over.wait(timeout=300)
+    assert len(checked) == 3
 
 
 def test_the_first_answer_needs_nothing_heavy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ service.
 """
 
 import asyncio
+import errno
 import logging
 import signal
 import time
@@ -35,6 +36,9 @@ log = logging.getLogger("lightsleeper")
 
 #: After an answer, until the import begins: who sends one request after the other is not met by it.
 _QUIET_S = 0.25
+
+#: What keeps a file from being read for a while, and says nothing about it. Who holds connections open takes the files.
+_FOR_A_WHILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 #: Which route a request is for, until it is past the door.
 _ROUTE = "lightsleeper.route"
@@ -93,12 +97,17 @@ class Porch:
 
     async def _check(self) -> None:
         """Once, however busy it is; a service with another model than it says ends as by SIGTERM."""
-        await asyncio.sleep(_QUIET_S)
-        try:
-            await asyncio.to_thread(require_embedded, self._settings)
-        except BundleError as error:
-            self.failure = error
-            signal.raise_signal(signal.SIGTERM)
+        failure = None
+        while failure is None or getattr(failure.__cause__, "errno", None) in _FOR_A_WHILE:
+            await asyncio.sleep(_QUIET_S)
+            try:
+                await asyncio.to_thread(require_embedded, self._settings)
+            except BundleError as error:
+                failure = error
+            else:
+                return
+        self.failure = failure
+        signal.raise_signal(signal.SIGTERM)
 
     def _when_quiet(self) -> None:
         """Begin the import once nobody has been waiting for a while."""
