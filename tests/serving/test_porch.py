@@ -122,6 +122,18 @@ def test_probes_and_the_page_begin_no_import(client: TestClient, gate: threading
     assert client.get("/who").text == "porch"
 
 
+def test_an_import_that_failed_is_begun_anew_by_who_asks_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with TestClient(Porch(Settings())) as client:
+        with monkeypatch.context() as short_of_files:
+            short_of_files.setattr(porch, "whole_app", fail)
+            with pytest.raises(OSError, match="Too many open files"):
+                client.get("/openapi.json")
+        assert client.get("/openapi.json").status_code == 200
+
+
 def test_a_model_that_cannot_be_read_for_a_while_is_not_taken_for_another(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,7 +129,11 @@ class Porch:
         return self._importing
 
     async def _import_in_thread(self) -> ASGIApp:
-        self._whole = await asyncio.to_thread(self._make_whole)
+        try:
+            self._whole = await asyncio.to_thread(self._make_whole)
+        except BaseException:
+            self._importing = None  # for lack of files or memory, perhaps: whoever asks next begins anew
+            raise
         return self._whole
 
     def _make_whole(self) -> ASGIApp:
