@@ -18,11 +18,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from lightsleeper.errors import ConfigurationError, LightsleeperError
-from lightsleeper.serving.door import Door, DoorLimits
 from lightsleeper.telemetry import logs
 
 if TYPE_CHECKING:
     from lightsleeper.model.model import Model
+    from lightsleeper.serving.door import Door
     from lightsleeper.serving.settings import Settings
 
 log = logging.getLogger("lightsleeper")
@@ -69,7 +69,7 @@ def _serve(opener: ThreadPoolExecutor, started_s: float) -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=partial(SheddingProtocol, door=Door(_door_limits(settings)), refusals=early_refusals(settings)),
+        http=partial(SheddingProtocol, door=_door(settings), refusals=early_refusals(settings)),
         ws="none",
         lifespan="on",
         log_config=logs.config(settings.log_level),
@@ -148,14 +148,17 @@ def _allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _door_limits(settings: "Settings") -> DoorLimits:
-    return DoorLimits(
+def _door(settings: "Settings") -> "Door":
+    from lightsleeper.serving.door import Door, DoorLimits  # noqa: PLC0415  # brings asyncio: after the opener has begun
+
+    limits = DoorLimits(
         max_connections=settings.max_connections,
         max_head_bytes=settings.max_head_bytes,
         head_timeout_s=settings.head_timeout_s,
         min_body_bytes_per_s=settings.min_body_bytes_per_s,
         max_inflight_body_bytes=settings.max_inflight_body_bytes,
     )
+    return Door(limits)
 
 
 def _import_engine() -> None:
