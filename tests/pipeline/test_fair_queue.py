@@ -91,6 +91,14 @@ def test_who_was_served_is_forgotten_once_everybody_has_been() -> None:
     assert not queue._lanes[Lane.EXPRESS].turns  # noqa: SLF001  # see above
 
 
+def test_so_is_who_only_announced_himself() -> None:
+    queue = queue_of(("w", "waiter", 1_000_000, Lane.BULK))
+    for n in range(10_000):
+        queue.hold(f"passer-by {n}", Lane.BULK, 1)
+        queue.release(f"passer-by {n}", Lane.BULK, 1)
+    assert len(queue._lanes[Lane.BULK].turns) < 2_000  # noqa: SLF001  # see above
+
+
 def test_long_texts_get_three_quarters_of_a_worker_while_large_requests_wait() -> None:
     long = [(f"e{n}", "a", 1, Lane.LONG) for n in range(6)]
     bulk = [(f"b{n}", "b", 1, Lane.BULK) for n in range(4)]

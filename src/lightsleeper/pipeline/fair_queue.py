@@ -85,6 +85,8 @@ class _LaneQueue(Generic[Item]):
         self.clients += not turn.cost
         turn.cost += cost
         self.cost += cost
+        if len(self.turns) > 2 * self.clients + _TURNS_KEPT:
+            self.turns = {who: each for who, each in self.turns.items() if each.cost or each.next_start > self._now}
         return turn
 
     def release(self, client: Hashable, cost: int) -> _Turn:
@@ -103,8 +105,6 @@ class _LaneQueue(Generic[Item]):
         turn.next_start = start + place.cost
         heappush(self._heaps.setdefault(place.kind, []), (start, next(self._numbers), place))
         self.places += 1
-        if len(self.turns) > 2 * self.clients + _TURNS_KEPT:
-            self.turns = {who: each for who, each in self.turns.items() if each.cost or each.next_start > self._now}
 
     def leave(self, place: Place[Item]) -> None:
         self._remove(place).next_start -= place.cost  # it was not served
