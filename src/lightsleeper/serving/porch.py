@@ -74,7 +74,7 @@ class Porch:
         elif self._can_answer(scope):
             await self._answer(scope, receive, send)
         else:
-            whole = await asyncio.shield(self._import())
+            whole = await self._imported(scope)
             await whole(scope, receive, send)
 
     def _can_answer(self, scope: Scope) -> bool:
@@ -120,6 +120,14 @@ class Porch:
         """Whoever came meanwhile sets the clock anew when answered."""
         if not self._answering:
             self._import()
+
+    async def _imported(self, scope: Scope) -> ASGIApp:
+        """FastAPI; where it could not be imported, the door around that error, which is answered like any other."""
+        try:
+            return await asyncio.shield(self._import())
+        except Exception as error:  # noqa: BLE001  # whatever an import raises
+            scope[_ROUTE] = partial(_fail, error)
+            return self._front
 
     def _import(self) -> asyncio.Task[ASGIApp]:
         """The application on its way."""
@@ -169,3 +177,7 @@ class Porch:
 async def _direct(scope: Scope, receive: Receive, send: Send) -> None:
     """Behind the door: the route that was found before it."""
     await scope[_ROUTE](scope, receive, send)
+
+
+async def _fail(error: Exception, *_: object) -> None:
+    raise error
