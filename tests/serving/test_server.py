@@ -127,12 +127,11 @@ def another(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("path", ["/predict", "/openapi.json"])  # answered by the porch, and by FastAPI
 def test_an_embedded_model_that_is_another_ends_the_service_after_its_first_answer(another: Path, path: str) -> None:
-    service = Service("-c", SERVING_ANOTHER, str(another))
-    service.start()
-    with suppress(httpx2.TransportError):  # it may have ended before it answered
-        httpx2.request("POST" if path == "/predict" else "GET", service.url + path, json={"text": ["A quiet film."]})
-    assert service.process.wait(timeout=300) == 1
-    service.stop()
+    with Service("-c", SERVING_ANOTHER, str(another)) as service:
+        with suppress(httpx2.TransportError):  # it may have ended before it answered
+            method = "POST" if path == "/predict" else "GET"
+            httpx2.request(method, service.url + path, json={"text": ["A quiet film."]})
+        assert service.process.wait(timeout=300) == 1
     said = r"lightsleeper: bundle .*: model\.onnx\.data has sha256 [0-9a-f]{64}, the manifest says"
     assert re.search(said, service.output)
     assert "Traceback" not in service.output
