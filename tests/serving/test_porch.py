@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi.testclient import TestClient
@@ -135,17 +135,26 @@ def test_an_import_that_failed_is_begun_anew_by_who_asks_next(monkeypatch: pytes
         assert client.get("/openapi.json").status_code == 200
 
 
+def no_file() -> None:
+    raise BundleError("cannot read bundle.json") from OSError(errno.EMFILE, "Too many open files")
+
+
+def no_thread() -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("fail", [no_file, no_thread])
 def test_a_model_that_cannot_be_read_for_a_while_is_not_taken_for_another(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None]
 ) -> None:
-    """Who holds connections open takes the files, and would end the service."""
+    """Who holds connections open takes the files, and would end the service, or leave its model unchecked."""
     checked: list[object] = []
     over = threading.Event()
 
     def require(settings: object) -> None:
         checked.append(settings)
         if len(checked) < 3:
-            raise BundleError("cannot read bundle.json") from OSError(errno.EMFILE, "Too many open files")
+            fail()
         over.set()
 
     monkeypatch.setattr(porch, "require_embedded", require)

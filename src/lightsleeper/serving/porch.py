@@ -102,6 +102,8 @@ class Porch:
             await asyncio.sleep(_QUIET_S)
             try:
                 await asyncio.to_thread(require_embedded, self._settings)
+            except RuntimeError:  # no thread can be started: that, too, is for a while
+                continue
             except BundleError as error:
                 failure = error
             else:
